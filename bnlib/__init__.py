@@ -1,0 +1,46 @@
+"""One neuron, batch normalization and the check of Lemma 4.5.
+
+The library behind the book: a `LearningSet` goes into a `Neuron`, with or without a
+`BatchNorm`; its optima, a `Point` or a `Ray`, go into `check_lemma`. `bnlib.exact` holds the
+same objects in SymPy.
+"""
+
+from bnlib.activations import ACTIVATIONS, Activation, activation
+from bnlib.batch_norm import BatchNorm
+from bnlib.closed_form import linear_optima
+from bnlib.laws import failure_probability, mean_excess
+from bnlib.learning_set import LearningSet, counterexample
+from bnlib.lemma import LemmaCheck, check_lemma
+from bnlib.neuron import Neuron
+from bnlib.optima import Optimum, Point, Ray, angle
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "BatchNorm",
+    "LearningSet",
+    "LemmaCheck",
+    "Neuron",
+    "Optimum",
+    "Point",
+    "Ray",
+    "activation",
+    "angle",
+    "check_lemma",
+    "counterexample",
+    "exact",
+    "failure_probability",
+    "linear_optima",
+    "mean_excess",
+]
+
+
+def __getattr__(name: str) -> object:
+    # bnlib.exact is loaded on first use, because importing SymPy takes most of a second.
+    if name == "exact":
+        import importlib
+
+        return importlib.import_module("bnlib.exact")
+    raise AttributeError(f"module 'bnlib' has no attribute {name!r}")

@@ -1,0 +1,210 @@
+"""Batch normalization of one unit's pre-activations, with its exact derivatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bnlib._validation import Array, changed, real_array, real_number, representable
+
+# Below this fraction of the largest pre-activation the spread is rounding, not signal.
+_CONSTANT = 8 * float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, repr=False)
+class BatchNorm:
+    r"""Batch normalization over the whole learning set, as two separable halves.
+
+    .. math::
+
+        \hat y_i = \frac{y_i - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad
+        z_i = \gamma \hat y_i + \beta, \qquad
+        \mu = \frac1m \sum_i y_i, \quad
+        \sigma^2 = \frac1m \sum_i (y_i - \mu)^2 .
+
+    Parameters
+    ----------
+    center : bool
+        Subtract the mean μ. If false, μ = 0 above: nothing is subtracted and σ becomes
+        the root mean square of y.
+    scale : bool
+        Divide by √(σ² + ε). If false, the divisor is 1.
+    gamma, beta : float
+        γ and β, frozen at these values.
+    epsilon : float
+        ε ≥ 0, inside the root. The papers' statements are for ε = 0.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, ε is negative, or ε is given without ``scale``.
+
+    Notes
+    -----
+    σ² is the *population* variance (divided by m) of the pre-activations over the learning
+    set, as in Ioffe and Szegedy [1]_, Algorithm 1. At ε = 0 constant pre-activations have no
+    normalized value; the methods raise ``ValueError`` there instead of returning NaN.
+
+    References
+    ----------
+    .. [1] S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training
+       by reducing internal covariate shift", ICML 2015, arXiv:1502.03167.
+    """
+
+    center: bool = True
+    scale: bool = True
+    gamma: float = 1.0
+    beta: float = 0.0
+    epsilon: float = 0.0
+
+    def __post_init__(self) -> None:
+        for flag in ("center", "scale"):
+            if not isinstance(getattr(self, flag), bool | np.bool_):
+                raise ValueError(f"{flag}: must be True or False, got {getattr(self, flag)!r}.")
+            object.__setattr__(self, flag, bool(getattr(self, flag)))
+        object.__setattr__(self, "gamma", real_number("gamma", self.gamma))
+        object.__setattr__(self, "beta", real_number("beta", self.beta))
+        object.__setattr__(self, "epsilon", real_number("epsilon", self.epsilon, at_least=0.0))
+        if self.epsilon and not self.scale:
+            raise ValueError("epsilon: has no effect without scale; use epsilon=0 or scale=True.")
+
+    def __repr__(self) -> str:
+        return changed(self)
+
+    def forward(self, preactivations: npt.ArrayLike) -> Array:
+        """Return z for pre-activations y.
+
+        Parameters
+        ----------
+        preactivations : array_like, shape (..., m)
+            y; the last axis runs over the examples.
+
+        Returns
+        -------
+        ndarray, shape (..., m)
+            z = γ ŷ + β.
+
+        Raises
+        ------
+        ValueError
+            If y is constant over the examples and ε = 0 (for ``center=False``: if y = 0).
+        """
+        y = real_array("preactivations", preactivations, shape="(..., m)")
+        normalized, _ = self._normalize(y)
+        return self.gamma * normalized + self.beta
+
+    def derivative(self, preactivations: npt.ArrayLike, vector: npt.ArrayLike) -> Array:
+        r"""Return J v, the derivative of z with respect to y applied to a vector.
+
+        .. math::
+
+            J = \frac{\partial z}{\partial y}
+              = \frac{\gamma}{s}\Bigl(C - \tfrac1m\,\hat y\hat y^\top\Bigr),
+            \qquad s = \sqrt{\sigma^2 + \epsilon},
+
+        where C subtracts the mean (or is the identity for ``center=False``). J is symmetric,
+        so the same product serves forward (v a tangent) and backward (v = ∂L/∂z).
+
+        Parameters
+        ----------
+        preactivations : array_like, shape (..., m)
+            y.
+        vector : array_like, shape (..., m)
+            v; leading axes broadcast against those of y.
+
+        Returns
+        -------
+        ndarray, shape (..., m)
+        """
+        y = real_array("preactivations", preactivations, shape="(..., m)")
+        v = real_array("vector", vector, shape="(..., m)", last=y.shape[-1])
+        normalized, divisor = self._normalize(y)
+        return np.asarray(self.gamma * self._jacobian(normalized, divisor, v))
+
+    def second_derivative(
+        self,
+        preactivations: npt.ArrayLike,
+        cotangent: npt.ArrayLike,
+        first: npt.ArrayLike,
+        second: npt.ArrayLike,
+    ) -> Array:
+        r"""Return Σᵢ gᵢ D²zᵢ[a, b], the curvature of z seen by a cotangent.
+
+        .. math::
+
+            \sum_i g_i\, D^2 z_i[a, b] = -\frac{\gamma}{m s}\Bigl(
+              (v^\top a)(\hat y^\top b) + (\hat y^\top a)(v^\top b)
+              + (\hat y^\top g)\, a^\top \tfrac{J}{\gamma}\, b\Bigr),
+            \qquad v = \tfrac{J}{\gamma} g .
+
+        Parameters
+        ----------
+        preactivations, cotangent : array_like, shape (..., m)
+            y and g = ∂L/∂z.
+        first, second : array_like, shape (..., m)
+            The two directions a and b in the space of pre-activations.
+
+        Returns
+        -------
+        ndarray, shape (...)
+            Zero if ``scale`` is false, because z is then affine in y.
+        """
+        y = real_array("preactivations", preactivations, shape="(..., m)")
+        m = y.shape[-1]
+        g = real_array("cotangent", cotangent, shape="(..., m)", last=m)
+        a = real_array("first", first, shape="(..., m)", last=m)
+        b = real_array("second", second, shape="(..., m)", last=m)
+        if not self.scale:
+            return np.zeros(np.broadcast_shapes(y.shape, g.shape, a.shape, b.shape)[:-1])
+        normalized, divisor = self._normalize(y)
+        v = self._jacobian(normalized, divisor, g)
+        bent = (
+            _dot(v, a) * _dot(normalized, b)
+            + _dot(normalized, a) * _dot(v, b)
+            + _dot(normalized, g) * _dot(a, self._jacobian(normalized, divisor, b))
+        )
+        return np.asarray(-self.gamma * bent / (m * divisor[..., 0]))
+
+    def _normalize(self, y: Array) -> tuple[Array, Array]:
+        """Return ŷ and the divisor s, the latter with a last axis of length 1."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            centered = y - y.mean(axis=-1, keepdims=True) if self.center else y
+        representable("mean", centered, cause="preactivations")
+        if not self.scale:
+            return centered, np.ones((*y.shape[:-1], 1))
+        # Squares are taken of numbers of size 1, so that 1e-150 and 1e150 both work.
+        largest = np.abs(centered).max(axis=-1, keepdims=True)
+        unit = centered / np.where(largest > 0, largest, 1.0)
+        deviation = largest * np.sqrt((unit**2).mean(axis=-1, keepdims=True))
+        floor = _CONSTANT * np.abs(y).max(axis=-1, keepdims=True) if self.center else 0.0
+        if self.epsilon == 0.0:
+            _refuse_constant(deviation <= floor, self.center)
+        divisor = np.hypot(deviation, np.sqrt(self.epsilon))
+        return centered / divisor, divisor
+
+    def _jacobian(self, normalized: Array, divisor: Array, v: Array) -> Array:
+        """Return (J / γ) v."""
+        if self.center:
+            v = v - v.mean(axis=-1, keepdims=True)
+        if not self.scale:
+            return v
+        along = (normalized * v).mean(axis=-1, keepdims=True)
+        return np.asarray((v - normalized * along) / divisor)
+
+
+def _dot(a: Array, b: Array) -> Array:
+    return np.asarray(np.einsum("...i,...i->...", a, b))
+
+
+def _refuse_constant(constant: npt.NDArray[np.bool_], center: bool) -> None:
+    if not constant.any():
+        return
+    where = tuple(int(i) for i in np.argwhere(constant[..., 0])[0])
+    at = f" at batch index {where}" if where else ""
+    what = "constant over the examples" if center else "zero on every example"
+    raise ValueError(
+        f"preactivations: {what}{at}, so batch normalization divides by zero; "
+        "use epsilon > 0, other weights, or inputs that vary."
+    )

@@ -1,0 +1,316 @@
+"""The same objects in SymPy: exact rationals and radicals, and symbols for proofs.
+
+Every name mirrors the floating-point library. The formulas are written down again rather than
+shared: gradients and Hessians are SymPy derivatives of the loss, and the lemma's right side is
+the formula as printed. So the two implementations can contradict each other, and tests ask
+whether they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+import bnlib
+
+Expr = Any
+"""A SymPy expression; SymPy ships no types."""
+
+_ACTIVATIONS = {
+    "identity": lambda z: z,
+    "tanh": sp.tanh,
+    "sigmoid": lambda z: 1 / (1 + sp.exp(-z)),
+    "softplus": lambda z: sp.log(1 + sp.exp(z)),
+    "relu": lambda z: sp.Max(z, 0),
+    "gelu": lambda z: z * (1 + sp.erf(z / sp.sqrt(2))) / 2,
+}
+
+
+def _exact(value: Any) -> Expr:
+    """Return a SymPy number or expression; a float becomes the rational it is in binary."""
+    number = sp.sympify(value.item() if hasattr(value, "item") else value)
+    return sp.Rational(number) if isinstance(number, sp.Float) else number
+
+
+def _column(name: str, values: Any) -> Expr:
+    """Return a column vector of exact entries."""
+    column = sp.ImmutableMatrix([_exact(each) for each in values])
+    if any(each in (sp.nan, sp.zoo, sp.oo, -sp.oo) for each in column):
+        raise ValueError(f"{name}: entries must be finite.")
+    return column
+
+
+@dataclass(frozen=True)
+class LearningSet:
+    """Inputs X, an (m, d) matrix, and targets t, an (m, 1) matrix, with exact entries.
+
+    Parameters
+    ----------
+    inputs : sequence of rows
+        Numbers or SymPy expressions. A float stands for the binary fraction it is.
+    targets : sequence
+        One for each row.
+    """
+
+    inputs: Expr
+    targets: Expr
+
+    def __init__(self, inputs: Any, targets: Any) -> None:
+        x = sp.ImmutableMatrix([[_exact(each) for each in row] for row in _rows(inputs)])
+        t = _column("targets", targets)
+        if len(t) != x.rows or not len(x):
+            raise ValueError(f"targets: {len(t)} targets for {x.rows} examples.")
+        object.__setattr__(self, "inputs", x)
+        object.__setattr__(self, "targets", t)
+
+    @property
+    def m(self) -> int:
+        """Number of examples."""
+        return int(self.inputs.rows)
+
+    @property
+    def d(self) -> int:
+        """Number of inputs."""
+        return int(self.inputs.cols)
+
+
+def _rows(inputs: Any) -> Any:
+    return inputs.tolist() if hasattr(inputs, "tolist") else inputs
+
+
+def counterexample() -> LearningSet:
+    """Return `bnlib.counterexample` with exact entries."""
+    data = bnlib.counterexample()
+    return LearningSet(data.inputs, data.targets)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A single optimum; `weights` is a column of exact entries."""
+
+    weights: Expr
+
+    def nearest(self, start: Expr) -> Expr:
+        """Return the point."""
+        return self.weights
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {_tuple(self.weights)}$"
+
+    def __repr__(self) -> str:
+        return f"Point({tuple(self.weights)})"
+
+
+@dataclass(frozen=True)
+class Ray:
+    """The half-line {k u : k > 0}; rational directions are stored in lowest terms."""
+
+    direction: Expr
+
+    def __init__(self, direction: Any) -> None:
+        u = _column("direction", direction)
+        if u.is_zero_matrix:
+            raise ValueError("direction: is zero; give a non-zero vector.")
+        if all(each.is_Rational for each in u):
+            u = u / sp.gcd(tuple(u))
+        object.__setattr__(self, "direction", u)
+
+    def nearest(self, start: Expr) -> Expr:
+        """Return the closest element, or the origin where only the infimum exists."""
+        along = self.direction.dot(start) / self.direction.dot(self.direction)
+        return sp.Max(along, 0) * self.direction
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle \left\{{k\,{_tuple(self.direction)} : k > 0\right\}}$"
+
+    def __repr__(self) -> str:
+        return f"Ray({tuple(self.direction)})"
+
+
+def _tuple(vector: Expr) -> str:
+    return r"\left(" + r",\; ".join(sp.latex(each) for each in vector) + r"\right)"
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """Batch normalization as in `bnlib.BatchNorm`; γ, β and ε may be symbols."""
+
+    center: bool = True
+    scale: bool = True
+    gamma: Expr = sp.Integer(1)
+    beta: Expr = sp.Integer(0)
+    epsilon: Expr = sp.Integer(0)
+
+    def __post_init__(self) -> None:
+        for name in ("gamma", "beta", "epsilon"):
+            object.__setattr__(self, name, _exact(getattr(self, name)))
+
+    def forward(self, preactivations: Expr) -> Expr:
+        """Return z for a column of pre-activations y."""
+        y = preactivations
+        centered = y - sp.ones(len(y), 1) * (sum(y) / len(y)) if self.center else y
+        if self.scale:
+            variance = sum(each**2 for each in centered) / len(y)
+            if variance.is_zero and self.epsilon.is_zero:
+                raise ValueError("preactivations: constant, so batch norm divides by zero.")
+            centered = centered / sp.sqrt(variance + self.epsilon)
+        return sp.ImmutableMatrix(centered * self.gamma + self.beta * sp.ones(len(y), 1))
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """One neuron with the mean squared error, as `bnlib.Neuron` without bias."""
+
+    activation: str = "identity"
+    normalization: BatchNorm | None = None
+
+    def output(self, weights: Any, data: LearningSet) -> Expr:
+        """Return the column of φ(z)."""
+        z = data.inputs * _weights(weights, data)
+        if self.normalization is not None:
+            z = self.normalization.forward(z)
+        return sp.ImmutableMatrix(z.applyfunc(_ACTIVATIONS[self.activation]))
+
+    def loss(self, weights: Any, data: LearningSet) -> Expr:
+        """Return the mean squared residual; simplified when it is a number."""
+        residuals = self.output(weights, data) - data.targets
+        return _tidy(sum(each**2 for each in residuals) / data.m)
+
+    def gradient(self, weights: Any, data: LearningSet) -> Expr:
+        """Return the gradient as a column: SymPy's derivative of the loss."""
+        symbols, at = self._symbols(weights, data)
+        loss = self.loss(symbols, data)
+        return sp.ImmutableMatrix([_tidy(loss.diff(each).subs(at)) for each in symbols])
+
+    def hessian(self, weights: Any, data: LearningSet) -> Expr:
+        """Return the Hessian matrix: SymPy's second derivatives of the loss."""
+        symbols, at = self._symbols(weights, data)
+        second = sp.hessian(self.loss(symbols, data), symbols)
+        return sp.ImmutableMatrix(second.subs(at).applyfunc(_tidy))
+
+    def optima(self, data: LearningSet) -> list[Point | Ray]:
+        """Return the local minima for the identity activation and ε = 0.
+
+        Raises
+        ------
+        ValueError
+            If the activation is another, ε ≠ 0, or the minimum is not unique.
+        """
+        if self.activation != "identity":
+            raise ValueError("activation: closed-form optima are known for 'identity' only.")
+        x, t, norm = data.inputs, data.targets, self.normalization
+        if norm is None:
+            return [Point(_solve(x, t))]
+        if not norm.epsilon.is_zero:
+            raise ValueError("epsilon: exact optima are given for epsilon = 0 only.")
+        t = t - norm.beta * sp.ones(data.m, 1)
+        if norm.center:
+            mean = sp.ones(data.m, data.m) / data.m
+            x, t = x - mean * x, t - mean * t
+        slope = _solve(x, t)
+        return [Ray(sp.sign(norm.gamma) * slope)] if norm.scale else [Point(slope / norm.gamma)]
+
+    def _symbols(self, weights: Any, data: LearningSet) -> tuple[Expr, dict[Expr, Expr]]:
+        # Real symbols, so that SymPy differentiates |z| and Max without complex cases.
+        w = _weights(weights, data)
+        symbols = [sp.Dummy(f"w{i + 1}", real=True) for i in range(data.d)]
+        return symbols, dict(zip(symbols, w, strict=True))
+
+
+def _weights(weights: Any, data: LearningSet) -> Expr:
+    w = _column("weights", weights)
+    if len(w) != data.d:
+        raise ValueError(f"weights: expected {data.d} entries, got {len(w)}.")
+    return w
+
+
+def _tidy(expression: Expr) -> Expr:
+    return expression if expression.free_symbols else sp.radsimp(sp.simplify(expression))
+
+
+def _solve(x: Expr, t: Expr) -> Expr:
+    """Return the unique least-squares solution of X w = t from the normal equations."""
+    if (x.T * x).det().is_zero:
+        raise ValueError("inputs: collinear or constant columns, so the optimum is not unique.")
+    return sp.ImmutableMatrix((x.T * x).LUsolve(x.T * t).applyfunc(sp.cancel))
+
+
+@dataclass(frozen=True)
+class LemmaCheck:
+    """Hypothesis and both sides of the lemma, exactly; see `bnlib.LemmaCheck`."""
+
+    applies: bool
+    left: Expr
+    right: Expr
+
+    @property
+    def margin(self) -> Expr:
+        """right − left."""
+        return _tidy(self.right - self.left)
+
+    @property
+    def violated(self) -> bool:
+        """The hypothesis is true and left > right. No rounding, so no tolerance."""
+        return self.applies and bool(self.left > self.right)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the lemma is true as an implication."""
+        return not self.violated
+
+
+def check_lemma(
+    start: Any, standard_optima: Sequence[Point], normalized_optima: Sequence[Point | Ray]
+) -> LemmaCheck:
+    """Check the lemma's inequality, evaluated as printed, for one numerical start W₀.
+
+    Parameters
+    ----------
+    start : sequence
+        W₀.
+    standard_optima, normalized_optima : sequence of Point or Ray
+        The optima of the standard and of the BN neuron.
+
+    Raises
+    ------
+    ValueError
+        If W* = 0, where the printed formula is 0/0, or a list is empty.
+    """
+    if not standard_optima or not normalized_optima:
+        raise ValueError("standard_optima, normalized_optima: both need at least one optimum.")
+    w0 = _column("start", start)
+
+    def closest(optima: Sequence[Point | Ray]) -> Expr:
+        return min((each.nearest(w0) for each in optima), key=lambda w: _squared(w0 - w))
+
+    star, hat = closest(standard_optima), closest(normalized_optima)
+    if star.is_zero_matrix:
+        raise ValueError("standard_optima: W* = 0, where the lemma's formula divides by zero.")
+    length = _squared(star)
+    right = _squared(w0 - star) - (length - star.dot(w0)) ** 2 / length
+    return LemmaCheck(bool(star.dot(w0) > 0), _tidy(_squared(w0 - hat)), _tidy(right))
+
+
+def _squared(vector: Expr) -> Expr:
+    return vector.dot(vector)
+
+
+def angle(first: Any, second: Any) -> Expr:
+    """Return the angle between two vectors as an arc cosine of exact numbers."""
+    u, v = _column("first", first), _column("second", second)
+    return sp.acos(_tidy(u.dot(v) / sp.sqrt(_squared(u) * _squared(v))))
+
+
+def failure_probability(angle: Expr) -> Expr:
+    """Return 1/2 + θ/(2π), and 0 at θ = 0; see `bnlib.failure_probability`."""
+    theta = _exact(angle)
+    return sp.Integer(0) if theta.is_zero else sp.Rational(1, 2) + theta / (2 * sp.pi)
+
+
+def mean_excess(angle: Expr, scale: Expr = 1) -> Expr:
+    """Return s² (2θ − sin 2θ)/(2π); see `bnlib.mean_excess`."""
+    theta, s = _exact(angle), _exact(scale)
+    return s**2 * (2 * theta - sp.expand_trig(sp.sin(2 * theta))) / (2 * sp.pi)

@@ -1,0 +1,158 @@
+"""The learning set: examples, targets and the moments the closed forms are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from bnlib._validation import Array, frozen, real_array, representable
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LearningSet:
+    """Inputs and targets of a supervised problem, validated and immutable.
+
+    Parameters
+    ----------
+    inputs : array_like, shape (m, d)
+        X. Row i is the input xᵢ of example i.
+    targets : array_like, shape (m,)
+        t. One real target for each example.
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, an entry is not a finite real number, the numbers of
+        examples differ, or there is no example or no input at all.
+
+    Notes
+    -----
+    All moments are *population* moments: means over the m examples, divided by m and
+    not by m − 1, because this is what batch normalization divides by.
+    The arrays are copies backed by immutable memory.
+
+    Examples
+    --------
+    >>> data = LearningSet([[1, 0], [0, 1], [1, 1]], [2, 0, 5])
+    >>> data
+    LearningSet(3 examples, 2 inputs)
+    >>> data.mean_target
+    2.3333333333333335
+    """
+
+    inputs: Array
+    targets: Array
+
+    def __init__(self, inputs: npt.ArrayLike, targets: npt.ArrayLike) -> None:
+        x = real_array("inputs", inputs, shape="(m, d)")
+        t = real_array("targets", targets, shape="(m,)")
+        if x.shape[0] == 0 or x.shape[1] == 0:
+            raise ValueError(f"inputs: need at least one example and one input, got {x.shape}.")
+        if len(t) != len(x):
+            raise ValueError(
+                f"targets: {len(t)} targets for {len(x)} examples; "
+                "inputs and targets need one row each per example."
+            )
+        object.__setattr__(self, "inputs", frozen(x))
+        object.__setattr__(self, "targets", frozen(t))
+
+    @property
+    def m(self) -> int:
+        """Number of examples."""
+        return int(self.inputs.shape[0])
+
+    @property
+    def d(self) -> int:
+        """Number of inputs, which is the number of weights of the neuron."""
+        return int(self.inputs.shape[1])
+
+    @property
+    def mean_input(self) -> Array:
+        """x̄, shape (d,): mean of the inputs over the examples."""
+        return np.asarray(self.inputs.mean(axis=0))
+
+    @property
+    def mean_target(self) -> float:
+        """t̄: mean of the targets over the examples."""
+        return float(self.targets.mean())
+
+    @property
+    def input_covariance(self) -> Array:
+        """Σ, shape (d, d): population covariance of the inputs."""
+        x = self.inputs - self.mean_input
+        with np.errstate(over="ignore", invalid="ignore"):
+            return representable("covariance", x.T @ x / self.m, cause="inputs")
+
+    @property
+    def cross_covariance(self) -> Array:
+        """c, shape (d,): population covariance of each input with the target."""
+        x = self.inputs - self.mean_input
+        t = self.targets - self.mean_target
+        with np.errstate(over="ignore", invalid="ignore"):
+            return representable("covariance", x.T @ t / self.m, cause="inputs, targets")
+
+    @property
+    def target_std(self) -> float:
+        """τ: population standard deviation of the targets."""
+        # Divided by the largest entry first, so that no square overflows or underflows.
+        largest = float(np.abs(self.targets).max()) or 1.0
+        return float((self.targets / largest).std()) * largest
+
+    def with_targets(self, targets: npt.ArrayLike) -> Self:
+        """Return the same inputs with other targets.
+
+        Parameters
+        ----------
+        targets : array_like, shape (m,)
+            The new targets.
+        """
+        return type(self)(self.inputs, targets)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LearningSet):
+            return NotImplemented
+        return np.array_equal(self.inputs, other.inputs) and np.array_equal(
+            self.targets, other.targets
+        )
+
+    def __hash__(self) -> int:
+        # Through tuples of floats, so that 0.0 and -0.0, which are equal, hash alike.
+        return hash((self.inputs.shape, tuple(self.inputs.flat), tuple(self.targets)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (np.array(self.inputs), np.array(self.targets))
+
+    def __repr__(self) -> str:
+        plural = ("" if self.m == 1 else "s", "" if self.d == 1 else "s")
+        return f"LearningSet({self.m} example{plural[0]}, {self.d} input{plural[1]})"
+
+
+def counterexample() -> LearningSet:
+    r"""Return the three points on which Lemma 4.5 fails.
+
+    .. math::
+
+        x_1 = (1, 0),\ x_2 = (0, 1),\ x_3 = (1, 1), \qquad t = (2, 0, 5).
+
+    Returns
+    -------
+    LearningSet
+        Three examples, two inputs. The standard optimum is W* = (3, 1); the BN optima
+        are the ray {k (5, 3) : k > 0}.
+
+    Notes
+    -----
+    A reconstruction: the simplest learning set found with integer data, an integer W*
+    and the BN ray ``3 w₁ = 5 w₂, w₁ > 0`` that Dannemann and Junike [1]_ publish. The
+    argument needs only those published properties, so a reader who holds the paper
+    replaces the numbers here, and nowhere else.
+
+    References
+    ----------
+    .. [1] J. Dannemann, G. Junike, "Batch normalization does not improve
+       initialization", arXiv:2502.17913, 2025.
+    """
+    return LearningSet([[1, 0], [0, 1], [1, 1]], [2, 0, 5])

@@ -1,0 +1,172 @@
+"""Lemma 4.5 of Santurkar et al. (2018): both sides of its inequality, and whether it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bnlib._validation import Array, real_array, real_number
+from bnlib.optima import Optimum, Point, residual, squared_norm, unit_vector
+
+
+@dataclass(frozen=True)
+class LemmaCheck:
+    """What the lemma says, and whether it is so, for each initialization.
+
+    Attributes
+    ----------
+    applies : ndarray of bool, shape (...)
+        The hypothesis: ⟨W₀, W*⟩ > 0.
+    left : ndarray, shape (...)
+        ‖W₀ − Ŵ*‖², the squared distance to the closest optimum of the BN network.
+    right : ndarray, shape (...)
+        ‖W₀ − W*‖² − (‖W*‖² − ⟨W*, W₀⟩)² / ‖W*‖².
+    violated : ndarray of bool, shape (...)
+        The hypothesis is true and left > right beyond rounding.
+    """
+
+    applies: npt.NDArray[np.bool_]
+    left: Array
+    right: Array
+    violated: npt.NDArray[np.bool_]
+
+    @property
+    def margin(self) -> Array:
+        """right − left: negative where the inequality is false."""
+        return self.right - self.left
+
+    @property
+    def holds(self) -> npt.NDArray[np.bool_]:
+        """Whether the lemma is true as an implication: vacuously where it does not apply."""
+        return np.logical_not(self.violated)
+
+    def __repr__(self) -> str:
+        if np.ndim(self.left) == 0:
+            return (
+                f"LemmaCheck(applies={bool(self.applies)}, left={self.left:.6g}, "
+                f"right={self.right:.6g}, holds={bool(self.holds)})"
+            )
+        return (
+            f"LemmaCheck({np.size(self.left)} initializations: "
+            f"{np.count_nonzero(self.applies)} with the hypothesis, "
+            f"{np.count_nonzero(self.violated)} of them violated)"
+        )
+
+
+def check_lemma(
+    start: npt.ArrayLike,
+    standard_optima: Sequence[Optimum],
+    normalized_optima: Sequence[Optimum],
+    *,
+    rtol: float = 1e-12,
+) -> LemmaCheck:
+    r"""Check the inequality of Lemma 4.5 for one or many initializations.
+
+    Let W* and Ŵ* be the optima of the standard and of the BN network that are closest to W₀.
+    If ⟨W₀, W*⟩ > 0, the lemma claims
+
+    .. math::
+
+        \|W_0 - \hat W^*\|^2 \;\le\; \|W_0 - W^*\|^2
+          - \frac{\bigl(\|W^*\|^2 - \langle W^*, W_0\rangle\bigr)^2}{\|W^*\|^2}.
+
+    Parameters
+    ----------
+    start : array_like, shape (..., d)
+        W₀: one initialization, or any leading batch shape of them.
+    standard_optima : sequence of Point
+        The local optima of the standard network.
+    normalized_optima : sequence of Point or Ray
+        The local optima of the network with batch norm.
+    rtol : float
+        A violation must exceed this fraction of ‖W₀‖² (of the larger side, if that is
+        larger), because two equal sides differ by rounding.
+
+    Returns
+    -------
+    LemmaCheck
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, a value is not finite, a standard optimum is not a `Point`,
+        or a list of optima is empty: without an optimum the lemma says nothing.
+
+    Notes
+    -----
+    The right side is evaluated as ‖W₀‖² − ⟨W*/‖W*‖, W₀⟩², to which it is equal: the squared
+    distance from W₀ to the line through W*, or to the ray of W* where the hypothesis holds.
+    This form has no ‖W*‖⁴ to overflow and is exactly comparable with the left side.
+
+    Where two optima are equally close, the first in the list is W*.
+
+    Degenerate cases. W* = 0: the hypothesis is false for every W₀; the right side, 0/0 in
+    the formula, is given as its bound ‖W₀‖². W₀ = 0: both sides are 0 for a ray and the
+    hypothesis is false. ⟨u, W₀⟩ ≤ 0 for a ray of direction u: the left side is the infimum
+    ‖W₀‖², which no optimum attains.
+
+    References
+    ----------
+    S. Santurkar, D. Tsipras, A. Ilyas, A. Mądry, "How does batch normalization help
+    optimization?", NeurIPS 2018, arXiv:1805.11604, Lemma 4.5.
+    """
+    w = real_array("start", start, shape="(..., d)")
+    tolerance = real_number("rtol", rtol, at_least=0.0)
+    d = w.shape[-1]
+    points = [_point(each, d) for each in _fitting("standard_optima", standard_optima, d)]
+    images = _fitting("normalized_optima", normalized_optima, d)
+
+    along, right = _projection(w, points[0])
+    if len(points) > 1:
+        distance = points[0].squared_distance(w)
+        for other in points[1:]:
+            other_along, other_right = _projection(w, other)
+            other_distance = other.squared_distance(w)
+            closer = other_distance < distance
+            along = np.where(closer, other_along, along)
+            right = np.where(closer, other_right, right)
+            distance = np.minimum(distance, other_distance)
+    left = images[0].squared_distance(w)
+    for image in images[1:]:
+        left = np.minimum(left, image.squared_distance(w))
+
+    applies = np.asarray(along > 0)
+    noise = tolerance * np.maximum(squared_norm(w), np.maximum(left, right))
+    violated = np.asarray(applies & (left - right > noise))
+    return LemmaCheck(applies[()], left[()], right[()], violated[()])
+
+
+def _projection(w: Array, optimum: Point) -> tuple[Array, Array]:
+    """Return ⟨W*/‖W*‖, W₀⟩ and the lemma's right side."""
+    if not optimum.weights.any():
+        return np.zeros(w.shape[:-1]), squared_norm(w)
+    unit = unit_vector("standard_optima", optimum.weights)
+    along = np.asarray(w @ unit)
+    return along, residual(w, unit, along)
+
+
+def _fitting(name: str, optima: Sequence[Optimum], d: int) -> list[Optimum]:
+    """Return the optima as a list, if there are any and they have d weights."""
+    if not isinstance(optima, Sequence):
+        raise ValueError(f"{name}: expected a list of optima, got {type(optima).__name__}.")
+    if not optima:
+        raise ValueError(f"{name}: is empty; without an optimum the lemma says nothing.")
+    for each in optima:
+        if not isinstance(each, Optimum):
+            raise ValueError(f"{name}: expected Point or Ray, got {type(each).__name__}.")
+        if each.d != d:
+            raise ValueError(f"{name}: {each} has {each.d} weights, but start has {d}.")
+    return list(optima)
+
+
+def _point(optimum: Any, d: int) -> Point:
+    if not isinstance(optimum, Point):
+        raise ValueError(
+            f"standard_optima: {optimum} is not a Point; the lemma compares with single optima "
+            "of the standard network. Are the two lists swapped?"
+        )
+    return optimum

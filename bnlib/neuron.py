@@ -1,0 +1,239 @@
+"""One neuron: a linear map, a normalization that is or is not there, an activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bnlib._validation import Array, changed, real_array, representable
+from bnlib.activations import Activation, activation
+from bnlib.batch_norm import BatchNorm
+from bnlib.closed_form import linear_optima
+from bnlib.learning_set import LearningSet
+from bnlib.optima import Optimum
+
+
+@dataclass(frozen=True, repr=False)
+class Neuron:
+    r"""A neuron with the mean squared error as its loss.
+
+    .. math::
+
+        y = X w, \qquad z = \mathrm{BN}(y) \text{ or } y, \qquad
+        L(w) = \frac1m \sum_{i=1}^m \bigl(\varphi(z_i) - t_i\bigr)^2 .
+
+    Parameters
+    ----------
+    activation : str or Activation
+        φ; a name known to `bnlib.activation`, or an `Activation` of your own.
+    normalization : BatchNorm, optional
+        None is the *standard* neuron, ``BatchNorm()`` the *BN* neuron.
+    bias : bool
+        Add a trainable bias to y. Weight vectors then have d + 1 entries, the bias last.
+
+    Raises
+    ------
+    ValueError
+        If the activation is unknown, the normalization is not a `BatchNorm`, or a bias is
+        asked for in front of a centring normalization, which cancels it.
+
+    Notes
+    -----
+    The loss is the mean over the examples, without the factor ½ some texts use. All methods
+    take one weight vector or any leading batch shape of them.
+
+    Examples
+    --------
+    >>> from bnlib import counterexample
+    >>> data = counterexample()
+    >>> float(Neuron().loss([3, 1], data))
+    1.0
+    """
+
+    activation: str | Activation = "identity"
+    normalization: BatchNorm | None = None
+    bias: bool = False
+
+    def __post_init__(self) -> None:
+        activation(self.activation)
+        if not isinstance(self.normalization, BatchNorm | None):
+            raise ValueError(
+                f"normalization: must be a BatchNorm or None, got {self.normalization!r}; "
+                "write bnlib.BatchNorm()."
+            )
+        if self.bias and self.normalization is not None and self.normalization.center:
+            raise ValueError(
+                "bias: centring subtracts it again, so it has no effect; "
+                "use bias=False, or BatchNorm(beta=...) for an offset."
+            )
+
+    def __repr__(self) -> str:
+        return changed(self)
+
+    def output(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
+        """Return φ(z) on every example.
+
+        Parameters
+        ----------
+        weights : array_like, shape (..., d)
+            w.
+        data : LearningSet
+            X and t.
+
+        Returns
+        -------
+        ndarray, shape (..., m)
+
+        Raises
+        ------
+        ValueError
+            If the weights do not fit the data, or if batch normalization divides by zero.
+        """
+        _, z = self._preactivations(weights, data)
+        return np.asarray(activation(self.activation).value(z))
+
+    def loss(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
+        """Return the mean over the examples of the squared residual.
+
+        Parameters
+        ----------
+        weights : array_like, shape (..., d)
+            w.
+        data : LearningSet
+            X and t.
+
+        Returns
+        -------
+        ndarray, shape (...)
+
+        Raises
+        ------
+        ValueError
+            As for `output`; also if the loss exceeds the range of float64.
+        """
+        with np.errstate(over="ignore"):
+            squares = (self.output(weights, data) - data.targets) ** 2
+            mean = squares.mean(axis=-1)
+        return representable("loss", mean, cause="weights, data")
+
+    def gradient(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
+        r"""Return the exact gradient of the loss.
+
+        .. math:: \nabla L = X^\top J g, \qquad
+           g_i = \tfrac2m (\varphi(z_i) - t_i)\,\varphi'(z_i),
+
+        with J = ∂z/∂y, the identity for the standard neuron.
+
+        Parameters
+        ----------
+        weights : array_like, shape (..., d)
+            w.
+        data : LearningSet
+            X and t.
+
+        Returns
+        -------
+        ndarray, shape (..., d)
+            For batch norm with ε = 0 it is orthogonal to w, because the loss does not change
+            along w.
+
+        Raises
+        ------
+        ValueError
+            As for `loss`.
+        """
+        y, z = self._preactivations(weights, data)
+        phi = activation(self.activation)
+        with np.errstate(over="ignore", invalid="ignore"):
+            g = 2 / data.m * (phi.value(z) - data.targets) * phi.slope(z)
+            g = representable("gradient", g, cause="weights, data")
+            back = g if self.normalization is None else self.normalization.derivative(y, g)
+            result = back @ self._columns(data).T
+        return representable("gradient", result, cause="weights, data")
+
+    def hessian(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
+        r"""Return the exact matrix of second derivatives of the loss.
+
+        .. math:: \nabla^2 L = A^\top \operatorname{diag}(h)\, A
+           + \sum_i g_i\, X^\top (\nabla_y^2 z_i)\, X, \qquad
+           h_i = \tfrac2m\bigl(\varphi'^2 + (\varphi - t_i)\,\varphi''\bigr)(z_i),
+
+        with A = J X. The second term is zero without normalization.
+
+        Parameters
+        ----------
+        weights : array_like, shape (..., d)
+            w.
+        data : LearningSet
+            X and t.
+
+        Returns
+        -------
+        ndarray, shape (..., d, d)
+            Symmetric. At a kink of the activation the one-sided convention of
+            `bnlib.activation` is used.
+
+        Raises
+        ------
+        ValueError
+            As for `loss`.
+        """
+        y, z = self._preactivations(weights, data)
+        phi = activation(self.activation)
+        columns = self._columns(data)
+        with np.errstate(over="ignore", invalid="ignore"):
+            error, slope = phi.value(z) - data.targets, phi.slope(z)
+            h = 2 / data.m * (slope**2 + error * phi.curvature(z))
+            representable("Hessian", h, cause="weights, data")
+            if self.normalization is None:
+                return representable(
+                    "Hessian", (columns * h[..., None, :]) @ columns.T, cause="weights, data"
+                )
+            g = 2 / data.m * error * slope
+            spread = self.normalization.derivative(y[..., None, :], columns)
+            bent = self.normalization.second_derivative(
+                y[..., None, None, :], g[..., None, None, :], columns[:, None, :], columns
+            )
+            result = (spread * h[..., None, :]) @ np.swapaxes(spread, -1, -2) + bent
+        return representable("Hessian", result, cause="weights, data")
+
+    def optima(self, data: LearningSet) -> list[Optimum]:
+        """Return all local minima of the loss, in closed form.
+
+        Parameters
+        ----------
+        data : LearningSet
+            X and t.
+
+        Returns
+        -------
+        list of Point or Ray
+            See `bnlib.linear_optima` for the formulas and the degenerate cases.
+
+        Raises
+        ------
+        ValueError
+            If the activation is not the identity, or as `bnlib.linear_optima` does.
+        """
+        if activation(self.activation).name != "identity":
+            raise ValueError(
+                "activation: closed-form optima are known for 'identity' only, "
+                f"not for {activation(self.activation).name!r}; minimise the loss numerically."
+            )
+        return linear_optima(data, self.normalization, bias=self.bias)
+
+    def _columns(self, data: LearningSet) -> Array:
+        """Return Xᵀ, with a row of ones for the bias: shape (d, m) or (d + 1, m)."""
+        rows = data.inputs.T
+        return np.vstack([rows, np.ones(data.m)]) if self.bias else rows
+
+    def _preactivations(self, weights: npt.ArrayLike, data: LearningSet) -> tuple[Array, Array]:
+        """Return y and z, shape (..., m) each."""
+        columns = self._columns(data)
+        w = real_array("weights", weights, shape="(..., d)", last=len(columns))
+        with np.errstate(over="ignore", invalid="ignore"):
+            y = w @ columns
+        representable("pre-activation", y, cause="weights, inputs")
+        return y, y if self.normalization is None else self.normalization.forward(y)

@@ -1,0 +1,252 @@
+"""Sets of optimal weights: a point, or the ray that scale invariance makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bnlib._validation import Array, frozen, real_array, representable
+
+# A ray's distance loses digits to cancellation below this fraction of the squared norm.
+_CANCELLATION = 1e-2
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Point:
+    """A single optimum.
+
+    Parameters
+    ----------
+    weights : array_like, shape (d,)
+        The optimal weights.
+    """
+
+    weights: Array
+
+    def __init__(self, weights: npt.ArrayLike) -> None:
+        w = real_array("weights", weights, shape="(d,)")
+        object.__setattr__(self, "weights", frozen(w))
+
+    @property
+    def d(self) -> int:
+        """Number of weights."""
+        return int(self.weights.shape[0])
+
+    def nearest(self, start: npt.ArrayLike) -> Array:
+        """Return the element closest to each start: the point itself.
+
+        Parameters
+        ----------
+        start : array_like, shape (..., d)
+            W₀.
+
+        Returns
+        -------
+        ndarray, shape (..., d)
+        """
+        w = real_array("start", start, shape="(..., d)", last=self.d)
+        return np.broadcast_to(self.weights, w.shape).copy()
+
+    def squared_distance(self, start: npt.ArrayLike) -> Array:
+        """Return the squared Euclidean distance ‖W₀ − W‖² from each start.
+
+        Parameters
+        ----------
+        start : array_like, shape (..., d)
+            W₀.
+
+        Returns
+        -------
+        ndarray, shape (...)
+        """
+        w = real_array("start", start, shape="(..., d)", last=self.d)
+        return squared_norm(w - self.weights)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Point):
+            return NotImplemented
+        return np.array_equal(self.weights, other.weights)
+
+    def __hash__(self) -> int:
+        return hash(("Point", tuple(self.weights)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Point, (np.array(self.weights),)
+
+    def __repr__(self) -> str:
+        return f"Point({_short(self.weights)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ray:
+    """The open half-line {k u : k > 0} of optima that a scale-invariant loss has.
+
+    Parameters
+    ----------
+    direction : array_like, shape (d,)
+        Any positive multiple of u; stored as a unit vector.
+
+    Raises
+    ------
+    ValueError
+        If the direction is zero.
+    """
+
+    direction: Array
+
+    def __init__(self, direction: npt.ArrayLike) -> None:
+        u = unit_vector("direction", direction)
+        object.__setattr__(self, "direction", frozen(u))
+
+    @property
+    def d(self) -> int:
+        """Number of weights."""
+        return int(self.direction.shape[0])
+
+    def nearest(self, start: npt.ArrayLike) -> Array:
+        """Return the element closest to each start: ⟨u, W₀⟩₊ u.
+
+        Parameters
+        ----------
+        start : array_like, shape (..., d)
+            W₀.
+
+        Returns
+        -------
+        ndarray, shape (..., d)
+            Where ⟨u, W₀⟩ ≤ 0 this is the origin: the infimum of the distance, which no
+            element of the open ray attains.
+        """
+        w = real_array("start", start, shape="(..., d)", last=self.d)
+        return np.maximum(w @ self.direction, 0.0)[..., None] * self.direction
+
+    def squared_distance(self, start: npt.ArrayLike) -> Array:
+        """Return the squared distance ‖W₀‖² − ⟨u, W₀⟩₊² from each start to the ray.
+
+        Parameters
+        ----------
+        start : array_like, shape (..., d)
+            W₀.
+
+        Returns
+        -------
+        ndarray, shape (...)
+            Accurate relative to itself, also for starts on or near the ray.
+        """
+        w = real_array("start", start, shape="(..., d)", last=self.d)
+        return residual(w, self.direction, np.maximum(w @ self.direction, 0.0))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Ray):
+            return NotImplemented
+        return np.array_equal(self.direction, other.direction)
+
+    def __hash__(self) -> int:
+        return hash(("Ray", tuple(self.direction)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not through the constructor: normalizing again could change the last bit.
+        return _restore_ray, (np.array(self.direction),)
+
+    def __repr__(self) -> str:
+        return f"Ray({_short(self.direction)})"
+
+
+Optimum = Point | Ray
+
+
+def angle(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+    r"""Return the angle between two vectors, in radians.
+
+    .. math:: \theta = 2 \operatorname{atan2}(\|u - v\|, \|u + v\|)
+       \quad\text{for unit vectors } u, v .
+
+    Parameters
+    ----------
+    first, second : array_like, shape (d,)
+        Two non-zero vectors.
+
+    Returns
+    -------
+    float
+        θ in [0, π], accurate for small angles too, where the arc cosine is not.
+
+    Raises
+    ------
+    ValueError
+        If a vector is zero or the lengths differ.
+
+    Examples
+    --------
+    >>> round(float(np.tan(angle([3, 1], [5, 3]))), 12)  # 2/9
+    0.222222222222
+    """
+    u = unit_vector("first", first)
+    v = unit_vector("second", second)
+    if u.shape != v.shape:
+        raise ValueError(f"second: has {len(v)} entries, but first has {len(u)}.")
+    return float(2 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v)))
+
+
+def unit_vector(name: str, value: npt.ArrayLike) -> Array:
+    """Return value / ‖value‖, for lengths from the smallest to the largest float64.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : array_like, shape (d,)
+        A non-zero vector.
+    """
+    v = real_array(name, value, shape="(d,)")
+    largest = np.abs(v).max(initial=0.0)
+    if largest == 0:
+        raise ValueError(f"{name}: is zero, so it has no direction; give a non-zero vector.")
+    v = v / largest
+    return np.asarray(v / np.linalg.norm(v))
+
+
+def squared_norm(w: Array) -> Array:
+    """Return ‖w‖² over the last axis."""
+    with np.errstate(over="ignore"):
+        squares = np.asarray(np.einsum("...i,...i->...", w, w))
+    return representable("squared norm", squares, cause="start")
+
+
+def residual(w: Array, unit: Array, along: Array) -> Array:
+    """Return ‖w − along · unit‖² for along = ⟨unit, w⟩ or its positive part.
+
+    Pythagoras costs no pass over the weights but subtracts numbers of size ‖w‖²; the few
+    rows in which that cancels are done again from the difference vector.
+
+    Parameters
+    ----------
+    w : ndarray, shape (..., d)
+    unit : ndarray, shape (d,)
+    along : ndarray, shape (...)
+
+    Returns
+    -------
+    ndarray, shape (...)
+    """
+    total = squared_norm(w)
+    distance = np.atleast_1d(total - along**2)
+    close = distance < _CANCELLATION * np.atleast_1d(total)
+    if close.any():
+        rows = w.reshape(-1, w.shape[-1])[close.ravel()]
+        lengths = np.atleast_1d(along)[close]
+        distance[close] = squared_norm(rows - lengths[:, None] * unit)
+    return distance.reshape(total.shape)
+
+
+def _restore_ray(direction: Array) -> Ray:
+    ray = object.__new__(Ray)
+    object.__setattr__(ray, "direction", frozen(direction))
+    return ray
+
+
+def _short(vector: Array) -> str:
+    return np.array2string(vector, precision=6, separator=", ", threshold=8)
