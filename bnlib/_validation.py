@@ -31,6 +31,8 @@ def real_array(name: str, value: Any, *, shape: str, last: int | None = None) ->
     ndarray of float64
         May share memory with `value`.
     """
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name}: has masked entries; fill them in or leave those examples out.")
     try:
         raw = np.asarray(value)
     except ValueError as error:  # ragged nested lists
@@ -38,18 +40,18 @@ def real_array(name: str, value: Any, *, shape: str, last: int | None = None) ->
     if raw.dtype.kind not in "iufb":
         raise ValueError(
             f"{name}: entries must be real numbers, got dtype {raw.dtype}; "
-            "convert them to float (SymPy objects belong to bnlib.exact)."
+            "convert them to float64 (SymPy objects belong to bnlib.exact)."
         )
     array = raw.astype(np.float64, copy=False)
     axes = shape.strip("()").split(",")
     wanted = sum(1 for axis in axes if axis.strip() not in ("", "..."))
     fits = array.ndim >= wanted if "..." in shape else array.ndim == wanted
     if not fits:
-        raise ValueError(f"{name}: expected shape {shape}, got {array.shape}.")
+        raise ValueError(f"{name}: expected shape {shape}, got {array.shape}; reshape it.")
     if last is not None and array.shape[-1] != last:
         raise ValueError(
             f"{name}: expected shape {shape} with {last} entries on the last axis, "
-            f"got {array.shape}."
+            f"got {array.shape}; pass one entry for each."
         )
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
@@ -84,6 +86,13 @@ def representable(name: str, result: Array, *, cause: str) -> Array:
             f"{cause}: the {name} is too large for float64; rescale the inputs, targets or weights."
         )
     return result
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return `value` as a bool, if it is one, or raise ``ValueError``."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name}: must be True or False, got {value!r}.")
+    return bool(value)
 
 
 def frozen(array: Array) -> Array:

@@ -50,7 +50,8 @@ def _sigmoid_curvature(z: Array) -> Array:
 
 def _tanh_slope(z: Array) -> Array:
     # 1/cosh(z)², which unlike 1 - tanh(z)² keeps its digits in the tails.
-    return 4.0 * _sigmoid_slope(2.0 * z)
+    decay = np.exp(-np.abs(z)) ** 2
+    return 4.0 * decay / (1.0 + decay) ** 2
 
 
 def _tanh_curvature(z: Array) -> Array:
@@ -80,17 +81,29 @@ def _gelu_curvature(z: Array) -> Array:
     return (2.0 - bounded**2) * _gelu_parts(z)[1]
 
 
+def _identity(z: Array) -> Array:
+    return z
+
+
+def _softplus(z: Array) -> Array:
+    return np.logaddexp(0.0, z)
+
+
+def _relu(z: Array) -> Array:
+    return np.maximum(z, 0.0)
+
+
+def _relu_slope(z: Array) -> Array:
+    return np.where(z > 0, 1.0, 0.0)
+
+
+# Named functions, not lambdas: an activation must travel to other processes.
 _ALL = (
-    Activation("identity", lambda z: z, np.ones_like, np.zeros_like),
+    Activation("identity", _identity, np.ones_like, np.zeros_like),
     Activation("tanh", np.tanh, _tanh_slope, _tanh_curvature),
     Activation("sigmoid", _sigmoid, _sigmoid_slope, _sigmoid_curvature),
-    Activation("softplus", lambda z: np.logaddexp(0.0, z), _sigmoid, _sigmoid_slope),
-    Activation(
-        "relu",
-        lambda z: np.maximum(z, 0.0),
-        lambda z: np.where(z > 0, 1.0, 0.0),
-        np.zeros_like,
-    ),
+    Activation("softplus", _softplus, _sigmoid, _sigmoid_slope),
+    Activation("relu", _relu, _relu_slope, np.zeros_like),
     Activation("gelu", _gelu, _gelu_slope, _gelu_curvature),
 )
 
@@ -125,6 +138,6 @@ def activation(name: str | Activation) -> Activation:
     """
     if isinstance(name, Activation):
         return name
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ValueError(f"activation: {name!r} is unknown; use one of {', '.join(ACTIVATIONS)}.")
     return ACTIVATIONS[name]

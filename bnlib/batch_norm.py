@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._validation import Array, changed, real_array, real_number, representable
-
-# Below this fraction of the largest pre-activation the spread is rounding, not signal.
-_CONSTANT = 8 * float(np.finfo(np.float64).eps)
+from bnlib._numeric import centered
+from bnlib._validation import Array, changed, flag, real_array, real_number, representable
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,10 +58,8 @@ class BatchNorm:
     epsilon: float = 0.0
 
     def __post_init__(self) -> None:
-        for flag in ("center", "scale"):
-            if not isinstance(getattr(self, flag), bool | np.bool_):
-                raise ValueError(f"{flag}: must be True or False, got {getattr(self, flag)!r}.")
-            object.__setattr__(self, flag, bool(getattr(self, flag)))
+        object.__setattr__(self, "center", flag("center", self.center))
+        object.__setattr__(self, "scale", flag("scale", self.scale))
         object.__setattr__(self, "gamma", real_number("gamma", self.gamma))
         object.__setattr__(self, "beta", real_number("beta", self.beta))
         object.__setattr__(self, "epsilon", real_number("epsilon", self.epsilon, at_least=0.0))
@@ -89,11 +85,14 @@ class BatchNorm:
         Raises
         ------
         ValueError
-            If y is constant over the examples and ε = 0 (for ``center=False``: if y = 0).
+            If ε = 0 and y is constant over the examples up to rounding (for
+            ``center=False``: if y = 0), if there is no example, or if z is too large for
+            float64.
         """
-        y = real_array("preactivations", preactivations, shape="(..., m)")
-        normalized, _ = self._normalize(y)
-        return self.gamma * normalized + self.beta
+        normalized, _ = self._normalize(_examples(preactivations))
+        with np.errstate(over="ignore"):
+            z = self.gamma * normalized + self.beta
+        return representable("output", z, cause="preactivations, gamma or beta")
 
     def derivative(self, preactivations: npt.ArrayLike, vector: npt.ArrayLike) -> Array:
         r"""Return J v, the derivative of z with respect to y applied to a vector.
@@ -117,11 +116,18 @@ class BatchNorm:
         Returns
         -------
         ndarray, shape (..., m)
+
+        Raises
+        ------
+        ValueError
+            As for `forward`; also if the result is too large for float64.
         """
-        y = real_array("preactivations", preactivations, shape="(..., m)")
+        y = _examples(preactivations)
         v = real_array("vector", vector, shape="(..., m)", last=y.shape[-1])
         normalized, divisor = self._normalize(y)
-        return np.asarray(self.gamma * self._jacobian(normalized, divisor, v))
+        with np.errstate(over="ignore", invalid="ignore"):
+            product = self.gamma * self._jacobian(normalized, divisor, v)
+        return representable("derivative", product, cause="preactivations or vector")
 
     def second_derivative(
         self,
@@ -150,8 +156,13 @@ class BatchNorm:
         -------
         ndarray, shape (...)
             Zero if ``scale`` is false, because z is then affine in y.
+
+        Raises
+        ------
+        ValueError
+            As for `derivative`.
         """
-        y = real_array("preactivations", preactivations, shape="(..., m)")
+        y = _examples(preactivations)
         m = y.shape[-1]
         g = real_array("cotangent", cotangent, shape="(..., m)", last=m)
         a = real_array("first", first, shape="(..., m)", last=m)
@@ -159,52 +170,70 @@ class BatchNorm:
         if not self.scale:
             return np.zeros(np.broadcast_shapes(y.shape, g.shape, a.shape, b.shape)[:-1])
         normalized, divisor = self._normalize(y)
-        v = self._jacobian(normalized, divisor, g)
-        bent = (
-            _dot(v, a) * _dot(normalized, b)
-            + _dot(normalized, a) * _dot(v, b)
-            + _dot(normalized, g) * _dot(a, self._jacobian(normalized, divisor, b))
-        )
-        return np.asarray(-self.gamma * bent / (m * divisor[..., 0]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            v = self._jacobian(normalized, divisor, g)
+            bent = (
+                _dot(v, a) * _dot(normalized, b)
+                + _dot(normalized, a) * _dot(v, b)
+                + _dot(normalized, g) * _dot(a, self._jacobian(normalized, divisor, b))
+            )
+            result = np.asarray(-self.gamma * bent / (m * divisor[..., 0]))
+        return representable("second derivative", result, cause="preactivations or directions")
 
     def _normalize(self, y: Array) -> tuple[Array, Array]:
         """Return ŷ and the divisor s, the latter with a last axis of length 1."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            centered = y - y.mean(axis=-1, keepdims=True) if self.center else y
-        representable("mean", centered, cause="preactivations")
+        shifted = centered(y, axis=-1) if self.center else y
         if not self.scale:
-            return centered, np.ones((*y.shape[:-1], 1))
+            return shifted, np.ones((*y.shape[:-1], 1))
         # Squares are taken of numbers of size 1, so that 1e-150 and 1e150 both work.
-        largest = np.abs(centered).max(axis=-1, keepdims=True)
-        unit = centered / np.where(largest > 0, largest, 1.0)
-        deviation = largest * np.sqrt((unit**2).mean(axis=-1, keepdims=True))
-        floor = _CONSTANT * np.abs(y).max(axis=-1, keepdims=True) if self.center else 0.0
+        largest = np.abs(shifted).max(axis=-1, keepdims=True)
         if self.epsilon == 0.0:
-            _refuse_constant(deviation <= floor, self.center)
+            refuse_constant("preactivations", largest[..., 0] == 0, center=self.center)
+        unit = shifted / np.where(largest > 0, largest, 1.0)
+        deviation = largest * np.sqrt((unit**2).mean(axis=-1, keepdims=True))
         divisor = np.hypot(deviation, np.sqrt(self.epsilon))
-        return centered / divisor, divisor
+        return shifted / divisor, divisor
 
     def _jacobian(self, normalized: Array, divisor: Array, v: Array) -> Array:
         """Return (J / γ) v."""
         if self.center:
             v = v - v.mean(axis=-1, keepdims=True)
         if not self.scale:
-            return v
+            return np.array(np.broadcast_arrays(v, normalized)[0])
         along = (normalized * v).mean(axis=-1, keepdims=True)
         return np.asarray((v - normalized * along) / divisor)
 
 
-def _dot(a: Array, b: Array) -> Array:
-    return np.asarray(np.einsum("...i,...i->...", a, b))
+def refuse_constant(name: str, constant: npt.NDArray[np.bool_], *, center: bool) -> None:
+    """Raise ``ValueError`` where batch normalization would divide by zero.
 
-
-def _refuse_constant(constant: npt.NDArray[np.bool_], center: bool) -> None:
-    if not constant.any():
+    Parameters
+    ----------
+    name : str
+        The argument to blame.
+    constant : ndarray of bool, shape (...)
+        Where the pre-activations are constant (zero, for ``center=False``).
+    center : bool
+        Which of the two it is.
+    """
+    if not np.any(constant):
         return
-    where = tuple(int(i) for i in np.argwhere(constant[..., 0])[0])
+    where = tuple(int(i) for i in np.argwhere(constant)[0])
     at = f" at batch index {where}" if where else ""
     what = "constant over the examples" if center else "zero on every example"
     raise ValueError(
-        f"preactivations: {what}{at}, so batch normalization divides by zero; "
+        f"{name}: the pre-activations are {what}{at}, so batch normalization divides by zero; "
         "use epsilon > 0, other weights, or inputs that vary."
     )
+
+
+def _examples(preactivations: npt.ArrayLike) -> Array:
+    """Return y as an array with at least one example on its last axis."""
+    y = real_array("preactivations", preactivations, shape="(..., m)")
+    if y.shape[-1] == 0:
+        raise ValueError(f"preactivations: shape {y.shape} has no example; pass at least one.")
+    return y
+
+
+def _dot(a: Array, b: Array) -> Array:
+    return np.asarray(np.einsum("...i,...i->...", a, b))

@@ -24,7 +24,8 @@ _ACTIVATIONS = {
     "tanh": sp.tanh,
     "sigmoid": lambda z: 1 / (1 + sp.exp(-z)),
     "softplus": lambda z: sp.log(1 + sp.exp(z)),
-    "relu": lambda z: sp.Max(z, 0),
+    # Not Max(z, 0), whose derivative at the kink is 1/2: the library's convention is 0.
+    "relu": lambda z: sp.Piecewise((z, z > 0), (0, True)),
     "gelu": lambda z: z * (1 + sp.erf(z / sp.sqrt(2))) / 2,
 }
 
@@ -35,12 +36,15 @@ def _exact(value: Any) -> Expr:
     return sp.Rational(number) if isinstance(number, sp.Float) else number
 
 
+def _finite(name: str, matrix: Expr) -> Expr:
+    if matrix.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+        raise ValueError(f"{name}: entries must be finite; remove or replace the others.")
+    return sp.ImmutableMatrix(matrix)
+
+
 def _column(name: str, values: Any) -> Expr:
     """Return a column vector of exact entries."""
-    column = sp.ImmutableMatrix([_exact(each) for each in values])
-    if any(each in (sp.nan, sp.zoo, sp.oo, -sp.oo) for each in column):
-        raise ValueError(f"{name}: entries must be finite.")
-    return column
+    return _finite(name, sp.Matrix([_exact(each) for each in values]))
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,10 @@ class LearningSet:
     targets: Expr
 
     def __init__(self, inputs: Any, targets: Any) -> None:
-        x = sp.ImmutableMatrix([[_exact(each) for each in row] for row in _rows(inputs)])
+        x = _finite("inputs", sp.Matrix([[_exact(each) for each in row] for row in _rows(inputs)]))
         t = _column("targets", targets)
         if len(t) != x.rows or not len(x):
-            raise ValueError(f"targets: {len(t)} targets for {x.rows} examples.")
+            raise ValueError(f"targets: {len(t)} targets for {x.rows} examples; give one for each.")
         object.__setattr__(self, "inputs", x)
         object.__setattr__(self, "targets", t)
 
@@ -115,7 +119,7 @@ class Ray:
         if u.is_zero_matrix:
             raise ValueError("direction: is zero; give a non-zero vector.")
         if all(each.is_Rational for each in u):
-            u = u / sp.gcd(tuple(u))
+            u = u / abs(sp.gcd(tuple(u)))
         object.__setattr__(self, "direction", u)
 
     def nearest(self, start: Expr) -> Expr:
@@ -147,6 +151,8 @@ class BatchNorm:
     def __post_init__(self) -> None:
         for name in ("gamma", "beta", "epsilon"):
             object.__setattr__(self, name, _exact(getattr(self, name)))
+        if self.epsilon.is_negative:
+            raise ValueError(f"epsilon: must be at least 0, got {self.epsilon}.")
 
     def forward(self, preactivations: Expr) -> Expr:
         """Return z for a column of pre-activations y."""
@@ -155,7 +161,9 @@ class BatchNorm:
         if self.scale:
             variance = sum(each**2 for each in centered) / len(y)
             if variance.is_zero and self.epsilon.is_zero:
-                raise ValueError("preactivations: constant, so batch norm divides by zero.")
+                raise ValueError(
+                    "preactivations: constant, so batch norm divides by zero; use epsilon > 0."
+                )
             centered = centered / sp.sqrt(variance + self.epsilon)
         return sp.ImmutableMatrix(centered * self.gamma + self.beta * sp.ones(len(y), 1))
 
@@ -167,6 +175,11 @@ class Neuron:
     activation: str = "identity"
     normalization: BatchNorm | None = None
 
+    def __post_init__(self) -> None:
+        if self.activation not in _ACTIVATIONS:
+            known = ", ".join(_ACTIVATIONS)
+            raise ValueError(f"activation: {self.activation!r} is unknown; use one of {known}.")
+
     def output(self, weights: Any, data: LearningSet) -> Expr:
         """Return the column of φ(z)."""
         z = data.inputs * _weights(weights, data)
@@ -175,7 +188,7 @@ class Neuron:
         return sp.ImmutableMatrix(z.applyfunc(_ACTIVATIONS[self.activation]))
 
     def loss(self, weights: Any, data: LearningSet) -> Expr:
-        """Return the mean squared residual; simplified when it is a number."""
+        """Return the mean squared residual; simplified when it is an algebraic number."""
         residuals = self.output(weights, data) - data.targets
         return _tidy(sum(each**2 for each in residuals) / data.m)
 
@@ -210,8 +223,16 @@ class Neuron:
         if norm.center:
             mean = sp.ones(data.m, data.m) / data.m
             x, t = x - mean * x, t - mean * t
+        if norm.gamma.is_zero:
+            raise ValueError("gamma: is 0, so the loss does not depend on the weights.")
         slope = _solve(x, t)
-        return [Ray(sp.sign(norm.gamma) * slope)] if norm.scale else [Point(slope / norm.gamma)]
+        if not norm.scale:
+            return [Point(slope / norm.gamma)]
+        if slope.is_zero_matrix:
+            raise ValueError(
+                "targets: uncorrelated with every input, so there is no ray of optima."
+            )
+        return [Ray(sp.sign(norm.gamma) * slope)]
 
     def _symbols(self, weights: Any, data: LearningSet) -> tuple[Expr, dict[Expr, Expr]]:
         # Real symbols, so that SymPy differentiates |z| and Max without complex cases.
@@ -228,7 +249,9 @@ def _weights(weights: Any, data: LearningSet) -> Expr:
 
 
 def _tidy(expression: Expr) -> Expr:
-    return expression if expression.free_symbols else sp.radsimp(sp.simplify(expression))
+    """Simplify an algebraic number; SymPy may not finish on anything more."""
+    plain = not (expression.free_symbols or expression.atoms(sp.Function, sp.Piecewise, sp.exp))
+    return sp.radsimp(sp.simplify(expression)) if plain else expression
 
 
 def _solve(x: Expr, t: Expr) -> Expr:
@@ -282,6 +305,10 @@ def check_lemma(
     if not standard_optima or not normalized_optima:
         raise ValueError("standard_optima, normalized_optima: both need at least one optimum.")
     w0 = _column("start", start)
+    for each in (*standard_optima, *normalized_optima):
+        vector = each.weights if isinstance(each, Point) else each.direction
+        if len(vector) != len(w0):
+            raise ValueError(f"start: has {len(w0)} weights, but {each} has {len(vector)}.")
 
     def closest(optima: Sequence[Point | Ray]) -> Expr:
         return min((each.nearest(w0) for each in optima), key=lambda w: _squared(w0 - w))
@@ -301,16 +328,25 @@ def _squared(vector: Expr) -> Expr:
 def angle(first: Any, second: Any) -> Expr:
     """Return the angle between two vectors as an arc cosine of exact numbers."""
     u, v = _column("first", first), _column("second", second)
+    if u.is_zero_matrix or v.is_zero_matrix:
+        raise ValueError("first, second: a zero vector has no direction.")
     return sp.acos(_tidy(u.dot(v) / sp.sqrt(_squared(u) * _squared(v))))
 
 
 def failure_probability(angle: Expr) -> Expr:
     """Return 1/2 + θ/(2π), and 0 at θ = 0; see `bnlib.failure_probability`."""
-    theta = _exact(angle)
+    theta = _angle(angle)
     return sp.Integer(0) if theta.is_zero else sp.Rational(1, 2) + theta / (2 * sp.pi)
 
 
 def mean_excess(angle: Expr, scale: Expr = 1) -> Expr:
     """Return s² (2θ − sin 2θ)/(2π); see `bnlib.mean_excess`."""
-    theta, s = _exact(angle), _exact(scale)
+    theta, s = _angle(angle), _exact(scale)
     return s**2 * (2 * theta - sp.expand_trig(sp.sin(2 * theta))) / (2 * sp.pi)
+
+
+def _angle(angle: Expr) -> Expr:
+    theta = _exact(angle)
+    if theta.is_number and not 0 <= theta <= sp.pi:
+        raise ValueError("angle: must lie in [0, π] radians; did you pass degrees?")
+    return theta

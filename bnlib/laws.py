@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._validation import Array, real_array, real_number
+from bnlib._validation import Array, real_array, real_number, representable
 
 
 def failure_probability(angle: npt.ArrayLike) -> Array:
@@ -63,7 +63,7 @@ def mean_excess(angle: npt.ArrayLike, scale: float = 1.0) -> Array:
     Raises
     ------
     ValueError
-        If an angle is not in [0, π], or the scale is not positive.
+        If an angle is not in [0, π], or the scale is not positive or too large.
     """
     theta = _angle(angle)
     s = real_number("scale", scale)
@@ -72,7 +72,9 @@ def mean_excess(angle: npt.ArrayLike, scale: float = 1.0) -> Array:
     # For small angles the difference cancels; below 0.01 three terms of the series are exact.
     small = 4 * theta**3 / 3 - 4 * theta**5 / 15 + 8 * theta**7 / 315
     exact = 2 * theta - np.sin(2 * theta)
-    return np.asarray(s**2 * np.where(theta < 0.01, small, exact) / (2 * np.pi))[()]
+    with np.errstate(over="ignore"):
+        excess = np.square(s) * np.where(theta < 0.01, small, exact) / (2 * np.pi)
+    return representable("mean excess", np.asarray(excess), cause="scale")[()]
 
 
 def _angle(angle: npt.ArrayLike) -> Array:

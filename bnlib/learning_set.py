@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from bnlib._numeric import centered, mean
 from bnlib._validation import Array, frozen, real_array, representable
 
 
@@ -72,34 +73,39 @@ class LearningSet:
     @property
     def mean_input(self) -> Array:
         """x̄, shape (d,): mean of the inputs over the examples."""
-        return np.asarray(self.inputs.mean(axis=0))
+        return mean(self.inputs, axis=0)
 
     @property
     def mean_target(self) -> float:
         """t̄: mean of the targets over the examples."""
-        return float(self.targets.mean())
+        return float(mean(self.targets, axis=0))
 
     @property
     def input_covariance(self) -> Array:
-        """Σ, shape (d, d): population covariance of the inputs."""
-        x = self.inputs - self.mean_input
+        """Σ, shape (d, d): population covariance of the inputs.
+
+        Raises ``ValueError`` where a product is too large for float64.
+        """
+        x = centered(self.inputs, axis=0)
         with np.errstate(over="ignore", invalid="ignore"):
             return representable("covariance", x.T @ x / self.m, cause="inputs")
 
     @property
     def cross_covariance(self) -> Array:
-        """c, shape (d,): population covariance of each input with the target."""
-        x = self.inputs - self.mean_input
-        t = self.targets - self.mean_target
+        """c, shape (d,): population covariance of each input with the target.
+
+        Raises ``ValueError`` where a product is too large for float64.
+        """
+        x, t = centered(self.inputs, axis=0), centered(self.targets, axis=0)
         with np.errstate(over="ignore", invalid="ignore"):
             return representable("covariance", x.T @ t / self.m, cause="inputs, targets")
 
     @property
     def target_std(self) -> float:
         """τ: population standard deviation of the targets."""
-        # Divided by the largest entry first, so that no square overflows or underflows.
-        largest = float(np.abs(self.targets).max()) or 1.0
-        return float((self.targets / largest).std()) * largest
+        t = centered(self.targets, axis=0)
+        largest = float(np.abs(t).max()) or 1.0  # so that no square overflows or underflows
+        return float(np.sqrt(np.mean((t / largest) ** 2))) * largest
 
     def with_targets(self, targets: npt.ArrayLike) -> Self:
         """Return the same inputs with other targets.
@@ -108,6 +114,15 @@ class LearningSet:
         ----------
         targets : array_like, shape (m,)
             The new targets.
+
+        Returns
+        -------
+        LearningSet
+
+        Raises
+        ------
+        ValueError
+            As for a new learning set.
         """
         return type(self)(self.inputs, targets)
 

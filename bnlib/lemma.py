@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._validation import Array, real_array, real_number
-from bnlib.optima import Optimum, Point, residual, squared_norm, unit_vector
+from bnlib._numeric import power_of_two, squared_norm
+from bnlib._validation import Array, real_array, real_number, representable
+from bnlib.optima import Optimum, Point, residual
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LemmaCheck:
     """What the lemma says, and whether it is so, for each initialization.
 
@@ -46,9 +47,12 @@ class LemmaCheck:
 
     def __repr__(self) -> str:
         if np.ndim(self.left) == 0:
+            # A side that is rounding next to the other one is shown as 0.
+            floor = 1e-15 * max(self.left, self.right)
+            left, right = (float(side) if side > floor else 0.0 for side in (self.left, self.right))
             return (
-                f"LemmaCheck(applies={bool(self.applies)}, left={self.left:.6g}, "
-                f"right={self.right:.6g}, holds={bool(self.holds)})"
+                f"LemmaCheck(applies={bool(self.applies)}, left={left:.6g}, "
+                f"right={right:.6g}, holds={bool(self.holds)})"
             )
         return (
             f"LemmaCheck({np.size(self.left)} initializations: "
@@ -117,7 +121,7 @@ def check_lemma(
     w = real_array("start", start, shape="(..., d)")
     tolerance = real_number("rtol", rtol, at_least=0.0)
     d = w.shape[-1]
-    points = [_point(each, d) for each in _fitting("standard_optima", standard_optima, d)]
+    points = [_point(each) for each in _fitting("standard_optima", standard_optima, d)]
     images = _fitting("normalized_optima", normalized_optima, d)
 
     along, right = _projection(w, points[0])
@@ -142,17 +146,23 @@ def check_lemma(
 
 def _projection(w: Array, optimum: Point) -> tuple[Array, Array]:
     """Return ⟨W*/‖W*‖, W₀⟩ and the lemma's right side."""
-    if not optimum.weights.any():
+    # Only scaled by a power of two, so that an orthogonal start gives exactly 0.
+    scaled = optimum.weights / power_of_two(np.abs(optimum.weights).max())
+    length = np.linalg.norm(scaled)
+    if length == 0:
         return np.zeros(w.shape[:-1]), squared_norm(w)
-    unit = unit_vector("standard_optima", optimum.weights)
-    along = np.asarray(w @ unit)
-    return along, residual(w, unit, along)
+    with np.errstate(over="ignore", invalid="ignore"):
+        along = representable("projection", np.asarray(w @ scaled / length), cause="start")
+    return along, residual(w, scaled / length, along)
 
 
 def _fitting(name: str, optima: Sequence[Optimum], d: int) -> list[Optimum]:
     """Return the optima as a list, if there are any and they have d weights."""
     if not isinstance(optima, Sequence):
-        raise ValueError(f"{name}: expected a list of optima, got {type(optima).__name__}.")
+        raise ValueError(
+            f"{name}: expected a list of optima, got {type(optima).__name__}; "
+            "pass what Neuron.optima returns."
+        )
     if not optima:
         raise ValueError(f"{name}: is empty; without an optimum the lemma says nothing.")
     for each in optima:
@@ -163,7 +173,7 @@ def _fitting(name: str, optima: Sequence[Optimum], d: int) -> list[Optimum]:
     return list(optima)
 
 
-def _point(optimum: Any, d: int) -> Point:
+def _point(optimum: Any) -> Point:
     if not isinstance(optimum, Point):
         raise ValueError(
             f"standard_optima: {optimum} is not a Point; the lemma compares with single optima "

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._validation import Array, changed, real_array, representable
-from bnlib.activations import Activation, activation
-from bnlib.batch_norm import BatchNorm
+from bnlib._numeric import EPS, centered
+from bnlib._validation import Array, changed, flag, real_array, representable
+from bnlib.activations import ACTIVATIONS, Activation, activation
+from bnlib.batch_norm import BatchNorm, refuse_constant
 from bnlib.closed_form import linear_optima
 from bnlib.learning_set import LearningSet
 from bnlib.optima import Optimum
@@ -58,6 +59,7 @@ class Neuron:
 
     def __post_init__(self) -> None:
         activation(self.activation)
+        object.__setattr__(self, "bias", flag("bias", self.bias))
         if not isinstance(self.normalization, BatchNorm | None):
             raise ValueError(
                 f"normalization: must be a BatchNorm or None, got {self.normalization!r}; "
@@ -181,8 +183,7 @@ class Neuron:
             As for `loss`.
         """
         y, z = self._preactivations(weights, data)
-        phi = activation(self.activation)
-        columns = self._columns(data)
+        phi, columns = activation(self.activation), self._columns(data)
         with np.errstate(over="ignore", invalid="ignore"):
             error, slope = phi.value(z) - data.targets, phi.slope(z)
             h = 2 / data.m * (slope**2 + error * phi.curvature(z))
@@ -197,6 +198,7 @@ class Neuron:
                 y[..., None, None, :], g[..., None, None, :], columns[:, None, :], columns
             )
             result = (spread * h[..., None, :]) @ np.swapaxes(spread, -1, -2) + bent
+            result = (result + np.swapaxes(result, -1, -2)) / 2  # exactly symmetric
         return representable("Hessian", result, cause="weights, data")
 
     def optima(self, data: LearningSet) -> list[Optimum]:
@@ -217,7 +219,7 @@ class Neuron:
         ValueError
             If the activation is not the identity, or as `bnlib.linear_optima` does.
         """
-        if activation(self.activation).name != "identity":
+        if activation(self.activation) != ACTIVATIONS["identity"]:
             raise ValueError(
                 "activation: closed-form optima are known for 'identity' only, "
                 f"not for {activation(self.activation).name!r}; minimise the loss numerically."
@@ -225,15 +227,35 @@ class Neuron:
         return linear_optima(data, self.normalization, bias=self.bias)
 
     def _columns(self, data: LearningSet) -> Array:
-        """Return Xᵀ, with a row of ones for the bias: shape (d, m) or (d + 1, m)."""
-        rows = data.inputs.T
-        return np.vstack([rows, np.ones(data.m)]) if self.bias else rows
+        """Return Xᵀ, with a row of ones for the bias: shape (d, m) or (d + 1, m).
+
+        In front of a centring normalization the inputs are centred: the output is the same,
+        and a large common offset costs no digits.
+        """
+        if not isinstance(data, LearningSet):
+            raise ValueError(
+                f"data: expected a LearningSet, got {type(data).__name__}; "
+                "write bnlib.LearningSet(inputs, targets)."
+            )
+        if self.normalization is not None and self.normalization.center:
+            return centered(data.inputs, axis=0).T
+        return np.vstack([data.inputs.T, np.ones(data.m)]) if self.bias else data.inputs.T
 
     def _preactivations(self, weights: npt.ArrayLike, data: LearningSet) -> tuple[Array, Array]:
-        """Return y and z, shape (..., m) each."""
-        columns = self._columns(data)
-        w = real_array("weights", weights, shape="(..., d)", last=len(columns))
+        """Return y (centred in front of a centring normalization) and z, shape (..., m) each."""
+        columns, norm = self._columns(data), self.normalization
+        shape = "(..., d + 1)" if self.bias else "(..., d)"
+        w = real_array("weights", weights, shape=shape, last=len(columns))
         with np.errstate(over="ignore", invalid="ignore"):
             y = w @ columns
         representable("pre-activation", y, cause="weights, inputs")
-        return y, y if self.normalization is None else self.normalization.forward(y)
+        if norm is None:
+            return y, y
+        if norm.scale and norm.epsilon == 0.0:
+            # What is left where products cancel is rounding of the size of the products.
+            size = np.abs(y).max(axis=-1)
+            with np.errstate(over="ignore"):
+                products = np.abs(w) @ np.abs(columns).max(axis=-1)
+            rounding = 8 * EPS * representable("pre-activation", products, cause="weights, inputs")
+            refuse_constant("weights", size <= rounding, center=norm.center)
+        return y, norm.forward(y)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bnlib._numeric import squared_norm
 from bnlib._validation import Array, frozen, real_array, representable
 
 # A ray's distance loses digits to cancellation below this fraction of the squared norm.
@@ -46,6 +47,11 @@ class Point:
         Returns
         -------
         ndarray, shape (..., d)
+
+        Raises
+        ------
+        ValueError
+            If a start has another number of weights, or is not finite.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d)
         return np.broadcast_to(self.weights, w.shape).copy()
@@ -61,9 +67,15 @@ class Point:
         Returns
         -------
         ndarray, shape (...)
+
+        Raises
+        ------
+        ValueError
+            As for `nearest`; also if a distance is too large for float64.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d)
-        return squared_norm(w - self.weights)
+        with np.errstate(over="ignore"):
+            return squared_norm(w - self.weights)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Point):
@@ -119,9 +131,14 @@ class Ray:
         ndarray, shape (..., d)
             Where ⟨u, W₀⟩ ≤ 0 this is the origin: the infimum of the distance, which no
             element of the open ray attains.
+
+        Raises
+        ------
+        ValueError
+            If a start has another number of weights, is not finite, or is too large.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d)
-        return np.maximum(w @ self.direction, 0.0)[..., None] * self.direction
+        return self._length(w)[..., None] * self.direction
 
     def squared_distance(self, start: npt.ArrayLike) -> Array:
         """Return the squared distance ‖W₀‖² − ⟨u, W₀⟩₊² from each start to the ray.
@@ -134,10 +151,22 @@ class Ray:
         Returns
         -------
         ndarray, shape (...)
-            Accurate relative to itself, also for starts on or near the ray.
+            The distance, its root, is accurate to a few units of rounding of ‖W₀‖, also
+            for starts near the ray.
+
+        Raises
+        ------
+        ValueError
+            As for `nearest`.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d)
-        return residual(w, self.direction, np.maximum(w @ self.direction, 0.0))
+        return residual(w, self.direction, self._length(w))
+
+    def _length(self, w: Array) -> Array:
+        """Return ⟨u, W₀⟩₊, the length of the foot of each start."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            along = np.asarray(np.maximum(w @ self.direction, 0.0))
+        return representable("projection", along, cause="start")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Ray):
@@ -207,13 +236,6 @@ def unit_vector(name: str, value: npt.ArrayLike) -> Array:
         raise ValueError(f"{name}: is zero, so it has no direction; give a non-zero vector.")
     v = v / largest
     return np.asarray(v / np.linalg.norm(v))
-
-
-def squared_norm(w: Array) -> Array:
-    """Return ‖w‖² over the last axis."""
-    with np.errstate(over="ignore"):
-        squares = np.asarray(np.einsum("...i,...i->...", w, w))
-    return representable("squared norm", squares, cause="start")
 
 
 def residual(w: Array, unit: Array, along: Array) -> Array:
