@@ -1,0 +1,38 @@
+"""The environment in which chapters run, the same for `make rerun` and for nbval."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from tools.project import BUILD
+
+FIXED = {
+    # One thread: sums are then always added in the same order.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "JAX_ENABLE_X64": "1",
+    "JAX_PLATFORMS": "cpu",
+    "PYTHONHASHSEED": "0",  # SymPy's order of terms may follow the order of sets
+    "PYTHONIOENCODING": "utf-8",
+    "JUPYTER_PREFER_ENV_PATH": "1",  # a kernel "python3" of the user must not step in
+    "IPYTHONDIR": str(BUILD / "ipython"),  # no start-up files of the user
+    "JUPYTER_PLATFORM_DIRS": "1",  # silences a deprecation warning of jupyter_core
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # silences debugpy in the kernel
+}
+# A user's choice of backend, warnings or paths must not change a chapter.
+REMOVED = ("MPLBACKEND", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONWARNINGS", "JUPYTER_PATH")
+
+
+def settle(environ: MutableMapping[str, str]) -> None:
+    """Fix in `environ` what could change the output of a chapter."""
+    for name in REMOVED:
+        environ.pop(name, None)
+    environ.update(FIXED)
+    matplotlib = importlib.util.find_spec("matplotlib")
+    if matplotlib is not None and matplotlib.origin is not None:
+        # Matplotlib's own defaults, whatever lies in the user's configuration folder.
+        defaults = Path(matplotlib.origin).parent / "mpl-data" / "matplotlibrc"
+        environ["MATPLOTLIBRC"] = str(defaults)

@@ -1,0 +1,188 @@
+"""What every committed chapter must satisfy; what nbval does not look at.
+
+Each guard yields (code cell, problem, remedy); `problems` makes readable lines of them.
+A notebook is read as plain JSON here: what is on disk counts, not what nbformat repairs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tools.project import ROOT
+
+Cell = dict[str, Any]
+Finding = tuple[str, str, str]
+
+SVG = "image/svg+xml"
+RERUN = "run `make rerun` and commit the result"
+
+# What would make nbval skip a cell, not compare it, or expect its failure.
+MARKERS = re.compile(r"^\s*#+\s*((NBVAL|PYTEST_VALIDATE)_\w+)", re.MULTILINE)
+TAGS = re.compile(r"(nbval|pytest-validate)[-_].*|raises-exception|skip.*", re.IGNORECASE)
+ADDRESS = re.compile(r"\bat 0x[0-9a-f]{4,}", re.IGNORECASE)
+MACHINE = re.compile(
+    r"(?<![\w./:-])(/(?:home|Users|root|tmp|var|opt|usr|mnt|private)/[\w.-]+"
+    r"|[A-Za-z]:\\\\?(?:Users|Windows)\b)|" + re.escape(str(ROOT)) + r"\b"
+)
+DATE = re.compile(r"<dc:date>|\b20\d\d-\d\d-\d\dT\d\d:\d\d")
+
+
+def text(value: Any) -> str:
+    """Return a multi-line string of the notebook format as one string."""
+    return "".join(value) if isinstance(value, list) else str(value)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the notebook's JSON."""
+    notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return notebook
+
+
+def code_cells(notebook: dict[str, Any]) -> list[tuple[str, Cell]]:
+    """Return the code cells with the names nbval gives them, and their ids."""
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return [(f"Cell {i} (id {cell.get('id')})", cell) for i, cell in enumerate(cells)]
+
+
+def data(cell: Cell) -> Iterator[tuple[str, str]]:
+    """Yield (MIME type, text) of everything a cell shows, streams included."""
+    for output in cell["outputs"]:
+        if output["output_type"] == "stream":
+            yield output["name"], text(output["text"])
+        for kind, value in output.get("data", {}).items():
+            yield kind, text(value)
+
+
+def figures(path: Path) -> list[str]:
+    """Return the SVG figures of a notebook in order."""
+    cells = [cell for _, cell in code_cells(read(path))]
+    return [value for cell in cells for kind, value in data(cell) if kind == SVG]
+
+
+def executed(notebook: dict[str, Any]) -> Iterator[Finding]:
+    """Every code cell has code and was executed, in order, in a new kernel."""
+    for number, (name, cell) in enumerate(code_cells(notebook), start=1):
+        if not text(cell["source"]).strip():
+            yield name, "is an empty code cell", "delete it"
+        if cell["execution_count"] is None:
+            yield name, "was not executed, so nbval would not compare it", RERUN
+        elif cell["execution_count"] != number:
+            count = cell["execution_count"]
+            yield name, f"has execution count {count} where {number} is due", RERUN
+        for output in cell["outputs"]:
+            if output.get("execution_count", number) != number:
+                yield name, "has an output with another execution count", RERUN
+
+
+def clean_outputs(notebook: dict[str, Any]) -> Iterator[Finding]:
+    """No error, no stderr, nothing that belongs to one machine or one run."""
+    for name, cell in code_cells(notebook):
+        if any(output["output_type"] == "error" for output in cell["outputs"]):
+            yield name, "ends in an error", f"mend its code, then {RERUN}"
+        for kind, shown in data(cell):
+            if kind == "stderr":
+                yield name, "writes to stderr", "remove what warns or logs there"
+            if kind.startswith("image/") and kind != SVG:
+                remedy = "draw it as SVG: nbval compares SVG, not pixels"
+                yield name, f"shows an image of type {kind}", remedy
+            if kind == SVG and DATE.search(shown):
+                yield name, "has a date in its SVG", "save with metadata={'Date': None}"
+            if kind != SVG and (match := ADDRESS.search(shown)):
+                yield name, f"shows a memory address ({match[0]})", "print what matters instead"
+            if match := MACHINE.search(shown):
+                yield name, f"shows a path of one machine ({match[0]})", "print a relative path"
+
+
+def nothing_skipped(notebook: dict[str, Any]) -> Iterator[Finding]:
+    """No marker makes nbval look away."""
+    for name, cell in code_cells(notebook):
+        for match in MARKERS.finditer(text(cell["source"])):
+            yield name, f"has the marker {match[1]}", "remove it: every output is compared"
+        tags = cell["metadata"].get("tags", [])
+        if not isinstance(tags, list):
+            yield name, "has tags that are not a list", 'write "tags": ["hide-input"]'
+            continue
+        for tag in tags:
+            if TAGS.fullmatch(str(tag)):
+                yield name, f"has the tag {tag!r}", "remove it: every output is compared"
+
+
+def sources(notebook: dict[str, Any]) -> Iterator[Finding]:
+    """No code that behaves differently under nbval or on another machine."""
+    for name, cell in code_cells(notebook):
+        source = text(cell["source"])
+        if source.rstrip().endswith(";"):
+            remedy = "assign the value to a name, or end with plt.show()"
+            yield name, "ends in ';', which nbval does not honour", remedy
+        if match := MACHINE.search(source):
+            yield name, f"names a path of one machine ({match[0]})", "use a relative path"
+
+
+def described_figures(notebook: dict[str, Any]) -> Iterator[Finding]:
+    """Each figure has a name, a caption, and an alternative text stating its finding."""
+    names: set[str] = set()
+    for name, cell in code_cells(notebook):
+        drawn = sum(kind == SVG for kind, _ in data(cell))
+        if not drawn:
+            continue
+        if drawn > 1:
+            yield name, "draws more than one figure", "give each figure a cell of its own"
+        mystnb = cell["metadata"].get("mystnb", {})
+        alt = mystnb.get("image", {}).get("alt", "")
+        if len(alt.strip()) < 30:
+            remedy = "say in metadata.mystnb.image.alt what the figure shows (30 characters)"
+            yield name, "draws a figure without alternative text", remedy
+        figure = mystnb.get("figure", {})
+        for part in ("name", "caption"):
+            if not str(figure.get(part, "")).strip():
+                remedy = f"set metadata.mystnb.figure.{part}"
+                yield name, f"draws a figure without a {part}", remedy
+        if figure.get("name") in names:
+            yield name, f"repeats the figure name {figure['name']}", "choose another name"
+        names.add(str(figure.get("name")))
+
+
+def identity(notebook: dict[str, Any]) -> Iterator[Finding]:
+    """Format 4.5 or newer, unique cell ids, the plain kernel, no machine's metadata."""
+    whole = "The notebook"
+    version = (notebook["nbformat"], notebook["nbformat_minor"])
+    if version < (4, 5):
+        yield whole, f"has format {version[0]}.{version[1]}, without cell ids", RERUN
+    ids = [str(cell.get("id", "")) for cell in notebook["cells"]]
+    for each in sorted(set(ids)):
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", each):
+            yield whole, f"has a cell without a valid id ({each!r})", "give it one"
+        elif ids.count(each) > 1:
+            yield whole, f"has {ids.count(each)} cells with the id {each}", "make them unique"
+    if notebook["metadata"].get("kernelspec", {}).get("name") != "python3":
+        yield whole, "does not name the kernel python3", RERUN
+    extra = set(notebook["metadata"]) - {"kernelspec", "language_info"}
+    extra |= set(notebook["metadata"].get("language_info", {})) - {"name"}
+    if extra:
+        yield whole, f"carries metadata of a machine ({', '.join(sorted(extra))})", RERUN
+    for name, cell in code_cells(notebook):
+        if "execution" in cell["metadata"]:
+            yield name, "carries the times of its execution", RERUN
+
+
+Guard = Callable[[dict[str, Any]], Iterator[Finding]]
+GUARDS: tuple[Guard, ...] = (
+    executed, clean_outputs, nothing_skipped, sources, described_figures, identity,
+)  # fmt: skip
+
+
+def problems(path: Path, guards: tuple[Guard, ...] = GUARDS) -> list[str]:
+    """Return one line for each rule the notebook breaks: file, cell, problem, remedy."""
+    try:
+        notebook = read(path)
+    except ValueError as error:
+        return [f"{path.name}: is not valid JSON ({error}). Remedy: restore it."]
+    return [
+        f"{path.name}: {where} {problem}. Remedy: {remedy}."
+        for guard in guards
+        for where, problem, remedy in guard(notebook)
+    ]

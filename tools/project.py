@@ -1,0 +1,96 @@
+"""Where things lie in the checkout, and helpers every tool shares (standard library only)."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = ROOT / "chapters"
+BUILD = ROOT / "_build"
+HTML = BUILD / "html"
+VENV = ROOT / ".venv"
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """Hash the names and contents of `files`; times do not count, git rewrites them."""
+    digest = hashlib.sha256()
+    for path in sorted(set(files)):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+@contextmanager
+def exclusive() -> Iterator[None]:
+    """Let one process at a time change `.venv` or `_build`; the others wait here."""
+    with (ROOT / "pyproject.toml").open() as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def run_logged(
+    command: list[str],
+    log: Path,
+    env: dict[str, str],
+    on_line: Callable[[str], object] | None = None,
+) -> int:
+    """Run `command` with its output in the file `log` (each line also to `on_line`).
+
+    Returns the exit code.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("w", encoding="utf-8") as out,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as process,
+    ):
+        assert process.stdout is not None  # PIPE was asked for
+        for line in process.stdout:
+            out.write(line)
+            if on_line is not None:
+                on_line(line)
+    return process.returncode
+
+
+class Progress:
+    """One line saying what goes on: rewritten on a terminal, sparse in a log."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.start = time.monotonic()
+        self.terminal = sys.stdout.isatty()
+        self.shown = time.monotonic()
+        print(title, end="" if self.terminal else "\n", flush=True)
+
+    def update(self, detail: str) -> None:
+        """Show `detail`, at most every 0.2 s on a terminal and every 20 s in a log."""
+        now = time.monotonic()
+        if now - self.shown < (0.2 if self.terminal else 20):
+            return
+        self.shown = now
+        text = f"{self.title} {detail}"
+        print(f"\r\033[K{text[:100]}" if self.terminal else f"  {detail}", end="", flush=True)
+        if not self.terminal:
+            print(flush=True)
+
+    def done(self, word: str = "done") -> None:
+        """End the line with `word` and the seconds it took."""
+        seconds = time.monotonic() - self.start
+        head = f"\r\033[K{self.title}" if self.terminal else " "
+        print(f"{head} {word}, {seconds:.1f} s", flush=True)

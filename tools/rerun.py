@@ -1,0 +1,136 @@
+"""Execute the chapters again, in place and in the order of the book.
+
+The files are written so that nothing changes where no output changes: no times, no
+machine's names, one way of writing JSON.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from tools.determinism import settle
+from tools.guards import figures
+from tools.project import BUILD, CHAPTERS, Progress
+from tools.toc import entries, notebooks
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+VERDICT = CHAPTERS / "verdict.svg"
+TIMEOUT = 600  # seconds a single cell may take
+
+
+class ChapterError(Exception):
+    """A chapter could not be executed to its end."""
+
+
+def normalize(notebook: Any) -> None:
+    """Remove from `notebook` what differs between machines or runs."""
+    notebook.metadata = nbformat.from_dict(METADATA)  # type: ignore[no-untyped-call]
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for cell in notebook.cells:
+        for key in ("execution", "collapsed", "scrolled", "ExecuteTime"):
+            cell.metadata.pop(key, None)
+        cell.source = cell.source.rstrip()
+
+
+def write(path: Path, text: str) -> bool:
+    """Replace the file in one step where its text changes; say whether it did."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8", newline="\n")
+    partial.replace(path)
+    return True
+
+
+def run_cell(client: NotebookClient, cell: Any, index: int, number: int) -> None:
+    """Execute one code cell; raise ChapterError with its source and what went wrong."""
+    try:
+        client.execute_cell(cell, index, execution_count=number)
+    except CellExecutionError as error:
+        message = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    except (CellTimeoutError, DeadKernelError) as error:
+        message = f"{type(error).__name__}: {error}\n\n{cell.source}"
+    else:
+        return
+    raise ChapterError(f"Code cell {number} (id {cell.id}) failed:\n{message}")
+
+
+def execute(path: Path, progress: Progress) -> str:
+    """Return the text of the notebook after executing all its cells in a new kernel."""
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    normalize(notebook)
+    code = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    for _, cell in code:
+        cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=TIMEOUT,
+        coalesce_streams=True,
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    # The kernel's own stderr holds its log; what the chapter writes comes as output.
+    with client.setup_kernel(stderr=subprocess.DEVNULL):
+        for number, (index, cell) in enumerate(code, start=1):
+            progress.update(f"cell {number}/{len(code)}")
+            run_cell(client, cell, index, number)
+    normalize(notebook)  # the kernel adds its own description
+    nbformat.validate(notebook)
+    text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    return text.rstrip("\n") + "\n"
+
+
+def chosen(names: list[str]) -> list[Path]:
+    """Return the named chapters in the order of the book; all where none is named."""
+    wanted = {Path(name).name.removesuffix(".ipynb") for name in names}
+    every = notebooks()
+    if unknown := wanted - {path.stem for path in every}:
+        known = " ".join(path.stem for path in every)
+        sys.exit(
+            f"No such chapter: {' '.join(sorted(unknown))}.\n"
+            f"Remedy: choose from _toc.yml, by file name without suffix: {known}"
+        )
+    return [path for path in every if not wanted or path.stem in wanted]
+
+
+def write_verdict() -> None:
+    """Keep the landing page's first figure as a file of its own, for the README."""
+    landing = CHAPTERS.parent / f"{entries()[0]}.ipynb"
+    drawn = figures(landing) if landing.is_file() else []
+    if drawn and write(VERDICT, drawn[0]):
+        print(f"Written: {VERDICT.relative_to(CHAPTERS.parent)}")
+
+
+def main(names: list[str]) -> int:
+    """Execute the chosen chapters; stop at the first error, leaving that file as it was."""
+    settle(os.environ)
+    (BUILD / "ipython").mkdir(parents=True, exist_ok=True)
+    for path in chosen(names):
+        progress = Progress(f"{path.relative_to(CHAPTERS.parent)} …")
+        try:
+            text = execute(path, progress)
+        except ChapterError as error:
+            progress.done("failed")
+            print(f"{error}\n{path} was left as it was.", file=sys.stderr)
+            return 1
+        progress.done("changed" if write(path, text) else "unchanged")
+    write_verdict()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
