@@ -1,0 +1,187 @@
+"""Closed-form optima: against blind minimisation, SymPy and the identities they must obey."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample, exact, linear_optima
+from tests import oracles
+
+CASES = {
+    "none": Neuron(),
+    "bias": Neuron(bias=True),
+    "centre": Neuron(normalization=BatchNorm(scale=False, gamma=-1.5, beta=0.4)),
+    "affine-only": Neuron(normalization=BatchNorm(center=False, scale=False, gamma=2.0, beta=0.7)),
+    "full": Neuron(normalization=BatchNorm()),
+    "full-flipped": Neuron(normalization=BatchNorm(gamma=-0.7, beta=0.4)),
+    "scale": Neuron(normalization=BatchNorm(center=False)),
+    "scale-beta": Neuron(normalization=BatchNorm(center=False, gamma=1.3, beta=0.8)),
+    "epsilon": Neuron(normalization=BatchNorm(epsilon=0.2, gamma=4.0)),
+    "epsilon-flipped": Neuron(normalization=BatchNorm(epsilon=3.0, gamma=-5.0, beta=1.0)),
+    "scale-epsilon": Neuron(normalization=BatchNorm(center=False, epsilon=0.2, gamma=4.0)),
+}
+every_case = pytest.mark.parametrize("neuron", CASES.values(), ids=CASES)
+
+
+@every_case
+@pytest.mark.parametrize("seed", [1, 2])
+def test_optima_agree_with_blind_minimisation(neuron: Neuron, seed: int) -> None:
+    oracles.compare_optimum(neuron, oracles.normal_set(seed, m=6, d=2))
+
+
+@every_case
+@given(data=oracles.well_conditioned(min_d=2))
+def test_optima_are_stationary_and_minimal(neuron: Neuron, data: LearningSet) -> None:
+    for optimum in neuron.optima(data):
+        w = optimum.weights if isinstance(optimum, Point) else 2.0 * optimum.direction
+        step = 0.1 * np.linalg.norm(w)
+        others = w + step * np.random.default_rng(0).normal(size=(20, len(w)))
+        elsewhere = neuron.gradient(others, data)
+        oracles.agree("gradient", neuron.gradient(w, data), 0 * w, 1e-9, np.abs(elsewhere).max())
+        best, around = neuron.loss(w, data), neuron.loss(others, data)
+        assert (around >= best - 1e-12 * (around + best)).all()
+        curvature = np.linalg.eigvalsh(neuron.hessian(w, data))
+        assert curvature[0] >= -1e-9 * curvature[-1]
+
+
+def test_without_an_optimum_the_loss_falls_along_the_ray() -> None:
+    data = counterexample()
+    for gamma in (1.0, -1.0):
+        neuron = Neuron(normalization=BatchNorm(epsilon=0.5, gamma=gamma))
+        assert neuron.optima(data) == []
+        (ray,) = Neuron(normalization=BatchNorm(gamma=gamma)).optima(data)
+        k = 2.0 ** np.arange(-6, 12)
+        losses = neuron.loss(k[:, None] * ray.direction, data)
+        assert (np.diff(losses) < 0).all()
+        infimum = Neuron(normalization=BatchNorm(gamma=gamma)).loss(ray.direction, data)
+        assert 0 < losses[-1] - infimum < 1e-5 * infimum
+
+
+@given(data=oracles.well_conditioned())
+def test_a_small_gamma_loses_the_optimum_and_a_large_one_has_it(data: LearningSet) -> None:
+    # R9: the optimum exists exactly if the fitted values are smaller than γ in root mean square.
+    centered = data.inputs - data.mean_input
+    fit = centered @ np.linalg.lstsq(centered, data.targets - data.mean_target, rcond=None)[0]
+    spread = float(np.sqrt(np.mean(fit**2)))
+    assert linear_optima(data, BatchNorm(gamma=0.99 * spread, epsilon=0.1)) == []
+    (point,) = linear_optima(data, BatchNorm(gamma=1.01 * spread, epsilon=0.1))
+    (ray,) = linear_optima(data, BatchNorm())
+    assert isinstance(point, Point)
+    oracles.agree("ray", Ray(point.weights).direction, ray.direction, 1e-9)
+
+
+@given(data=oracles.well_conditioned())
+def test_centring_is_a_free_intercept_and_scale_alone_changes_nothing(data: LearningSet) -> None:
+    (star,), (slope,) = linear_optima(data), linear_optima(data, BatchNorm(scale=False))
+    (with_bias,) = linear_optima(data, bias=True)  # R7
+    oracles.agree("R7", with_bias.weights[:-1], slope.weights, 1e-10)
+    (ray,), (flipped,) = (linear_optima(data, BatchNorm(gamma=g)) for g in (2.0, -2.0))
+    oracles.agree("R2", ray.direction, Ray(slope.weights).direction, 1e-10)
+    oracles.agree("flip", flipped.direction, -ray.direction, 1e-13)
+    (scale_only,) = linear_optima(data, BatchNorm(center=False))  # R6
+    oracles.agree("R6", scale_only.direction, Ray(star.weights).direction, 1e-12)
+
+
+@given(data=oracles.well_conditioned())
+def test_sherman_morrison_joins_both_optima(data: LearningSet) -> None:
+    (star,), (hat,) = linear_optima(data), linear_optima(data, BatchNorm(scale=False))
+    s = np.linalg.solve(data.input_covariance, data.mean_input)
+    intercept = data.mean_target - data.mean_input @ hat.weights
+    expected = hat.weights + s * intercept / (1 + data.mean_input @ s)
+    oracles.agree("R2", star.weights, expected, 1e-8, float(np.abs(hat.weights).max()))
+    normal = np.linalg.solve(data.input_covariance, data.cross_covariance)
+    oracles.agree("Σ⁻¹c", hat.weights, normal, 1e-8)
+
+
+@given(data=oracles.well_conditioned())
+def test_optima_agree_with_sympy(data: LearningSet) -> None:
+    same = exact.LearningSet(data.inputs, data.targets)
+    for center, scale in ((True, True), (False, True), (True, False)):
+        (actual,) = linear_optima(data, BatchNorm(center, scale))
+        normal = exact.BatchNorm(center, scale)
+        (expected,) = exact.Neuron(normalization=normal).optima(same)
+        numbers = getattr(expected, "weights", None) or expected.direction
+        vector = np.array(numbers.evalf(30).tolist(), float)[:, 0]
+        if isinstance(actual, Ray):
+            oracles.agree("ray", actual.direction, vector / np.linalg.norm(vector), 1e-11)
+        else:
+            oracles.agree("point", actual.weights, vector, 1e-11)
+
+
+@pytest.mark.parametrize(("p", "q"), [(-150, -150), (150, 150), (-75, 150), (150, -75), (0, 150)])
+def test_optima_follow_the_units(p: int, q: int) -> None:
+    data = counterexample()
+    scaled = LearningSet(data.inputs * 10.0**p, data.targets * 10.0**q)
+    (point,), (ray,) = linear_optima(scaled), linear_optima(scaled, BatchNorm())
+    oracles.agree("point", point.weights, np.array([3.0, 1.0]) * 10.0**q / 10.0**p, 1e-13)
+    oracles.agree("ray", ray.direction, np.array([5.0, 3.0]) / np.sqrt(34), 1e-13)
+
+
+def test_columns_may_have_different_units() -> None:
+    units = np.array([1e-140, 1e140])
+    scaled = LearningSet(counterexample().inputs * units, [2, 0, 5])
+    (point,) = linear_optima(scaled)
+    oracles.agree("point", point.weights * units, [3.0, 1.0], 1e-13)
+
+
+@given(st.integers(1, 9), st.integers(4, 40), st.floats(-1e3, 1e3))
+def test_a_constant_column_is_refused_whatever_its_value(seed: int, m: int, value: float) -> None:
+    # The mean of equal floats need not be exactly that float.
+    rng = np.random.default_rng(seed)
+    data = LearningSet(np.column_stack([np.full(m, value), rng.normal(size=m)]), rng.normal(size=m))
+    for norm in (BatchNorm(), BatchNorm(scale=False), BatchNorm(epsilon=0.1)):
+        with pytest.raises(ValueError, match="inputs: centred rank 1 with 2 weights"):
+            linear_optima(data, norm)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(oracles.wild_number, min_size=6, max_size=6),
+    st.lists(oracles.wild_number, min_size=3, max_size=3),
+    st.sampled_from(sorted(CASES)),
+)
+def test_wild_data_have_finite_optima_or_a_value_error(
+    x: list[float], t: list[float], case: str
+) -> None:
+    data = LearningSet(np.reshape(x, (3, 2)), t)
+    with contextlib.suppress(ValueError):
+        for each in CASES[case].optima(data):
+            assert np.isfinite(each.weights if isinstance(each, Point) else each.direction).all()
+
+
+@pytest.mark.parametrize(
+    ("data", "norm"),
+    [
+        (LearningSet([[1e-160]], [1e150]), None),
+        (LearningSet([[1.0], [-2.0]], [1.7e308, -1.7e308]), BatchNorm(beta=-1.7e308)),
+        (LearningSet([[1.0], [2.0]], [3.0, 4.0]), BatchNorm(scale=False, gamma=1e-320)),
+    ],
+    ids=["weights-overflow", "beta-overflow", "gamma-underflow"],
+)
+def test_an_optimum_beyond_float64_is_blamed_on_the_data(
+    data: LearningSet, norm: BatchNorm | None
+) -> None:
+    # An error may not name the weights or the direction: the caller gave neither.
+    with pytest.raises(ValueError, match="^(inputs|targets|data|gamma)"):
+        linear_optima(data, norm)
+
+
+def test_a_ray_has_its_direction_where_the_weights_themselves_would_underflow() -> None:
+    data = LearningSet([[1e150, 3e150], [-2e150, 1e150], [0, 5e150]], [1e-200, 2e-200, 0.0])
+    unit = LearningSet([[1, 3], [-2, 1], [0, 5]], [1, 2, 0])
+    (tiny,), (plain) = linear_optima(data, BatchNorm()), linear_optima(unit, BatchNorm())
+    oracles.agree("direction", tiny.direction, plain[0].direction, 1e-14)
+
+
+def test_c_zero_with_epsilon_has_its_optimum_at_the_origin() -> None:
+    # At ε > 0 the loss is γ²r² + mean(t²) there: not the same in all directions.
+    data = LearningSet([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
+    neuron = Neuron(normalization=BatchNorm(epsilon=0.1))
+    (point,) = neuron.optima(data)
+    assert point == Point([0.0])
+    assert (neuron.loss([[-0.1], [0.1]], data) > neuron.loss([0.0], data)).all()

@@ -1,0 +1,108 @@
+"""Importing bnlib loads nothing heavy; the public names exist and are documented."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from numpydoc.docscrape import FunctionDoc
+
+import bnlib
+
+HEAVY = ("sympy", "scipy", "matplotlib", "jax", "IPython", "pandas")
+MODULES = [f"bnlib.{each.name}" for each in pkgutil.iter_modules(bnlib.__path__)]
+PUBLIC = [name for name in bnlib.__all__ if callable(getattr(bnlib, name))]
+
+
+def loaded_after(code: str) -> set[str]:
+    """Return the names of the packages that a fresh interpreter has loaded after some code."""
+    script = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split())
+
+
+def test_import_loads_nothing_heavy() -> None:
+    assert not loaded_after("import bnlib").intersection(HEAVY)
+
+
+def test_the_work_of_the_chapters_without_symbols_loads_nothing_heavy() -> None:
+    code = (
+        "from bnlib import BatchNorm, Neuron, check_lemma, counterexample\n"
+        "data = counterexample()\n"
+        "neuron = Neuron('tanh', BatchNorm())\n"
+        "neuron.loss([3, 1], data), neuron.gradient([3, 1], data), neuron.hessian([3, 1], data)\n"
+        "check_lemma([3, 1], Neuron().optima(data), Neuron(normalization=BatchNorm()).optima(data))"
+    )
+    assert not loaded_after(code).intersection(HEAVY)
+
+
+def test_exact_is_loaded_on_first_use() -> None:
+    assert "sympy" in loaded_after("import bnlib\nbnlib.exact.counterexample()")
+    assert "sympy" in loaded_after("from bnlib import exact")
+    with pytest.raises(AttributeError, match="no attribute 'exakt'"):
+        bnlib.__getattr__("exakt")
+
+
+def test_all_names_exist_and_are_sorted() -> None:
+    assert bnlib.__all__ == sorted(set(bnlib.__all__))
+    for name in bnlib.__all__:
+        assert getattr(bnlib, name) is not None
+    imported = {
+        name
+        for name, value in vars(bnlib).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert imported <= set(bnlib.__all__)
+
+
+def names(*entries: Any) -> set[str]:
+    """Return the names that entries like ``a, b : float`` document."""
+    return {name.strip() for each in entries for name in each.name.split(",")}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_objects_document_what_they_take_and_return(name: str) -> None:
+    thing = getattr(bnlib, name)
+    doc = FunctionDoc(thing)
+    assert doc["Summary"], name
+    taken = list(inspect.signature(thing).parameters) if name != "Optimum" else []
+    documented = names(*doc["Parameters"], *doc["Attributes"])
+    assert set(taken) == documented or not taken, (taken, documented)
+    if not inspect.isclass(thing) and name != "Optimum":
+        assert doc["Returns"], name
+        assert doc["Raises"] or not taken, name
+
+
+@pytest.mark.parametrize("name", [each for each in PUBLIC if inspect.isclass(getattr(bnlib, each))])
+def test_public_methods_document_their_parameters(name: str) -> None:
+    for method, function in vars(getattr(bnlib, name)).items():
+        if method.startswith("_") or not inspect.isfunction(function):
+            continue
+        doc = FunctionDoc(function)
+        assert doc["Summary"], method
+        assert names(*doc["Parameters"]) == set(inspect.signature(function).parameters) - {
+            "self"
+        }, method
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_are_true(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__
+    results = doctest.testmod(module, extraglobs={"bnlib": bnlib, "np": np})
+    assert results.failed == 0
+
+
+def test_some_docstrings_have_examples() -> None:
+    modules = [importlib.import_module(name) for name in MODULES]
+    found = [test for each in modules for test in doctest.DocTestFinder().find(each)]
+    assert sum(bool(test.examples) for test in found) >= 4

@@ -1,0 +1,82 @@
+"""The laws of random initialization: quadrature, simulation, limits and the library's check."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mpmath import mp
+
+from bnlib import Point, Ray, check_lemma, failure_probability, mean_excess
+from tests import oracles
+
+ANGLES = [1e-2, np.arctan(2 / 9), 0.7, np.pi / 2, 2.0, 3.1, np.pi]
+
+
+@pytest.mark.parametrize("angle", ANGLES)
+def test_both_laws_agree_with_quadrature(angle: float) -> None:
+    oracles.compare_laws_with_quadrature(angle)
+
+
+@pytest.mark.parametrize("d", [2, 3, 50])
+@pytest.mark.parametrize("angle", [np.arctan(2 / 9), 1.0, 2.5])
+def test_both_laws_agree_with_simulation_in_every_dimension(angle: float, d: int) -> None:
+    oracles.compare_laws_with_simulation(angle, d, seed=d)
+
+
+def test_the_check_of_the_lemma_obeys_both_laws() -> None:
+    starts = 2.0 * np.random.default_rng(6).normal(size=(400_000, 2))
+    check = check_lemma(starts, [Point([3, 1])], [Ray([5, 3])])
+    theta = np.arctan(2 / 9)
+    hits, gaps = check.violated[check.applies], -check.margin[check.applies]
+    root = np.sqrt(len(gaps))
+    assert abs(hits.mean() - failure_probability(theta)) < 4 * hits.std() / root
+    assert abs(gaps.mean() - mean_excess(theta, 2.0)) < 4 * gaps.std() / root
+
+
+def test_another_rotation_invariant_law_has_the_same_probability() -> None:
+    rng = np.random.default_rng(7)
+    starts = rng.normal(size=(300_000, 3))
+    starts *= rng.uniform(0, 9, (300_000, 1)) / np.linalg.norm(starts, axis=1, keepdims=True)
+    check = check_lemma(starts, [Point([1, 0, 0])], [Ray([np.cos(1.2), 0, np.sin(1.2)])])
+    hits = check.violated[check.applies]
+    error = hits.std() / np.sqrt(len(hits))
+    assert abs(hits.mean() - failure_probability(1.2)) < 4 * error
+
+
+@given(st.floats(1e-12, np.pi))
+def test_laws_keep_their_digits_at_every_angle(angle: float) -> None:
+    with mp.workdps(60):
+        theta = mp.mpf(angle)
+        probability = float(mp.mpf(1) / 2 + theta / (2 * mp.pi))
+        mean = float((2 * theta - mp.sin(2 * theta)) / (2 * mp.pi))
+    oracles.agree("probability", failure_probability(angle), probability, 1e-15)
+    oracles.agree("mean", mean_excess(angle), mean, 1e-11)
+
+
+def test_known_values_and_the_jump_at_zero() -> None:
+    values = [failure_probability(a) for a in (0, 5e-324, np.pi / 2, np.pi)]
+    assert values == [0.0, 0.5, 0.75, 1.0]
+    assert mean_excess(0) == 0.0
+    oracles.agree("mean", mean_excess([np.pi / 2, np.pi], 3.0), [4.5, 9.0], 1e-15)
+
+
+@given(st.lists(st.floats(0, np.pi), min_size=2, max_size=9))
+def test_laws_grow_with_the_angle_and_take_any_shape(angles: list[float]) -> None:
+    ordered = np.sort(angles)
+    for law in (failure_probability, mean_excess):
+        assert (np.diff(law(ordered)) >= -1e-15).all()
+        table = law(np.tile(ordered, (2, 3, 1)))
+        assert table.shape == (2, 3, len(angles))
+        assert (table[1, 2] == [law(a) for a in ordered]).all()
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-3, 1e150])
+def test_the_mean_is_in_squared_units_of_the_scale(scale: float) -> None:
+    oracles.agree("mean", mean_excess(1.0, scale) / scale / scale, mean_excess(1.0), 1e-14)
+
+
+def test_a_scale_beyond_float64_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="scale: "):
+        mean_excess(1.0, 1e200)

@@ -1,0 +1,228 @@
+"""The neuron: loss, gradient and Hessian against three oracles, and the identities they obey."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bnlib import ACTIVATIONS, Activation, BatchNorm, LearningSet, Neuron, counterexample, exact
+from tests import oracles
+
+NORMALIZATIONS = {
+    "none": None,
+    "full": BatchNorm(),
+    "centre": BatchNorm(scale=False),
+    "scale": BatchNorm(center=False),
+    "affine": BatchNorm(gamma=1.7, beta=-0.4),
+    "flipped": BatchNorm(gamma=-0.8, beta=0.3),
+    "epsilon": BatchNorm(epsilon=0.3),
+    "scale-epsilon": BatchNorm(center=False, gamma=-1.2, beta=0.2, epsilon=0.5),
+    "affine-only": BatchNorm(center=False, scale=False, gamma=2.5, beta=0.1),
+}
+NEURONS = {
+    f"{name}-{norm}{'-bias' if bias else ''}": Neuron(name, NORMALIZATIONS[norm], bias)
+    for name, norm, bias in itertools.product(ACTIVATIONS, NORMALIZATIONS, (False, True))
+    if not bias or norm in ("none", "scale", "scale-epsilon")
+}
+# Every activation meets every half of batch norm; two of them meet every variant as well.
+AGAINST_JAX = {
+    key: neuron
+    for key, neuron in NEURONS.items()
+    if neuron.activation in ("identity", "tanh")
+    or key.split("-", 1)[1] in ("none", "full", "centre", "scale", "scale-epsilon-bias")
+}
+every_neuron = pytest.mark.parametrize("neuron", NEURONS.values(), ids=NEURONS)
+invariant = pytest.mark.parametrize(
+    "neuron",
+    [
+        pytest.param(NEURONS[key], id=key)
+        for key in ("identity-full", "tanh-flipped", "softplus-scale", "gelu-affine")
+    ],
+)
+
+
+def weights(neuron: Neuron, data: LearningSet, *batch: int) -> oracles.Array:
+    return np.random.default_rng(5).normal(size=(*batch, data.d + neuron.bias))
+
+
+@pytest.mark.parametrize("neuron", AGAINST_JAX.values(), ids=AGAINST_JAX)
+def test_a_batch_of_weights_agrees_with_automatic_differentiation(neuron: Neuron) -> None:
+    data = oracles.normal_set(1)
+    oracles.compare_with_jax(neuron, weights(neuron, data, 2, 2), data)
+
+
+@every_neuron
+def test_derivatives_agree_with_differences(neuron: Neuron) -> None:
+    data = oracles.normal_set(2)
+    for seed in range(3):
+        oracles.compare_with_differences(neuron, weights(neuron, data), data, seed)
+
+
+@pytest.mark.parametrize(
+    ("name", "norm"),
+    [*itertools.product(ACTIVATIONS, ["none", "full"])]
+    + [*itertools.product(["identity", "tanh"], ["scale", "flipped", "scale-epsilon"])],
+)
+def test_a_rational_point_agrees_with_sympy(name: str, norm: str) -> None:
+    oracles.compare_with_sympy(
+        Neuron(name, NORMALIZATIONS[norm]), [exact.sp.Rational(3, 2), 1], exact.counterexample()
+    )
+
+
+@every_neuron
+def test_a_batch_is_its_rows(neuron: Neuron) -> None:
+    data = oracles.normal_set(3, m=5, d=2)
+    batch = weights(neuron, data, 2, 3)
+    for name in ("output", "loss", "gradient", "hessian"):
+        together = getattr(neuron, name)(batch, data)
+        for index in np.ndindex(2, 3):
+            oracles.agree(name, together[index], getattr(neuron, name)(batch[index], data), 1e-13)
+        assert getattr(neuron, name)(np.zeros((0, batch.shape[-1])), data).shape[0] == 0
+
+
+@every_neuron
+@pytest.mark.parametrize(("m", "d"), [(1, 1), (2, 1), (1, 3), (4, 4)])
+def test_shapes_follow_the_weights(neuron: Neuron, m: int, d: int) -> None:
+    data = oracles.normal_set(4, m, d)
+    k = d + neuron.bias
+    w = weights(neuron, data)
+    norm = neuron.normalization
+    if m == 1 and norm is not None and norm.center and norm.scale and not norm.epsilon:
+        with pytest.raises(ValueError, match="constant over the examples"):
+            neuron.loss(w, data)
+        return
+    assert neuron.output(w, data).shape == (m,)
+    assert np.shape(neuron.loss(w, data)) == ()
+    assert neuron.gradient(w, data).shape == (k,)
+    assert neuron.hessian(w, data).shape == (k, k)
+
+
+@invariant
+@given(data=oracles.well_conditioned(), draw=st.data())
+def test_batch_norm_does_not_see_the_length_of_the_weights(
+    neuron: Neuron, data: LearningSet, draw: st.DataObject
+) -> None:
+    w = draw.draw(oracles.vectors(data.d))
+    loss, gradient = neuron.loss(w, data), neuron.gradient(w, data)
+    for k in (3.7, 1e-150, 1e150):
+        oracles.agree("loss", neuron.loss(k * w, data), loss, 1e-10)
+        oracles.agree("gradient", neuron.gradient(k * w, data) * k, gradient, 1e-8, size(neuron, w))
+
+
+@invariant
+@given(data=oracles.well_conditioned(min_d=2), draw=st.data())
+def test_euler_relations_of_a_scale_invariant_loss(
+    neuron: Neuron, data: LearningSet, draw: st.DataObject
+) -> None:
+    # L̂ is homogeneous of degree 0: ⟨∇L̂, w⟩ = 0. ∇L̂ is so of degree −1: ∇²L̂ w = −∇L̂.
+    w = draw.draw(oracles.vectors(data.d))
+    gradient, hessian = neuron.gradient(w, data), neuron.hessian(w, data)
+    length = float(np.linalg.norm(w))
+    oracles.agree("orthogonal", gradient @ w / length, 0.0, 1e-10, size(neuron, w))
+    oracles.agree("degree −1", hessian @ w, -gradient, 1e-9, size(neuron, w))
+
+
+def size(neuron: Neuron, w: oracles.Array) -> float:
+    """Return the order of magnitude of a BN gradient on quarters up to 5, away from zeros."""
+    gamma = abs(neuron.normalization.gamma) if neuron.normalization else 1.0
+    return 10 * gamma / float(np.linalg.norm(w))
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_centring_does_not_see_a_shift_of_the_inputs(name: str) -> None:
+    data = oracles.normal_set(6)
+    shifted = LearningSet(data.inputs + [3.0, -2.0, 0.5], data.targets)
+    w = weights(Neuron(), data, 4)
+    for norm in (BatchNorm(), BatchNorm(scale=False), BatchNorm(epsilon=0.1)):
+        neuron = Neuron(name, norm)
+        for method in ("loss", "gradient", "hessian"):
+            before, after = (getattr(neuron, method)(w, each) for each in (data, shifted))
+            oracles.agree(method, after, before, 1e-12)
+
+
+@every_neuron
+def test_examples_have_no_order_and_no_double_weight(neuron: Neuron) -> None:
+    data = oracles.normal_set(7, m=5)
+    order = [3, 0, 4, 1, 2] * 2  # every example twice: means do not change
+    same = LearningSet(data.inputs[order], data.targets[order])
+    w = weights(neuron, data, 3)
+    for method in ("loss", "gradient", "hessian"):
+        oracles.agree(
+            method, getattr(neuron, method)(w, same), getattr(neuron, method)(w, data), 1e-12
+        )
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+def test_the_loss_scales_with_its_units(size: float) -> None:
+    data = counterexample()
+    scaled = LearningSet(data.inputs, data.targets * size)
+    w = np.array([2.0, 3.0])
+    for method in ("loss", "gradient"):
+        expected = getattr(Neuron(), method)(w, data) * size
+        oracles.agree(
+            method,
+            getattr(Neuron(), method)(w * size, scaled) / (size if method == "loss" else 1),
+            expected,
+            1e-13,
+        )
+    inputs = LearningSet(data.inputs * size, data.targets)
+    for norm in (BatchNorm(), BatchNorm(center=False)):
+        neuron = Neuron("tanh", norm)
+        for method in ("loss", "gradient", "hessian"):
+            oracles.agree(
+                method, getattr(neuron, method)(w, inputs), getattr(neuron, method)(w, data), 1e-12
+            )
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(oracles.wild_number, min_size=6, max_size=6),
+    st.lists(oracles.wild_number, min_size=3, max_size=3),
+    st.lists(oracles.wild_number, min_size=2, max_size=2),
+    st.sampled_from(sorted(NEURONS)),
+)
+def test_wild_numbers_give_finite_results_or_a_value_error(
+    x: list[float], t: list[float], w: list[float], name: str
+) -> None:
+    neuron = dataclasses.replace(NEURONS[name], bias=False)
+    data = LearningSet(np.reshape(x, (3, 2)), t)
+    for method in ("output", "loss", "gradient", "hessian"):
+        try:
+            result = getattr(neuron, method)(w, data)
+        except ValueError:
+            continue
+        assert np.isfinite(result).all(), method
+
+
+@given(st.integers(0, 10**6), st.integers(2, 9), st.integers(2, 9), st.booleans())
+def test_equal_examples_are_refused_whatever_the_weights(
+    seed: int, m: int, d: int, cancelling: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    row, w = rng.normal(size=(2, d))
+    if cancelling:  # then all pre-activations are rounding errors of a sum that is 0
+        w -= row * (row @ w) / (row @ row)
+    data = LearningSet(np.tile(row, (m, 1)), rng.normal(size=m))
+    with pytest.raises(ValueError, match="constant over the examples"):
+        Neuron(normalization=BatchNorm()).gradient(w, data)
+
+
+def test_the_curvature_of_the_loss_is_symmetric() -> None:
+    data = oracles.normal_set(8)
+    for neuron in NEURONS.values():
+        hessian = neuron.hessian(weights(neuron, data), data)
+        oracles.agree("symmetry", hessian, hessian.T, 1e-13)
+
+
+def test_an_activation_can_be_brought_along() -> None:
+    square = Activation("square", np.square, lambda z: 2 * z, lambda z: np.full_like(z, 2.0))
+    data = oracles.normal_set(9)
+    for norm in (None, BatchNorm(gamma=0.6, beta=0.2)):
+        oracles.compare_with_differences(Neuron(square, norm), np.ones(3), data, 1)
+    with pytest.raises(ValueError, match="activation: .*'square'"):
+        Neuron(square).optima(data)
