@@ -32,7 +32,7 @@ class BatchNorm:
     gamma, beta : float
         γ and β, frozen at these values.
     epsilon : float
-        ε ≥ 0, inside the root. The papers' statements are for ε = 0.
+        ε ≥ 0, inside the root. Scale invariance, on which the lemma rests, needs ε = 0.
 
     Raises
     ------
@@ -42,13 +42,13 @@ class BatchNorm:
     Notes
     -----
     σ² is the *population* variance (divided by m) of the pre-activations over the learning
-    set, as in Ioffe and Szegedy [1]_, Algorithm 1. At ε = 0 constant pre-activations have no
+    set, as in Algorithm 1 of Ioffe and Szegedy. At ε = 0 constant pre-activations have no
     normalized value; the methods raise ``ValueError`` there instead of returning NaN.
 
     References
     ----------
-    .. [1] S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training
-       by reducing internal covariate shift", ICML 2015, arXiv:1502.03167.
+    Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing
+    internal covariate shift", ICML 2015, arXiv:1502.03167.
     """
 
     center: bool = True
@@ -75,7 +75,7 @@ class BatchNorm:
         Parameters
         ----------
         preactivations : array_like, shape (..., m)
-            y; the last axis runs over the examples.
+            The pre-activations y; the last axis runs over the examples.
 
         Returns
         -------
@@ -109,9 +109,9 @@ class BatchNorm:
         Parameters
         ----------
         preactivations : array_like, shape (..., m)
-            y.
+            The pre-activations y.
         vector : array_like, shape (..., m)
-            v; leading axes broadcast against those of y.
+            The vector v; leading axes broadcast against those of y.
 
         Returns
         -------
@@ -148,7 +148,7 @@ class BatchNorm:
         Parameters
         ----------
         preactivations, cotangent : array_like, shape (..., m)
-            y and g = ∂L/∂z.
+            The pre-activations y and g = ∂L/∂z.
         first, second : array_like, shape (..., m)
             The two directions a and b in the space of pre-activations.
 

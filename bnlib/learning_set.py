@@ -19,9 +19,9 @@ class LearningSet:
     Parameters
     ----------
     inputs : array_like, shape (m, d)
-        X. Row i is the input xᵢ of example i.
+        The matrix X; row i is the input xᵢ of example i.
     targets : array_like, shape (m,)
-        t. One real target for each example.
+        The targets t, one real number for each example.
 
     Raises
     ------
@@ -161,13 +161,13 @@ def counterexample() -> LearningSet:
     Notes
     -----
     A reconstruction: the simplest learning set found with integer data, an integer W*
-    and the BN ray ``3 w₁ = 5 w₂, w₁ > 0`` that Dannemann and Junike [1]_ publish. The
-    argument needs only those published properties, so a reader who holds the paper
-    replaces the numbers here, and nowhere else.
+    and the BN ray ``3 w₁ = 5 w₂, w₁ > 0`` that Dannemann and Junike publish. The
+    argument needs only those published properties. A reader who holds the paper replaces
+    the points here, and nowhere else.
 
     References
     ----------
-    .. [1] J. Dannemann, G. Junike, "Batch normalization does not improve
-       initialization", arXiv:2502.17913, 2025.
+    Dannemann and Junike, "Batch normalization does not improve initialization",
+    arXiv:2502.17913, 2025.
     """
     return LearningSet([[1, 0], [0, 1], [1, 1]], [2, 0, 5])

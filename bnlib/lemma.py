@@ -115,7 +115,7 @@ def check_lemma(
 
     References
     ----------
-    S. Santurkar, D. Tsipras, A. Ilyas, A. Mądry, "How does batch normalization help
+    Santurkar, Tsipras, Ilyas and Mądry, "How does batch normalization help
     optimization?", NeurIPS 2018, arXiv:1805.11604, Lemma 4.5.
     """
     w = real_array("start", start, shape="(..., d)")

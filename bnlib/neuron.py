@@ -80,9 +80,9 @@ class Neuron:
         Parameters
         ----------
         weights : array_like, shape (..., d)
-            w.
+            Weight vectors w.
         data : LearningSet
-            X and t.
+            The examples and targets.
 
         Returns
         -------
@@ -102,9 +102,9 @@ class Neuron:
         Parameters
         ----------
         weights : array_like, shape (..., d)
-            w.
+            Weight vectors w.
         data : LearningSet
-            X and t.
+            The examples and targets.
 
         Returns
         -------
@@ -131,15 +131,15 @@ class Neuron:
         Parameters
         ----------
         weights : array_like, shape (..., d)
-            w.
+            Weight vectors w.
         data : LearningSet
-            X and t.
+            The examples and targets.
 
         Returns
         -------
         ndarray, shape (..., d)
-            For batch norm with ε = 0 it is orthogonal to w, because the loss does not change
-            along w.
+            With ``scale=True`` and ε = 0 it is orthogonal to w, because the loss does not
+            change along w.
 
         Raises
         ------
@@ -167,9 +167,9 @@ class Neuron:
         Parameters
         ----------
         weights : array_like, shape (..., d)
-            w.
+            Weight vectors w.
         data : LearningSet
-            X and t.
+            The examples and targets.
 
         Returns
         -------
@@ -207,7 +207,7 @@ class Neuron:
         Parameters
         ----------
         data : LearningSet
-            X and t.
+            The examples and targets.
 
         Returns
         -------

@@ -185,6 +185,7 @@ class Ray:
 
 
 Optimum = Point | Ray
+"""What `Neuron.optima` lists: a `Point` or a `Ray`."""
 
 
 def angle(first: npt.ArrayLike, second: npt.ArrayLike) -> float:

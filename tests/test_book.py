@@ -42,6 +42,14 @@ def test_pages_do_not_name_the_machine_that_built_them(html):
     assert [path for path in html.rglob("*.html") if root in path.read_text("utf-8")] == []
 
 
+def test_no_sentence_became_a_lettered_list(html):
+    """A line of a docstring that begins "X. " is a list to Sphinx."""
+    pages = [f"{page}.html" for page in PAGES]
+    lettered = re.compile(r'<ol class="(upper|lower)(alpha|roman)')
+    found = [page for page in pages if lettered.search((html / page).read_text("utf-8"))]
+    assert found == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_page_opened_as_a_file(page, html, chromium):
     if found := browser.problems(chromium, (html / f"{page}.html").as_uri()):
