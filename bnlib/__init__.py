@@ -8,32 +8,53 @@ same objects in SymPy.
 from bnlib.activations import ACTIVATIONS, Activation, activation
 from bnlib.batch_norm import BatchNorm
 from bnlib.closed_form import linear_optima
+from bnlib.estimate import Estimate
+from bnlib.families import LinearFamily
+from bnlib.initialization import Gaussian, Initialization, Sphere, Uniform, he, xavier
 from bnlib.laws import failure_probability, mean_excess
 from bnlib.learning_set import LearningSet, counterexample
 from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.neuron import Neuron
 from bnlib.optima import Optimum, Point, Ray, angle
+from bnlib.simulation import Simulation, simulate
+from bnlib.stacked import StackedOptima, stacked_optima
+from bnlib.sweep import sweep
+from bnlib.weaker import check_weaker, weaker_failure_probability
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ACTIVATIONS",
     "Activation",
     "BatchNorm",
+    "Estimate",
+    "Gaussian",
+    "Initialization",
     "LearningSet",
     "LemmaCheck",
+    "LinearFamily",
     "Neuron",
     "Optimum",
     "Point",
     "Ray",
+    "Simulation",
+    "Sphere",
+    "StackedOptima",
+    "Uniform",
     "activation",
     "angle",
     "check_lemma",
+    "check_weaker",
     "counterexample",
-    "exact",
     "failure_probability",
+    "he",
     "linear_optima",
     "mean_excess",
+    "simulate",
+    "stacked_optima",
+    "sweep",
+    "weaker_failure_probability",
+    "xavier",
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnlib._validation import Array, representable
+from bnlib._validation import Array, representable, require_finite
 
 EPS = float(np.finfo(np.float64).eps)
 """Distance from 1 to the next larger float64."""
@@ -47,14 +47,25 @@ def centered(values: Array, axis: int) -> Array:
     return representable("difference from the mean", result, cause="inputs, targets or weights")
 
 
-def squared_norm(w: Array) -> Array:
-    """Return ‖w‖² over the last axis.
+def squared_norm(w: Array, start: Array | None = None) -> Array:
+    """Return ‖w‖² over the last axis, refusing starts that are not finite.
+
+    A norm is finite only if every entry is, so the norms alone are looked at; only where one
+    is not, the entries are.
+
+    Parameters
+    ----------
+    w : ndarray, shape (..., d)
+    start : ndarray, optional
+        The starts from which w was made, for the message; w itself by default.
 
     Raises
     ------
     ValueError
-        If a square is too large for float64.
+        If a start is not finite or a square is too large for float64.
     """
     with np.errstate(over="ignore"):
         squares = np.asarray(np.einsum("...i,...i->...", w, w))
+    if not np.isfinite(squares).all():
+        require_finite("start", w if start is None else start)
     return representable("squared norm", squares, cause="start")

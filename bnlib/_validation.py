@@ -11,7 +11,9 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
-def real_array(name: str, value: Any, *, shape: str, last: int | None = None) -> Array:
+def real_array(
+    name: str, value: Any, *, shape: str, last: int | None = None, finite: bool = True
+) -> Array:
     """Return `value` as a finite float64 array whose shape fits, or raise ``ValueError``.
 
     Parameters
@@ -25,6 +27,9 @@ def real_array(name: str, value: Any, *, shape: str, last: int | None = None) ->
         Its number of axes is enforced: exactly, or at least that many with ``...``.
     last : int, optional
         Required length of the last axis.
+    finite : bool
+        If false, the caller asks for finite entries later: `squared_norm` does, at the price of
+        the norms alone.
 
     Returns
     -------
@@ -53,12 +58,18 @@ def real_array(name: str, value: Any, *, shape: str, last: int | None = None) ->
             f"{name}: expected shape {shape} with {last} entries on the last axis, "
             f"got {array.shape}; pass one entry for each."
         )
+    if finite:
+        require_finite(name, array)
+    return array
+
+
+def require_finite(name: str, array: Array) -> None:
+    """Raise ``ValueError`` if an entry is not finite; the message names the first one."""
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(
             f"{name}: entry {where} is {array[where]}; remove or replace non-finite values."
         )
-    return array
 
 
 def real_number(name: str, value: Any, *, at_least: float | None = None) -> float:
@@ -67,6 +78,15 @@ def real_number(name: str, value: Any, *, at_least: float | None = None) -> floa
     if at_least is not None and number < at_least:
         raise ValueError(f"{name}: must be at least {at_least:g}, got {number:g}.")
     return number
+
+
+def whole_number(name: str, value: Any, *, at_least: int) -> int:
+    """Return `value` as an int not below `at_least`, or raise ``ValueError``."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        raise ValueError(f"{name}: must be a whole number, got {value!r}.")
+    if value < at_least:
+        raise ValueError(f"{name}: must be at least {at_least}, got {value}.")
+    return int(value)
 
 
 def representable(name: str, result: Array, *, cause: str) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bnlib._numeric import power_of_two, squared_norm
-from bnlib._validation import Array, real_array, real_number, representable
+from bnlib._validation import Array, real_array, real_number
 from bnlib.optima import Optimum, Point, residual
+
+# Weights that are checked at a time: they stay in the processor's cache from one pass to the
+# next, and what is computed on the way is never larger.
+_BLOCK = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +111,9 @@ def check_lemma(
     distance from W₀ to the line through W*, or to the ray of W* where the hypothesis holds.
     This form has no ‖W*‖⁴ to overflow and is exactly comparable with the left side.
 
+    The starts are checked in blocks, so that beside them and the result only a few megabytes
+    are needed, however many they are.
+
     Where two optima are equally close, the first in the list is W*.
 
     Degenerate cases. W* = 0: the hypothesis is false for every W₀; the right side, 0/0 in
@@ -118,42 +126,65 @@ def check_lemma(
     Santurkar, Tsipras, Ilyas and Mądry, "How does batch normalization help
     optimization?", NeurIPS 2018, arXiv:1805.11604, Lemma 4.5.
     """
-    w = real_array("start", start, shape="(..., d)")
+    w = real_array("start", start, shape="(..., d)", finite=False)
     tolerance = real_number("rtol", rtol, at_least=0.0)
     d = w.shape[-1]
     points = [_point(each) for each in _fitting("standard_optima", standard_optima, d)]
     images = _fitting("normalized_optima", normalized_optima, d)
 
-    along, right = _projection(w, points[0])
+    batch = w.shape[:-1]
+    rows = w.reshape(math.prod(batch), d)
+    applies, violated = np.empty((2, len(rows)), dtype=np.bool_)
+    left, right = np.empty((2, len(rows)))
+    size = max(1, _BLOCK // d)
+    for begin in range(0, len(rows), size):
+        block = slice(begin, begin + size)
+        total = squared_norm(rows[block], w)
+        along, right[block] = _right_side(rows[block], total, points)
+        left[block] = _left_side(rows[block], images)
+        applies[block] = along > 0
+        noise = tolerance * np.maximum(total, np.maximum(left[block], right[block]))
+        violated[block] = applies[block] & (left[block] - right[block] > noise)
+    return LemmaCheck(
+        applies.reshape(batch)[()],
+        left.reshape(batch)[()],
+        right.reshape(batch)[()],
+        violated.reshape(batch)[()],
+    )
+
+
+def _left_side(w: Array, images: list[Optimum]) -> Array:
+    """Return the squared distance to the closest of the optima of the BN network."""
+    left = images[0].squared_distance(w)
+    for image in images[1:]:
+        left = np.minimum(left, image.squared_distance(w))
+    return left
+
+
+def _right_side(w: Array, total: Array, points: list[Point]) -> tuple[Array, Array]:
+    """Return ⟨W*/‖W*‖, W₀⟩ and the lemma's right side for the closest W*."""
+    along, right = _projection(w, total, points[0])
     if len(points) > 1:
         distance = points[0].squared_distance(w)
         for other in points[1:]:
-            other_along, other_right = _projection(w, other)
+            other_along, other_right = _projection(w, total, other)
             other_distance = other.squared_distance(w)
             closer = other_distance < distance
             along = np.where(closer, other_along, along)
             right = np.where(closer, other_right, right)
             distance = np.minimum(distance, other_distance)
-    left = images[0].squared_distance(w)
-    for image in images[1:]:
-        left = np.minimum(left, image.squared_distance(w))
-
-    applies = np.asarray(along > 0)
-    noise = tolerance * np.maximum(squared_norm(w), np.maximum(left, right))
-    violated = np.asarray(applies & (left - right > noise))
-    return LemmaCheck(applies[()], left[()], right[()], violated[()])
+    return along, right
 
 
-def _projection(w: Array, optimum: Point) -> tuple[Array, Array]:
+def _projection(w: Array, total: Array, optimum: Point) -> tuple[Array, Array]:
     """Return ⟨W*/‖W*‖, W₀⟩ and the lemma's right side."""
     # Only scaled by a power of two, so that an orthogonal start gives exactly 0.
     scaled = optimum.weights / power_of_two(np.abs(optimum.weights).max())
     length = np.linalg.norm(scaled)
     if length == 0:
-        return np.zeros(w.shape[:-1]), squared_norm(w)
-    with np.errstate(over="ignore", invalid="ignore"):
-        along = representable("projection", np.asarray(w @ scaled / length), cause="start")
-    return along, residual(w, scaled / length, along)
+        return np.zeros(w.shape[:-1]), total
+    along = np.asarray(w @ scaled / length)
+    return along, residual(w, total, scaled / length, along)
 
 
 def _fitting(name: str, optima: Sequence[Optimum], d: int) -> list[Optimum]:

@@ -73,9 +73,9 @@ class Point:
         ValueError
             As for `nearest`; also if a distance is too large for float64.
         """
-        w = real_array("start", start, shape="(..., d)", last=self.d)
+        w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
         with np.errstate(over="ignore"):
-            return squared_norm(w - self.weights)
+            return squared_norm(w - self.weights, w)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Point):
@@ -138,7 +138,9 @@ class Ray:
             If a start has another number of weights, is not finite, or is too large.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d)
-        return self._length(w)[..., None] * self.direction
+        with np.errstate(over="ignore", invalid="ignore"):
+            along = representable("projection", self._length(w), cause="start")
+        return along[..., None] * self.direction
 
     def squared_distance(self, start: npt.ArrayLike) -> Array:
         """Return the squared distance ‖W₀‖² − ⟨u, W₀⟩₊² from each start to the ray.
@@ -159,14 +161,13 @@ class Ray:
         ValueError
             As for `nearest`.
         """
-        w = real_array("start", start, shape="(..., d)", last=self.d)
-        return residual(w, self.direction, self._length(w))
+        w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
+        total = squared_norm(w)
+        return residual(w, total, self.direction, self._length(w))
 
     def _length(self, w: Array) -> Array:
         """Return ⟨u, W₀⟩₊, the length of the foot of each start."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            along = np.asarray(np.maximum(w @ self.direction, 0.0))
-        return representable("projection", along, cause="start")
+        return np.asarray(np.maximum(w @ self.direction, 0.0))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Ray):
@@ -239,7 +240,7 @@ def unit_vector(name: str, value: npt.ArrayLike) -> Array:
     return np.asarray(v / np.linalg.norm(v))
 
 
-def residual(w: Array, unit: Array, along: Array) -> Array:
+def residual(w: Array, total: Array, unit: Array, along: Array) -> Array:
     """Return ‖w − along · unit‖² for along = ⟨unit, w⟩ or its positive part.
 
     Pythagoras costs no pass over the weights but subtracts numbers of size ‖w‖²; the few
@@ -248,6 +249,8 @@ def residual(w: Array, unit: Array, along: Array) -> Array:
     Parameters
     ----------
     w : ndarray, shape (..., d)
+    total : ndarray, shape (...)
+        ‖w‖².
     unit : ndarray, shape (d,)
     along : ndarray, shape (...)
 
@@ -255,7 +258,6 @@ def residual(w: Array, unit: Array, along: Array) -> Array:
     -------
     ndarray, shape (...)
     """
-    total = squared_norm(w)
     distance = np.atleast_1d(total - along**2)
     close = distance < _CANCELLATION * np.atleast_1d(total)
     if close.any():
