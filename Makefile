@@ -10,7 +10,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book test rerun serve lint lock clean environment
+.PHONY: help book test rerun serve bench lint lock clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
@@ -30,6 +30,9 @@ rerun: environment ## execute the chapters again, in place (CHAPTERS="01-claim â
 
 serve: book ## show the built book at http://localhost:8000 (PORT=â€¦ for another port)
 	@$(VENV_PYTHON) -m tools.serve $(PORT)
+
+bench: environment ## measure how fast the library is, write benchmarks/results.md
+	@$(VENV_PYTHON) -m benchmarks
 
 lint: environment ## style and types: ruff and mypy
 	@$(VENV_PYTHON) -m ruff check

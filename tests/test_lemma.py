@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -150,3 +152,45 @@ def test_wild_numbers_give_finite_sides_or_a_value_error(
         return
     assert np.isfinite([check.left, check.right]).all()
     assert min(check.left, check.right) >= 0
+
+
+@pytest.mark.parametrize("optima", [([STAR], [RAY]), ([STAR, Point([0.0, 2.0])], [RAY, STAR])])
+@pytest.mark.parametrize("size", [1, 3, 7, 8])
+def test_results_do_not_depend_on_the_blocks(
+    optima: tuple[list[Point], list[Ray | Point]], size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = np.random.default_rng(5).normal(size=(2, 4, 2))
+    whole = check_lemma(starts, *optima)
+    monkeypatch.setattr(bnlib.lemma, "_BLOCK", 2 * size)
+    parts = check_lemma(starts, *optima)
+    assert (parts.applies == whole.applies).all()
+    assert (parts.violated == whole.violated).all()
+    oracles.agree("left", parts.left, whole.left, 1e-14)
+    oracles.agree("right", parts.right, whole.right, 1e-14)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_the_entry_that_is_not_finite_is_named_in_any_block(wrong: float) -> None:
+    starts = np.ones((2, 100_000, 2))
+    starts[1, 99_999, 1] = wrong
+    with pytest.raises(ValueError, match=rf"^start: entry \(1, 99999, 1\) is {wrong}; remove"):
+        check_lemma(starts, [STAR], [RAY])
+    starts[1, 99_999, 1] = 1e200
+    with pytest.raises(ValueError, match="^start: the squared norm is too large.*rescale"):
+        check_lemma(starts, [STAR], [RAY])
+    for optimum in (STAR, RAY):
+        with pytest.raises(ValueError, match=rf"^start: entry \(1, 0\) is {wrong}; remove"):
+            optimum.squared_distance([[1.0, 2.0], [wrong, 1.0]])
+
+
+def test_beside_the_starts_only_a_block_is_in_memory() -> None:
+    d = 64
+    starts = np.random.default_rng(6).normal(size=(60_000, d))  # 31 MB
+    star, ray = np.random.default_rng(7).normal(size=(2, d))
+    starts[::2] = star + 1e-6 * starts[::2]  # near the ray too, where rows are done again
+    tracemalloc.start()
+    check = check_lemma(starts, [Point(star), Point(2 * star)], [Ray(star), Ray(ray), Point(ray)])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert check.holds.shape == (60_000,)
+    assert peak < starts.nbytes / 4

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import bnlib
 from bnlib import Activation, BatchNorm, LemmaCheck, Neuron, Point, Ray, counterexample
-from tests import oracles
+from tests import oracles, sampling
 
 Patch = pytest.MonkeyPatch
 DATA = oracles.normal_set(11, m=6, d=2)
@@ -53,6 +54,52 @@ def quadrature() -> None:
 
 def simulation() -> None:
     oracles.compare_laws_with_simulation(0.7, 3, seed=3)
+
+
+SETS = np.random.default_rng(5).normal(0.8, 1.0, (6, 5, 2))
+GAUSSIAN = bnlib.Gaussian()
+TARGETS = np.random.default_rng(6).normal(1.5, 1.0, (6, 5))
+
+
+def stacked() -> None:
+    sampling.compare_stacked(SETS, TARGETS)
+
+
+def identity() -> None:
+    sampling.compare_sherman_morrison(SETS, TARGETS)
+
+
+def estimates() -> None:
+    sampling.compare_estimate(seed=1)
+
+
+def projection() -> None:
+    sampling.compare_projection(bnlib.Sphere(2.0), 5, seed=1)
+
+
+def simulated(shortcut: bool, law: Any = GAUSSIAN, square: float = 1.0) -> Callable[[], None]:
+    return lambda: sampling.compare_simulation(
+        law, square, 0.7, 5, seed=2, n=200_000, shortcut=shortcut
+    )
+
+
+def weaker() -> None:
+    sampling.compare_weaker_with_quadrature(0.7, 2.0)
+
+
+def weaker_simulated() -> None:
+    sampling.compare_weaker_with_simulation(0.7, 2.0, 3, seed=1, n=100_000)
+
+
+def weaker_limit() -> None:
+    sampling.compare_weaker_with_its_limit(0.7)
+
+
+def weaker_check() -> None:
+    rng = np.random.default_rng(2)
+    stars, rays = rng.normal(1.0, 1.0, (2, 2, 3))
+    near = stars[0] + 0.1 * rng.normal(size=(10, 3))
+    sampling.compare_weaker_check(np.concatenate([rng.normal(size=(20, 3)), near]), stars, rays)
 
 
 # ---------------------------------------------------------------- plants
@@ -129,6 +176,79 @@ def tanh_gelu(z: Any) -> Any:
 def percent(quantity: Any, *_: Any) -> Any:
     """Return the quantity with an error of 0.1 %."""
     return 1.001 * quantity
+
+
+def divided_by_one_less(values: Any, axis: int) -> Any:
+    """Return values minus a mean that is divided by n − 1."""
+    return values - values.sum(axis=axis, keepdims=True) / (values.shape[axis] - 1)
+
+
+def means_divided_by_one_less(optima: Any, inputs: Any, targets: Any) -> Any:
+    m = targets.shape[-1]
+    return bnlib.StackedOptima(optima.stars, optima.slopes, optima.intercepts * m / (m - 1))
+
+
+def sherman_morrison(star: float, q: float) -> Callable[..., Any]:
+    """Return R2 with other signs of its second term and of q."""
+
+    def wrong(inputs: Any, slope: Any, intercept: float) -> Any:
+        mean = inputs.mean(axis=0)
+        s = np.linalg.solve(np.cov(inputs.T, ddof=0), mean)
+        return slope + star * s * intercept / (1 + q * (mean @ s))
+
+    return wrong
+
+
+def estimate_of_mean(
+    error: Callable[[float, int], float], missing: int = 0
+) -> Callable[[Patch], None]:
+    """Replace the standard error by error(standard deviation, n), or divide by n − missing."""
+
+    def wrong(total: float, squares: float, n: int) -> bnlib.Estimate:
+        mean = total / (n - missing)
+        deviation = np.sqrt(max(squares / n - (total / n) ** 2, 0) * n / (n - 1))
+        return bnlib.Estimate(mean, float(error(deviation, n)), n)
+
+    return instead(bnlib.Estimate, "of_mean", staticmethod(wrong))
+
+
+def without_root(estimate: bnlib.Estimate, *_: Any) -> bnlib.Estimate:
+    error = estimate.standard_error / np.sqrt(estimate.n)
+    return bnlib.Estimate(estimate.value, error, estimate.n)
+
+
+def on_the_circle(sphere: Any, rng: Any, n: int, d: int) -> Any:
+    """Return the projection without the χ² of the other d − 2 coordinates."""
+    plane = rng.standard_normal((2, n))
+    return plane * (sphere.radius / np.hypot(*plane))
+
+
+IN_THE_PLANE = bnlib.simulation._in_the_plane
+
+
+def sine_for_cosine(coordinates: Any, theta: float) -> Any:
+    return IN_THE_PLANE(coordinates, np.pi / 2 - theta)
+
+
+def weaker_law(power: int, p_plus: bool = True) -> Callable[[Patch], None]:
+    """Replace the weaker law by one with another power of ρ, or without the positive part."""
+
+    def wrong(angle: float, ratio: float) -> float:
+        p = np.linspace(-9, 9, 200_001)
+        kept = np.maximum(p, 0) if p_plus else p
+        far = p * np.cos(angle) - (1 + ratio**power * kept**2) / (2 * ratio)
+        density = stats.norm.pdf(p) * stats.norm.cdf(far / np.sin(angle))
+        return float(2 * density.sum() * (p[1] - p[0]))
+
+    return instead(bnlib, "weaker_failure_probability", wrong)
+
+
+def unsquared(check: LemmaCheck, *_: Any) -> LemmaCheck:
+    return LemmaCheck(check.applies, check.left, np.sqrt(check.right), check.violated)
+
+
+def lemma_for_weaker(check: LemmaCheck, *arguments: Any) -> LemmaCheck:
+    return bnlib.check_lemma(*arguments)
 
 
 NORM, LAWS = bnlib.batch_norm.BatchNorm, (bnlib.failure_probability, bnlib.mean_excess)
@@ -243,6 +363,72 @@ PLANTS = {
         law(1, lambda angle: (2 * angle + np.sin(2 * angle)) / (2 * np.pi)), simulation, "mean"
     ),
     "mean-0.1%": Plant(law(1, lambda angle: 1.001 * LAWS[1](angle)), quadrature, "mean"),
+    **{
+        f"{name}-2π-for-π{suffix}": Plant(law(index, wrong), comparison, quantity)
+        for index, name, wrong, quantities in (
+            (0, "probability", lambda a: 0.5 + a / (4 * np.pi), ("probability", "violated")),
+            (1, "mean", lambda a: (2 * a - np.sin(2 * a)) / (4 * np.pi), ("mean", "excess")),
+        )
+        for suffix, comparison, quantity in (
+            ("", quadrature, quantities[0]),
+            ("-simulated", simulated(False), quantities[1]),
+        )
+    },
+    "identity-sign": Plant(
+        instead(sampling, "sherman_morrison", sherman_morrison(-1, 1)), identity, "identity"
+    ),
+    "identity-1-minus-q": Plant(
+        instead(sampling, "sherman_morrison", sherman_morrison(1, -1)), identity, "identity"
+    ),
+    "stacked-centring-by-m-1": Plant(
+        instead(bnlib.stacked, "centered", divided_by_one_less), stacked, "û"
+    ),
+    "stacked-means-by-m-1": Plant(
+        around(bnlib, "stacked_optima", means_divided_by_one_less), stacked, "intercept"
+    ),
+    "stacked-uncentred-targets-and-inputs": Plant(
+        instead(bnlib.stacked, "centered", lambda values, axis: values), stacked, "û"
+    ),
+    "estimate-mean-by-n-1": Plant(
+        estimate_of_mean(lambda s, n: s / np.sqrt(n), missing=1), estimates, "mean"
+    ),
+    "estimate-population-variance": Plant(
+        estimate_of_mean(lambda s, n: s * np.sqrt(n - 1) / n), estimates, "standard error"
+    ),
+    "estimate-without-root-of-n": Plant(
+        estimate_of_mean(lambda s, n: s / n), estimates, "standard error"
+    ),
+    "estimate-of-deviation-not-of-mean": Plant(
+        estimate_of_mean(lambda s, n: s), estimates, "standard error"
+    ),
+    "proportion-without-root-of-n": Plant(
+        around(bnlib.Estimate, "of_proportion", without_root), estimates, "standard error"
+    ),
+    "sphere-without-chi-square": Plant(
+        instead(bnlib.Sphere, "project", on_the_circle), projection, "first coordinate"
+    ),
+    "sphere-without-chi-square-simulated": Plant(
+        instead(bnlib.Sphere, "project", on_the_circle),
+        simulated(True, bnlib.Sphere(), 1 / 5),
+        "excess",
+    ),
+    "shortcut-sine-for-cosine": Plant(
+        instead(bnlib.simulation, "_in_the_plane", sine_for_cosine), simulated(True), "violated"
+    ),
+    "weaker-law-rho-not-squared": Plant(weaker_law(1), weaker, "weaker probability"),
+    "weaker-law-rho-not-squared-simulated": Plant(
+        weaker_law(1), weaker_simulated, "weaker probability"
+    ),
+    "weaker-law-no-positive-part": Plant(weaker_law(2, False), weaker, "weaker probability"),
+    "weaker-limit-2π-for-π": Plant(
+        instead(sampling, "far_limit", lambda angle: angle / (2 * np.pi)), weaker_limit, "limit"
+    ),
+    "weaker-right-side-not-squared": Plant(
+        around(bnlib, "check_weaker", unsquared), weaker_check, "right side"
+    ),
+    "weaker-is-the-lemma": Plant(
+        around(bnlib, "check_weaker", lemma_for_weaker), weaker_check, "right side"
+    ),
 }
 
 
@@ -263,6 +449,17 @@ COMPARISONS = {
     "lemma": lemma,
     "quadrature": quadrature,
     "simulation": simulation,
+    "stacked": stacked,
+    "identity": identity,
+    "estimates": estimates,
+    "projection": projection,
+    "shortcut": simulated(True),
+    "full-draws": simulated(False),
+    "sphere": simulated(True, bnlib.Sphere(), 1 / 5),
+    "weaker": weaker,
+    "weaker-simulated": weaker_simulated,
+    "weaker-limit": weaker_limit,
+    "weaker-check": weaker_check,
 }
 
 

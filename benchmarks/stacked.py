@@ -1,0 +1,56 @@
+"""`stacked_optima` of many learning sets, against a loop over scikit-learn.
+
+The other way is what one would write without the stacked call: for each learning set two fits
+of `LinearRegression`, without intercept for W* and with intercept for the ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.linear_model import LinearRegression
+
+from benchmarks.measure import Array, Case, Row, agree, alternate
+from bnlib import LinearFamily, stacked_optima
+
+
+def rows(n: int, repetitions: int, looped: int) -> list[Row]:
+    """Compare for n learning sets of three points; the loop does `looped` of them."""
+    what = f"`stacked_optima`, {n:,} sets of three points"
+    ours, loop = alternate(what, _against_a_loop(n, looped), repetitions)
+    against = f"`LinearRegression` twice, {looped:,} of them, scaled"
+    return [Row(what, against, ours, loop, speedup=200.0, faster=True)]
+
+
+def _against_a_loop(n: int, looped: int) -> Iterator[Case]:
+    inputs, targets = LinearFamily(3, 2).sample(np.random.default_rng(1), n)
+    some = inputs[:looped], targets[:looped]
+
+    def check() -> None:
+        result = stacked_optima(inputs, targets)
+        stars, lines = _loop(*some)
+        ours = np.column_stack([result.slopes, result.intercepts])[: len(lines)]
+        agree("W*", result.stars[: len(stars)], stars, 1e-10, _length(stars))
+        agree("slope and intercept", ours, lines, 1e-10, _length(lines))
+
+    yield Case(
+        lambda: stacked_optima(inputs, targets),
+        lambda: _loop(*some),
+        check,
+        share=len(some[0]) / n,
+    )
+
+
+def _loop(inputs: Array, targets: Array) -> tuple[Array, Array]:
+    """Return W*, and slope and intercept together, of each set."""
+    stars, lines = [], []
+    for x, t in zip(inputs, targets, strict=True):
+        stars.append(LinearRegression(fit_intercept=False).fit(x, t).coef_)
+        line = LinearRegression().fit(x, t)
+        lines.append([*line.coef_, line.intercept_])
+    return np.array(stars), np.array(lines)
+
+
+def _length(vectors: Array) -> Array:
+    return np.asarray(np.linalg.norm(vectors, axis=1, keepdims=True))
