@@ -10,6 +10,7 @@ from bnlib.optima import Ray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # One colour for each role in every figure; the palette of Okabe and Ito, which readers with
 # any colour vision can tell apart.
@@ -31,13 +32,39 @@ def use_style() -> None:
     Notes
     -----
     Matplotlib stamps an SVG with the date and draws its ids at random. The style file fixes
-    the ids; the date is left out here, where the notebook's figure format is chosen.
+    the ids, and `round_layout` what they are made from; the date is left out here, where the
+    notebook's figure format is chosen.
     """
     import matplotlib.pyplot as plt
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     plt.style.use("bnlib.book")
     set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)  # type: ignore[no-untyped-call]
+
+
+def round_layout(figure: Figure) -> None:
+    """Give a new figure a constrained layout whose result does not hang on the last bits.
+
+    The solver behind the layout may return positions that differ by rounding from one process
+    to the next, and Matplotlib derives the ids in an SVG from them. Named in the style file, so
+    that it is called for every figure.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The new figure.
+    """
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    class RoundedLayout(ConstrainedLayoutEngine):
+        def execute(self, fig: Figure) -> None:
+            super().execute(fig)
+            for ax in fig.get_axes():
+                bounds = np.round(ax.get_position(original=True).bounds, 6)
+                ax.set_position(tuple(bounds), which="original")
+                ax.set_in_layout(True)  # setting a position takes the axes out of the layout
+
+    figure.set_layout_engine(RoundedLayout())
 
 
 def weight_plane(ax: Axes, horizontal: tuple[float, float], vertical: tuple[float, float]) -> None:

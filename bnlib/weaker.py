@@ -89,7 +89,7 @@ def weaker_failure_probability(angle: float, ratio: float) -> float:
     -----
     In units of ‖W*‖ and polar coordinates (r, ψ) of the plane, ψ from W* towards the ray, the
     statement is violated where r² cos₊²(ψ − θ) < 2r cos ψ − 1: for r between r₋ and r₊, if
-    ψ < θ/2. The length r has a Rayleigh law, ψ is uniform, and the hypothesis is |ψ| < π/2.
+    ψ < θ/2. The length r has a Rayleigh law, ψ is uniform, and the hypothesis is −π/2 < ψ < π/2.
     """
     # Imported on first use: scipy.integrate takes longer to load than bnlib.
     from scipy.integrate import quad
