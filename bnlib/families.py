@@ -13,10 +13,10 @@ from bnlib._validation import Array, real_number, whole_number
 class LinearFamily:
     r"""Random learning sets around a linear law.
 
-    .. math:: x_i = o\,e + \xi_i, \qquad t_i = \langle v, \xi_i\rangle + a + \sigma\,\eta_i,
+    .. math:: x_i = o\,e' + \xi_i, \qquad t_i = \langle v, \xi_i\rangle + \ell + \nu\,\eta_i,
 
-    with independent standard normal ξᵢ, ηᵢ, and independent uniform unit vectors e and v, new
-    for each learning set. In terms of the inputs, the intercept is a − o⟨v, e⟩.
+    with independent standard normal ξᵢ, ηᵢ, and independent uniform unit vectors e′ and v, new
+    for each learning set. In terms of the inputs, the intercept is ℓ − o⟨v, e′⟩.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ class LinearFamily:
         o: length of the inputs' mean, in units of their standard deviation. At 0 the inputs
         are centred up to sampling.
     level : float
-        a: mean of the targets.
+        ℓ: mean of the targets.
     noise : float
-        σ ≥ 0: standard deviation of what is not linear in the inputs.
+        ν ≥ 0: standard deviation of what is not linear in the inputs.
 
     Raises
     ------

@@ -28,8 +28,8 @@ def check_weaker(
        \text{if } \langle W_0, W^*\rangle > 0 .
 
     The lemma without the term that it subtracts on the right: the closest BN optimum is at
-    least as close as the closest standard optimum. For one linear neuron the left side is the
-    distance to a ray, the right side only to a point, so this holds more often.
+    least as close as the closest standard optimum. It follows from the lemma, so it holds
+    wherever the lemma does.
 
     Parameters
     ----------

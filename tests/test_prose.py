@@ -106,3 +106,12 @@ def test_documents_name_the_version_of_the_library(document: str) -> None:
     named = re.search(pattern, text, re.MULTILINE)
     assert named is not None
     assert named.group(1) == bnlib.__version__
+
+
+def test_alt_texts_of_the_laws_name_the_computed_shares(numbers: dict[str, object]) -> None:
+    counter = float(str(numbers["theta"]))
+    shares = [100 * bnlib.failure_probability(np.radians(each)) for each in (counter, 60, 150)]
+    words = "{:.0f}, {:.0f} and {:.0f} percent".format(*shares)
+    assert f"for angles of {counter:.1f}, 60 and 150 degrees" in cells("04-how-often")
+    assert words in cells("04-how-often")
+    assert f"Both: constant at {shares[0] / 100:.3f}" in cells("05-halves")
