@@ -47,6 +47,18 @@ def centered(values: Array, axis: int) -> Array:
     return representable("difference from the mean", result, cause="inputs, targets or weights")
 
 
+def unit(vectors: Array) -> Array:
+    """Return each non-zero vector over its length, whatever its scale."""
+    scaled = vectors / np.abs(vectors).max(axis=-1, keepdims=True)
+    return np.asarray(scaled / np.linalg.norm(scaled, axis=-1, keepdims=True))
+
+
+def angle_between(u: Array, v: Array) -> Array:
+    """Return the angles between unit vectors, accurate for small angles too."""
+    apart, along = np.linalg.norm(u - v, axis=-1), np.linalg.norm(u + v, axis=-1)
+    return np.asarray(2 * np.arctan2(apart, along))
+
+
 def squared_norm(w: Array, start: Array | None = None) -> Array:
     """Return ‖w‖² over the last axis, refusing starts that are not finite.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -202,6 +203,20 @@ class BatchNorm:
             return np.array(np.broadcast_arrays(v, normalized)[0])
         along = (normalized * v).mean(axis=-1, keepdims=True)
         return np.asarray((v - normalized * along) / divisor)
+
+
+def require_normalization(normalization: Any, *, bias: bool) -> None:
+    """Raise ``ValueError`` unless it is a `BatchNorm` or None, and does not cancel the bias."""
+    if not isinstance(normalization, BatchNorm | None):
+        raise ValueError(
+            f"normalization: must be a BatchNorm or None, got {normalization!r}; "
+            "write bnlib.BatchNorm()."
+        )
+    if bias and normalization is not None and normalization.center:
+        raise ValueError(
+            "bias: centring subtracts it again, so it has no effect; "
+            "use bias=False, or BatchNorm(beta=...) for an offset."
+        )
 
 
 def refuse_constant(name: str, constant: npt.NDArray[np.bool_], *, center: bool) -> None:

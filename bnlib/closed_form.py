@@ -6,8 +6,8 @@ import numpy as np
 
 from bnlib._numeric import EPS, centered, power_of_two
 from bnlib._validation import Array, representable
-from bnlib.batch_norm import BatchNorm
-from bnlib.learning_set import LearningSet
+from bnlib.batch_norm import BatchNorm, require_normalization
+from bnlib.learning_set import LearningSet, require_learning_set
 from bnlib.optima import Optimum, Point, Ray
 
 
@@ -61,13 +61,16 @@ def linear_optima(
     half-line, and every w ≠ 0 is a local minimum in the weak sense; the half-line with the
     smaller value is returned.
     """
-    _check_types(data, normalization, bias=bias)
+    require_learning_set(data)
+    require_normalization(normalization, bias=bias)
     x, t = data.inputs, data.targets
     if bias:
         x = np.column_stack([x, np.ones(len(x))])
     if normalization is None:
         return [Point(_Fit(x, t, center=False).weights("inputs, targets"))]
     norm = normalization
+    if norm.gamma == 0.0:
+        raise ValueError("gamma: is 0, so the loss does not depend on the weights; use gamma != 0.")
     with np.errstate(over="ignore"):
         t = representable("difference", t - norm.beta, cause="targets, beta")
     fit = _Fit(x, t, center=norm.center)
@@ -127,25 +130,3 @@ class _Fit:
                 "all directions and has no ray of optima; use other targets or inputs."
             )
         return np.asarray(self.solution * (self.columns.min() / self.columns))
-
-
-def _check_types(data: LearningSet, normalization: BatchNorm | None, *, bias: bool) -> None:
-    if not isinstance(data, LearningSet):
-        raise ValueError(
-            f"data: expected a LearningSet, got {type(data).__name__}; "
-            "write bnlib.LearningSet(inputs, targets)."
-        )
-    if not isinstance(normalization, BatchNorm | None):
-        raise ValueError(
-            f"normalization: must be a BatchNorm or None, got {normalization!r}; "
-            "write bnlib.BatchNorm()."
-        )
-    if normalization is None:
-        return
-    if bias and normalization.center:
-        raise ValueError(
-            "bias: centring subtracts it again, so it has no effect; "
-            "use bias=False, or BatchNorm(beta=...) for an offset."
-        )
-    if normalization.gamma == 0.0:
-        raise ValueError("gamma: is 0, so the loss does not depend on the weights; use gamma != 0.")

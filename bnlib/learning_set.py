@@ -145,6 +145,15 @@ class LearningSet:
         return f"LearningSet({self.m} example{plural[0]}, {self.d} input{plural[1]})"
 
 
+def require_learning_set(data: Any) -> None:
+    """Raise ``ValueError`` unless `data` is a `LearningSet`."""
+    if not isinstance(data, LearningSet):
+        raise ValueError(
+            f"data: expected a LearningSet, got {type(data).__name__}; "
+            "write bnlib.LearningSet(inputs, targets)."
+        )
+
+
 def counterexample() -> LearningSet:
     r"""Return the three points on which Lemma 4.5 fails.
 

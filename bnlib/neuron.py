@@ -10,9 +10,9 @@ import numpy.typing as npt
 from bnlib._numeric import EPS, centered
 from bnlib._validation import Array, changed, flag, real_array, representable
 from bnlib.activations import ACTIVATIONS, Activation, activation
-from bnlib.batch_norm import BatchNorm, refuse_constant
+from bnlib.batch_norm import BatchNorm, refuse_constant, require_normalization
 from bnlib.closed_form import linear_optima
-from bnlib.learning_set import LearningSet
+from bnlib.learning_set import LearningSet, require_learning_set
 from bnlib.optima import Optimum
 
 
@@ -60,16 +60,7 @@ class Neuron:
     def __post_init__(self) -> None:
         activation(self.activation)
         object.__setattr__(self, "bias", flag("bias", self.bias))
-        if not isinstance(self.normalization, BatchNorm | None):
-            raise ValueError(
-                f"normalization: must be a BatchNorm or None, got {self.normalization!r}; "
-                "write bnlib.BatchNorm()."
-            )
-        if self.bias and self.normalization is not None and self.normalization.center:
-            raise ValueError(
-                "bias: centring subtracts it again, so it has no effect; "
-                "use bias=False, or BatchNorm(beta=...) for an offset."
-            )
+        require_normalization(self.normalization, bias=self.bias)
 
     def __repr__(self) -> str:
         return changed(self)
@@ -232,11 +223,7 @@ class Neuron:
         In front of a centring normalization the inputs are centred: the output is the same,
         and a large common offset costs no digits.
         """
-        if not isinstance(data, LearningSet):
-            raise ValueError(
-                f"data: expected a LearningSet, got {type(data).__name__}; "
-                "write bnlib.LearningSet(inputs, targets)."
-            )
+        require_learning_set(data)
         if self.normalization is not None and self.normalization.center:
             return centered(data.inputs, axis=0).T
         return np.vstack([data.inputs.T, np.ones(data.m)]) if self.bias else data.inputs.T

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._numeric import squared_norm
+from bnlib._numeric import angle_between, squared_norm, unit
 from bnlib._validation import Array, frozen, real_array, representable
 
 # A ray's distance loses digits to cancellation below this fraction of the squared norm.
@@ -219,7 +219,7 @@ def angle(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     v = unit_vector("second", second)
     if u.shape != v.shape:
         raise ValueError(f"second: has {len(v)} entries, but first has {len(u)}.")
-    return float(2 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v)))
+    return float(angle_between(u, v))
 
 
 def unit_vector(name: str, value: npt.ArrayLike) -> Array:
@@ -233,11 +233,9 @@ def unit_vector(name: str, value: npt.ArrayLike) -> Array:
         A non-zero vector.
     """
     v = real_array(name, value, shape="(d,)")
-    largest = np.abs(v).max(initial=0.0)
-    if largest == 0:
+    if not v.any():
         raise ValueError(f"{name}: is zero, so it has no direction; give a non-zero vector.")
-    v = v / largest
-    return np.asarray(v / np.linalg.norm(v))
+    return unit(v)
 
 
 def residual(w: Array, total: Array, unit: Array, along: Array) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._numeric import EPS, centered, mean, power_of_two
+from bnlib._numeric import EPS, angle_between, centered, mean, power_of_two, unit
 from bnlib._validation import Array, real_array, representable
 
 
@@ -35,11 +35,9 @@ class StackedOptima:
 
         Raises ``ValueError`` where W* or û is zero.
         """
-        u = _unit(self.stars)
-        v = _unit(self.slopes)
-        return np.asarray(
-            2 * np.arctan2(np.linalg.norm(u - v, axis=-1), np.linalg.norm(u + v, axis=-1))
-        )
+        for vectors in (self.stars, self.slopes):
+            _refuse_zero(vectors)
+        return angle_between(unit(self.stars), unit(self.slopes))
 
 
 def stacked_optima(inputs: npt.ArrayLike, targets: npt.ArrayLike) -> StackedOptima:
@@ -77,17 +75,17 @@ def stacked_optima(inputs: npt.ArrayLike, targets: npt.ArrayLike) -> StackedOpti
     # Both fits, without and with intercept, are one stack of problems, scaled to size 1.
     fits = np.stack([x, centered(x, axis=-2)]), np.stack([t, centered(t, axis=-1)])
     columns = power_of_two(np.abs(fits[0]).max(axis=-2))
-    unit = power_of_two(np.abs(t).max(axis=-1))[..., None]
+    size = power_of_two(np.abs(t).max(axis=-1))[..., None]
     q, r = np.linalg.qr(fits[0] / columns[..., None, :])
     # What centring cancels leaves rounding of the size of the data before it.
     noise = EPS * np.maximum(1.0, (np.abs(x).max(axis=-2) / columns).max(axis=-1))
     inverse = _inverse(r, noise, x.shape[-2])
-    along = (np.swapaxes(q, -1, -2) @ (fits[1] / unit)[..., None])[..., 0]
+    along = (np.swapaxes(q, -1, -2) @ (fits[1] / size)[..., None])[..., 0]
     # Fitted values that are rounding next to the targets are no fit at all.
     vanishes = np.linalg.norm(along, axis=-1) <= 16 * x.shape[-2] * noise
     along[vanishes] = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        solution = (inverse @ along[..., None])[..., 0] * (unit / columns)
+        solution = (inverse @ along[..., None])[..., 0] * (size / columns)
         stars, slopes = representable("optimum", solution, cause="inputs, targets")
         offset = np.einsum("...d,...d->...", mean(x, axis=-2), slopes)
         intercepts = representable("intercept", mean(t, axis=-1) - offset, cause="inputs, targets")
@@ -116,14 +114,12 @@ def _inverse(r: Array, noise: Array, m: int) -> Array:
     return np.asarray(inverse)
 
 
-def _unit(vectors: Array) -> Array:
-    """Return each vector over its length; a zero vector has no angle and is refused."""
-    largest = np.abs(vectors).max(axis=-1, keepdims=True)
-    if (largest == 0).any():
-        where = tuple(int(i) for i in np.argwhere(largest[..., 0] == 0)[0])
+def _refuse_zero(vectors: Array) -> None:
+    """Raise if a vector is zero, which has no angle; name its learning set."""
+    zero = ~vectors.any(axis=-1)
+    if zero.any():
+        where = tuple(int(i) for i in np.argwhere(zero)[0])
         raise ValueError(
             f"learning set {where}: W* or û is zero, the targets being orthogonal to or "
             "uncorrelated with every input, so there is no angle; leave that set out."
         )
-    vectors = vectors / largest
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
