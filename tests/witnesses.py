@@ -1,0 +1,50 @@
+"""One learning set on which the lemma fails for every activation, to be certified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_INPUTS = ((1, 0), (0, 1), (1, 1), (2, 1))
+_TARGETS = ("0", "1", "1/2", "1/2")
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A learning set, an activation and an approximate W*: the arguments of `certify`.
+
+    Parameters
+    ----------
+    inputs : tuple of tuple of int
+        X.
+    targets : tuple of str
+        t, as exact fractions.
+    activation : str
+        The name of φ.
+    approximate : tuple of float
+        A local minimum of L, to four digits.
+    """
+
+    inputs: tuple[tuple[int, ...], ...]
+    targets: tuple[str, ...]
+    activation: str
+    approximate: tuple[float, ...]
+
+
+WITNESSES = {
+    "identity": Witness(_INPUTS[:3], ("2", "0", "5"), "identity", (3.0, 1.0)),
+    **{
+        name: Witness(_INPUTS, _TARGETS, name, approximate)
+        for name, approximate in {
+            "tanh": (-0.1614, 0.9400),
+            "sigmoid": (-1.4857, 2.3336),
+            "softplus": (-0.9480, 0.6276),
+            "relu": (-0.2500, 0.9167),
+            "leaky_relu": (-0.2500, 0.9167),
+            "gelu": (-0.2365, 1.0644),
+            "silu": (-0.2600, 1.1821),
+            "elu": (-0.1809, 0.8476),
+        }.items()
+    },
+}
+"""By the name of the activation. Identity has the counterexample of the book, and all others
+share one learning set: its three inputs and a fourth, (2, 1)."""
