@@ -10,6 +10,9 @@ from bnlib.batch_norm import BatchNorm, require_normalization
 from bnlib.learning_set import LearningSet, require_learning_set
 from bnlib.optima import Optimum, Point, Ray
 
+# A ratio r this close to 1 is 1 up to rounding, where there is no minimum.
+_THRESHOLD = 64 * EPS
+
 
 def linear_optima(
     data: LearningSet, normalization: BatchNorm | None = None, *, bias: bool = False
@@ -55,7 +58,8 @@ def linear_optima(
 
     Notes
     -----
-    Inputs that are constant or collinear up to rounding count as constant or collinear.
+    Inputs that are constant or collinear up to rounding count as constant or collinear, and
+    r that is 1 up to rounding counts as 1.
 
     With a single weight and ε = 0 the normalized loss has just two values, one on each
     half-line, and every w ≠ 0 is a local minimum in the weak sense; the half-line with the
@@ -79,7 +83,7 @@ def linear_optima(
     if norm.epsilon == 0.0:
         return [Ray(np.sign(norm.gamma) * fit.direction())]
     ratio = fit.root_mean_square / abs(norm.gamma)
-    if ratio >= 1.0:
+    if ratio >= 1.0 - _THRESHOLD:
         return []
     shrink = np.sqrt((1.0 - ratio) * (1.0 + ratio))
     root = float(np.sqrt(norm.epsilon))

@@ -185,3 +185,15 @@ def test_c_zero_with_epsilon_has_its_optimum_at_the_origin() -> None:
     (point,) = neuron.optima(data)
     assert point == Point([0.0])
     assert (neuron.loss([[-0.1], [0.1]], data) > neuron.loss([0.0], data)).all()
+
+
+def test_at_the_threshold_there_is_no_point_whatever_the_rounding() -> None:
+    # Targets with unit standard deviation and an exact fit: r is 1, computed or not.
+    data = counterexample()
+    fitted = data.inputs @ linear_optima(data, BatchNorm(scale=False))[0].weights
+    for scale in (1.0, 1 / 3, 7.0, 1e-5):
+        level = fitted.std() * scale
+        normalization = BatchNorm(gamma=level, epsilon=1e-5)
+        assert linear_optima(data.with_targets(scale * fitted), normalization) == []
+        wider = BatchNorm(gamma=1.001 * level, epsilon=1e-5)
+        assert len(linear_optima(data.with_targets(scale * fitted), wider)) == 1
