@@ -22,12 +22,16 @@ class Activation:
         The name under which `activation` finds it.
     value, slope, curvature : callable
         φ, φ′ and φ″, from an array of any shape to an array of the same shape.
+    slopes : tuple of two floats, optional
+        The slopes left and right of 0, if φ is linear on both sides of 0 and φ(0) = 0; the
+        standard neuron's minima can then be enumerated, see `bnlib.piecewise_minima`.
     """
 
     name: str
     value: Function
     slope: Function
     curvature: Function
+    slopes: tuple[float, float] | None = None
 
     def __repr__(self) -> str:
         return f"Activation({self.name!r})"
@@ -97,14 +101,54 @@ def _relu_slope(z: Array) -> Array:
     return np.where(z > 0, 1.0, 0.0)
 
 
+_LEAK = 0.01
+
+
+def _leaky_relu(z: Array) -> Array:
+    return np.where(z > 0, z, _LEAK * z)
+
+
+def _leaky_relu_slope(z: Array) -> Array:
+    return np.where(z > 0, 1.0, _LEAK)
+
+
+def _silu(z: Array) -> Array:
+    return z * _sigmoid(z)
+
+
+def _silu_slope(z: Array) -> Array:
+    # Beyond |z| = 800 the product z σ′ is 0 in float64; the bound keeps it from overflowing.
+    return _sigmoid(z) + np.clip(z, -800, 800) * _sigmoid_slope(z)
+
+
+def _silu_curvature(z: Array) -> Array:
+    bounded = np.clip(z, -800, 800)
+    return _sigmoid_slope(z) * (2.0 - bounded * np.tanh(bounded / 2))
+
+
+def _elu(z: Array) -> Array:
+    return np.where(z > 0, z, np.expm1(np.minimum(z, 0.0)))
+
+
+def _elu_slope(z: Array) -> Array:
+    return np.exp(np.minimum(z, 0.0))
+
+
+def _elu_curvature(z: Array) -> Array:
+    return np.where(z > 0, 0.0, np.exp(np.minimum(z, 0.0)))
+
+
 # Named functions, not lambdas: an activation must travel to other processes.
 _ALL = (
-    Activation("identity", _identity, np.ones_like, np.zeros_like),
+    Activation("identity", _identity, np.ones_like, np.zeros_like, (1.0, 1.0)),
     Activation("tanh", np.tanh, _tanh_slope, _tanh_curvature),
     Activation("sigmoid", _sigmoid, _sigmoid_slope, _sigmoid_curvature),
     Activation("softplus", _softplus, _sigmoid, _sigmoid_slope),
-    Activation("relu", _relu, _relu_slope, np.zeros_like),
+    Activation("relu", _relu, _relu_slope, np.zeros_like, (0.0, 1.0)),
     Activation("gelu", _gelu, _gelu_slope, _gelu_curvature),
+    Activation("leaky_relu", _leaky_relu, _leaky_relu_slope, np.zeros_like, (_LEAK, 1.0)),
+    Activation("silu", _silu, _silu_slope, _silu_curvature),
+    Activation("elu", _elu, _elu_slope, _elu_curvature),
 )
 
 ACTIVATIONS = {each.name: each for each in _ALL}
@@ -117,8 +161,9 @@ def activation(name: str | Activation) -> Activation:
     Parameters
     ----------
     name : str or Activation
-        ``"identity"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, ``"relu"`` or
-        ``"gelu"``. An `Activation` is returned as it is, so that a reader can bring one.
+        ``"identity"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, ``"relu"``, ``"gelu"``,
+        ``"leaky_relu"``, ``"silu"`` or ``"elu"``. An `Activation` is returned as it is, so
+        that a reader can bring one.
 
     Returns
     -------
@@ -133,8 +178,13 @@ def activation(name: str | Activation) -> Activation:
     -----
     Identity :math:`z`; sigmoid :math:`\sigma(z) = 1/(1 + e^{-z})`; softplus
     :math:`\log(1 + e^z)`; ReLU :math:`\max(z, 0)`; GELU :math:`z\,\Phi(z)` with the exact
-    normal distribution function :math:`\Phi`, not its tanh approximation. At its kink,
-    z = 0, ReLU has slope 0 and curvature 0 here, as in the common frameworks.
+    normal distribution function :math:`\Phi`, not its tanh approximation; leaky ReLU
+    :math:`\max(z, z/100)`; SiLU :math:`z\,\sigma(z)`; ELU *z* for z > 0 and
+    :math:`e^z - 1` elsewhere.
+
+    At z = 0 the derivatives that differ between the sides are those from the left: ReLU has
+    slope 0 and leaky ReLU slope 0.01, both with curvature 0; ELU has slope 1 from both sides
+    and curvature 1. JAX says the same, except that its leaky ReLU has slope 1 there.
     """
     if isinstance(name, Activation):
         return name

@@ -27,6 +27,9 @@ _ACTIVATIONS = {
     # Not Max(z, 0), whose derivative at the kink is 1/2: the library's convention is 0.
     "relu": lambda z: sp.Piecewise((z, z > 0), (0, True)),
     "gelu": lambda z: z * (1 + sp.erf(z / sp.sqrt(2))) / 2,
+    "leaky_relu": lambda z: sp.Piecewise((z, z > 0), (z / 100, True)),
+    "silu": lambda z: z / (1 + sp.exp(-z)),
+    "elu": lambda z: sp.Piecewise((z, z > 0), (sp.exp(z) - 1, True)),
 }
 
 

@@ -143,6 +143,9 @@ def jax_activations() -> dict[str, Callable[[Any], Any]]:
         "softplus": jax.nn.softplus,
         "relu": jax.nn.relu,
         "gelu": lambda z: jax.nn.gelu(z, approximate=False),
+        "leaky_relu": jax.nn.leaky_relu,
+        "silu": jax.nn.silu,
+        "elu": jax.nn.elu,
     }
 
 

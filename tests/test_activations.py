@@ -23,6 +23,9 @@ FORMULAS: dict[str, Callable[[Any], Any]] = {
     "softplus": lambda z: mp.log1p(mp.exp(z)),
     "relu": lambda z: max(z, mp.mpf(0)),
     "gelu": lambda z: z * mp.erfc(-z / mp.sqrt(2)) / 2,
+    "leaky_relu": lambda z: z if z > 0 else mp.mpf(0.01) * z,
+    "silu": lambda z: z / (1 + mp.exp(-z)),
+    "elu": lambda z: z if z > 0 else mp.expm1(z),
 }
 SECOND: dict[str, Callable[[Any], Any]] = {
     "identity": lambda z: mp.mpf(0),
@@ -31,6 +34,9 @@ SECOND: dict[str, Callable[[Any], Any]] = {
     "softplus": lambda z: mp.exp(-z) / (1 + mp.exp(-z)) ** 2,
     "relu": lambda z: mp.mpf(0),
     "gelu": lambda z: (2 - z**2) * mp.npdf(z),
+    "leaky_relu": lambda z: mp.mpf(0),
+    "silu": lambda z: mp.exp(-z) / (1 + mp.exp(-z)) ** 2 * (2 - z * mp.tanh(z / 2)),
+    "elu": lambda z: mp.mpf(0) if z > 0 else mp.exp(z),
 }
 FIRST: dict[str, Callable[[Any], Any]] = {
     "identity": lambda z: mp.mpf(1),
@@ -39,6 +45,9 @@ FIRST: dict[str, Callable[[Any], Any]] = {
     "softplus": FORMULAS["sigmoid"],
     "relu": lambda z: mp.mpf(z > 0),
     "gelu": lambda z: mp.erfc(-z / mp.sqrt(2)) / 2 + z * mp.npdf(z),
+    "leaky_relu": lambda z: mp.mpf(1) if z > 0 else mp.mpf(0.01),
+    "silu": lambda z: (1 + z * mp.exp(-z) / (1 + mp.exp(-z))) / (1 + mp.exp(-z)),
+    "elu": lambda z: mp.mpf(1) if z > 0 else mp.exp(z),
 }
 TINY = float(np.finfo(float).tiny)  # below this size float64 has fewer digits
 
@@ -105,6 +114,44 @@ def test_relu_is_flat_at_its_kink() -> None:
     relu, zero = activation("relu"), np.array([0.0, -0.0])
     assert not relu.slope(zero).any()
     assert not relu.curvature(zero).any()
+
+
+def test_at_zero_the_derivatives_are_those_from_the_left() -> None:
+    zero, left = np.array([0.0, -0.0]), np.full(2, -1e-300)
+    for each in ACTIVATIONS.values():
+        assert np.allclose(each.slope(zero), each.slope(left), rtol=1e-15, atol=1e-290), each
+        assert np.allclose(each.curvature(zero), each.curvature(left), rtol=1e-15, atol=1e-290)
+    assert (activation("leaky_relu").slope(zero) == 0.01).all()
+    assert (activation("elu").curvature(zero) == 1).all()
+
+
+def test_at_zero_jax_says_the_same_except_for_leaky_relu() -> None:
+    functions = oracles.jax_activations()
+    import jax
+
+    for name, each in ACTIVATIONS.items():
+        first, second = jax.grad(functions[name]), jax.grad(jax.grad(functions[name]))
+        ours = float(each.slope(np.zeros(1))[0]), float(each.curvature(np.zeros(1))[0])
+        theirs = (1.0, 0.0) if name == "leaky_relu" else ours
+        assert np.allclose((first(0.0), second(0.0)), theirs, rtol=1e-14)
+
+
+def test_slopes_on_both_sides_of_zero() -> None:
+    slopes = {name: each.slopes for name, each in ACTIVATIONS.items() if each.slopes}
+    assert slopes == {"identity": (1, 1), "relu": (0, 1), "leaky_relu": (0.01, 1)}
+    for name, (left, right) in slopes.items():
+        z = np.array([-3.0, -1e-9, 1e-9, 3.0])
+        assert np.array_equal(activation(name).value(z), np.array([left] * 2 + [right] * 2) * z)
+
+
+def test_the_slope_of_silu_keeps_its_digits_where_it_vanishes() -> None:
+    # Its terms σ and zσ′ cancel at z = -1.278…; the error is one of their size, not of the sum's.
+    with mp.workdps(60):
+        root = mp.findroot(FIRST["silu"], mp.mpf("-1.278"))
+        for offset in (0, 1e-9, -1e-3):
+            z = float(root) + offset
+            error = float(activation("silu").slope(np.array(z)) - FIRST["silu"](mp.mpf(z)))
+            assert abs(error) < 1e-16
 
 
 def test_lookup_by_name_and_of_an_activation_itself() -> None:

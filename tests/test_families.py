@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bnlib import LinearFamily, stacked_optima
+from bnlib import ACTIVATIONS, Activation, LinearFamily, NeuronFamily, stacked_optima
 from tests import sampling
 
 
@@ -125,3 +125,61 @@ def test_families_are_values() -> None:
     family = LinearFamily(9, 2, noise=0.0)
     assert pickle.loads(pickle.dumps(family)) == family
     assert len({family, LinearFamily(9, 2, noise=0.0), LinearFamily(9, 2)}) == 2
+
+
+# ---------------------------------------------------------------- a teacher with an activation
+
+
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_the_identity_teacher_is_the_linear_family(d: int) -> None:
+    rest = (d + 4, d, 1.3, -0.4, 0.6)
+    linear = drawn(LinearFamily(*rest), 20, seed=d)
+    teacher = NeuronFamily("identity", *rest).sample(np.random.default_rng(d), 20)
+    for one, other in zip(linear, teacher, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_the_stream_of_the_linear_family_is_as_it_was() -> None:
+    x, t = drawn(LinearFamily(3, 2), 2, seed=2025)
+    rng = np.random.default_rng(2025)
+    spread, directions = rng.standard_normal((2, 3, 2)), rng.standard_normal((2, 2, 2))
+    away, slope = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+    noise = 0.5 * rng.standard_normal((2, 3))
+    assert np.allclose(x, spread + away[:, None], rtol=1e-14)
+    assert np.allclose(t, (spread * slope[:, None]).sum(axis=-1) + 1 + noise, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_teacher_applies_its_activation_before_the_noise(name: str) -> None:
+    rest, phi = (6, 2, 1.0, 0.5), ACTIVATIONS[name]
+    linear = drawn(LinearFamily(*rest, 0.0), 30)[1]
+    x, t = NeuronFamily(name, *rest, 0.0).sample(np.random.default_rng(0), 30)
+    assert np.array_equal(t, phi.value(linear))
+    noisy = NeuronFamily(name, *rest, 0.3).sample(np.random.default_rng(0), 30)
+    assert np.array_equal(noisy[0], x)
+    sampling.same_law("noise", ((noisy[1] - t) / 0.3).ravel(), stats.norm.cdf)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"activation": "tanhh"}, "^activation: 'tanhh' is unknown"),
+        ({"m": 2}, "^m, d: got 2 examples"),
+        ({"d": 0}, "^d: must be at least 1"),
+        ({"noise": -1}, "^noise: must be at least 0"),
+        ({"level": np.nan}, "^level: "),
+    ],
+    ids=str,
+)
+def test_what_is_no_teacher_is_refused_by_name(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NeuronFamily(**{"activation": "tanh", "m": 9, "d": 2} | arguments)
+
+
+def test_teachers_are_values_and_take_an_activation_of_your_own() -> None:
+    family = NeuronFamily("elu", 9, 2, noise=0.0)
+    assert pickle.loads(pickle.dumps(family)) == family
+    assert family != NeuronFamily("silu", 9, 2, noise=0.0)
+    mine = Activation("sine", np.sin, np.cos, lambda z: -np.sin(z))
+    targets = NeuronFamily(mine, 9, 2, noise=0.0).sample(np.random.default_rng(0), 5)[1]
+    assert np.abs(targets).max() <= 1

@@ -1,0 +1,192 @@
+"""Minimization and root finding for the loss of a neuron, and the kinds of what they find."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnlib._numeric import EPS
+from bnlib._validation import Array, representable
+from bnlib.activations import activation
+from bnlib.learning_set import LearningSet
+from bnlib.neuron import Neuron
+from bnlib.optima import Point
+
+# A point is stationary if Newton's step is shorter than this fraction of its own length plus 1.
+_STATIONARY = 1e-9
+
+# A Hessian whose eigenvalues differ by more than this factor is singular.
+_SINGULAR = 1e-11
+
+# Two stationary points closer than this are one.
+_SAME = 1e-6
+
+# The optimizer stops at this size of the gradient; Newton's method then finds the last digits.
+_GRADIENT = 1e-6
+
+# With more examples than this the search far out is left out: its cost grows as their square.
+_FAR = 64
+
+
+class Search:
+    """The loss in coordinates v = S w in which ‖v‖ is the root mean square of X w."""
+
+    def __init__(self, neuron: Neuron, data: LearningSet) -> None:
+        self.neuron, self.data = neuron, data
+        self.found: list[tuple[str, float, Array]] = []
+        x = neuron._columns(data).T
+        columns = np.linalg.norm(x, axis=0)
+        columns = np.where(columns > 0, columns, 1.0)
+        u, singular, v = np.linalg.svd(x / columns, full_matrices=False)
+        if len(singular) < x.shape[1] or singular[-1] <= max(x.shape) * EPS * singular[0]:
+            raise ValueError(
+                f"inputs: fewer than {x.shape[1]} independent columns, so no minimum is isolated; "
+                "drop constant or collinear columns, or add examples."
+            )
+        root = np.sqrt(len(x))
+        self.frame = representable(
+            "scale", v.T / columns[:, None] / singular * root, cause="inputs"
+        )
+        self.inverse = (v * columns) * singular[:, None] / root
+        self.outputs = u * root  # X w = outputs @ v
+        # Sizes of the residuals, and of the pre-activations that targets may ask for.
+        self.size = float(np.sqrt(self.loss(np.zeros(x.shape[1])))) or 1.0
+        self.reach = max(1.0, float(np.sqrt(np.mean(data.targets**2))))
+
+    def linearized(self) -> Array:
+        """Return the least-squares solution with φ(z) replaced by φ(0) + φ′(0) z."""
+        phi, zero = activation(self.neuron.activation), np.zeros(1)
+        slope = float(phi.slope(zero)[0]) or 1.0
+        target = (self.data.targets - phi.value(zero)) / slope
+        return np.asarray(self.outputs.T @ target / len(target))
+
+    def promising(self) -> Array:
+        """Return the local minima of the loss on grids in the plane, shape (n, 2)."""
+        angles = 2 * np.pi * (np.arange(128) + 0.5) / 128
+        around = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+        rings = 96 + round(14 * np.log(self.reach))
+        radii = np.geomspace(0.05, 50.0 * self.reach, rings)
+        found = [self._lowest(radii[:, None, None] * around, wrap=True)]
+        if len(self.outputs) <= _FAR:
+            along = self.reach * np.geomspace(1.0, 1e3, 32)[:, None, None]
+            for row in self.outputs[self.outputs.any(axis=1)]:
+                across = self.reach * np.linspace(-8.0, 8.0, 33)[:, None] * row / (row @ row)
+                line = np.array([-row[1], row[0]]) / np.linalg.norm(row)
+                found += [self._lowest(across + sign * along * line) for sign in (-1, 1)]
+        points = np.concatenate(found)
+        return points[np.argsort(self.neuron.loss(points @ self.frame.T, self.data), kind="stable")]
+
+    def leads_to_known(self, start: Array) -> bool:
+        """Return whether the loss falls all the way along a straight line to a known minimum."""
+        # From steps far shorter than a cell of the grid, so that no dip at the start is missed.
+        share = np.append(0.0, np.geomspace(1e-5, 1.0, 193))[:, None]
+        for kind, _, v in self.found:
+            if kind == "minimum":
+                line = (start + share * (v - start)) @ self.frame.T
+                if (np.diff(self.neuron.loss(line, self.data)) <= EPS * self.size**2).all():
+                    return True
+        return False
+
+    def points(self, kind: str) -> list[tuple[Point, float]]:
+        """Return the points of a kind and their losses, by increasing loss."""
+        found = [(loss, tuple(self.frame @ v)) for each, loss, v in self.found if each == kind]
+        return [(Point(w), loss) for loss, w in sorted(found)]
+
+    def _lowest(self, grid: Array, *, wrap: bool = False) -> Array:
+        """Return the points of a grid whose loss is below that of the eight around them."""
+        losses = self.neuron.loss(grid @ self.frame.T, self.data)
+        # Rounding makes no minima: not on plateaus, where of equal points the last one counts.
+        losses = np.round(losses / self.size**2, 13)
+        # Beyond the outer edge, and the sides of a strip, the loss may fall on: no minimum there.
+        padded = np.pad(losses, ((1, 1), (0, 0)), constant_values=-np.inf)
+        padded[0] = np.inf if wrap else -np.inf
+        sides = {"mode": "wrap"} if wrap else {"constant_values": -np.inf}
+        padded = np.pad(padded, ((0, 0), (1, 1)), **sides)
+        rows, columns = losses.shape
+        lowest = np.ones(losses.shape, dtype=bool)
+        for i, j in np.ndindex(3, 3):
+            other = padded[i : i + rows, j : j + columns]
+            if (i, j) != (1, 1):
+                lowest &= losses <= other if (i, j) < (1, 1) else losses < other
+        return grid[lowest]
+
+    def loss(self, v: Array) -> float:
+        return float(self.neuron.loss(self.frame @ v, self.data))
+
+    def gradient(self, v: Array) -> Array:
+        return self.neuron.gradient(self.frame @ v, self.data) @ self.frame
+
+    def hessian(self, v: Array) -> Array:
+        return self.frame.T @ self.neuron.hessian(self.frame @ v, self.data) @ self.frame
+
+    def minimize(self, start: Array) -> str:
+        """Minimize from a start, remember the stationary point, and return its kind."""
+        from scipy import optimize  # on first use: SciPy is half of the import time
+
+        result = optimize.minimize(
+            self.loss,
+            start,
+            method="trust-exact",
+            jac=self.gradient,
+            hess=self.hessian,
+            options={
+                "gtol": _GRADIENT * self.size,
+                "maxiter": 200,
+                "max_trust_radius": 1e3 * self.reach,
+            },
+        )
+        step = self.step(result.x)
+        if step is not None:
+            for kind, _, v in self.found:  # on the way to a point that is known
+                if np.linalg.norm(result.x + step - v) <= _SAME * (1 + np.linalg.norm(v)):
+                    return kind
+        polished = self.root(result.x)
+        if (
+            self.kind(polished) != "flat"
+            and self.loss(polished) <= result.fun + 1e-9 * self.size**2
+        ):
+            kind = self.add(polished)
+            if kind != "failed":
+                return kind
+        return self.add(result.x)
+
+    def root(self, start: Array) -> Array:
+        """Return a zero of the gradient near a start, or the start where there is none."""
+        from scipy import optimize
+
+        try:
+            found = optimize.root(self.gradient, start, jac=self.hessian, options={"xtol": 1e-14})
+        except ValueError:  # a singular Hessian has thrown it out of the range of float64
+            return start
+        return np.asarray(found.x)
+
+    def add(self, v: Array) -> str:
+        """Remember a stationary point unless it is known, and return its kind."""
+        kind = self.kind(v)
+        if kind in ("minimum", "saddle", "maximum"):
+            reach = _SAME * (1 + np.linalg.norm(v))
+            if all(np.linalg.norm(v - other) > reach for _, _, other in self.found):
+                self.found.append((kind, self.loss(v), v))
+        return kind
+
+    def step(self, v: Array) -> Array | None:
+        """Return Newton's step to a stationary point, None where the Hessian is singular."""
+        hessian = self.hessian(v)
+        if np.linalg.cond(hessian) >= 1 / _SINGULAR:
+            return None
+        return np.asarray(np.linalg.solve(hessian, -self.gradient(v)))
+
+    def kind(self, v: Array) -> str:
+        step = self.step(v)
+        if step is None:
+            return "flat"
+        if np.linalg.norm(step) <= _STATIONARY * (1 + np.linalg.norm(v)):
+            rising = int((np.linalg.eigvalsh(self.hessian(v)) > 0).sum())
+            return {0: "maximum", len(v): "minimum"}.get(rising, "saddle")
+        gradient = self.gradient(v)
+        slopes = activation(self.neuron.activation).slopes
+        if slopes is not None and slopes[0] != slopes[1]:
+            nearest = np.abs(self.outputs @ v).min()
+            if nearest <= 1e-6 * (1 + np.linalg.norm(v)):
+                return "kink"
+        small = np.linalg.norm(gradient) <= 10 * _GRADIENT * self.size
+        return "escaping" if small and gradient @ v < 0 else "failed"

@@ -1,0 +1,275 @@
+"""All optimal directions of a scale-invariant loss of two weights, from a fine scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from bnlib._numeric import EPS, centered, power_of_two
+from bnlib._validation import Array, whole_number
+from bnlib.learning_set import LearningSet, require_learning_set
+from bnlib.neuron import Neuron
+from bnlib.optima import Ray
+
+# Derivatives below this fraction of the loss are zero up to rounding.
+_LEVEL = 64 * EPS
+
+# A derivative that changes by more than this fraction of the loss from one float64 number to
+# the next jumps there.
+_JUMP = 1e-9
+
+
+class HasLoss(Protocol):
+    """Anything with a loss and its gradient in the weights, `Neuron` for one."""
+
+    def loss(self, weights: Any, data: LearningSet) -> Array:
+        """Return the loss of each weight vector."""
+
+    def gradient(self, weights: Any, data: LearningSet) -> Array:
+        """Return the gradient of the loss at each weight vector."""
+
+
+class FlatArc(NamedTuple):
+    """Directions over which the loss is constant.
+
+    Attributes
+    ----------
+    begin, end : float
+        Its ends, in radians, counter-clockwise from begin to end.
+    loss : float
+        The loss there.
+    """
+
+    begin: float
+    end: float
+    loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class DirectionScan:
+    """The loss over all directions of two weights, and its optima.
+
+    Attributes
+    ----------
+    angles : ndarray, shape (n,)
+        The angles of the directions looked at, in radians, increasing over one turn.
+    losses : ndarray, shape (n,)
+        The loss in each.
+    minima : list of Ray
+        The strict local minima, by increasing loss.
+    minimum_losses : ndarray
+        Their losses.
+    kinds : list of str
+        For each minimum ``"minimum"``, where the derivative passes through zero, or
+        ``"kink"``, where it jumps over it.
+    maxima : list of Ray
+        The strict local maxima, by decreasing loss.
+    flat : list of FlatArc
+        Where the loss is constant.
+    """
+
+    angles: Array
+    losses: Array
+    minima: list[Ray]
+    minimum_losses: Array
+    kinds: list[str]
+    maxima: list[Ray]
+    flat: list[FlatArc]
+
+
+def scan_directions(neuron: HasLoss, data: LearningSet, *, n: int = 720) -> DirectionScan:
+    r"""Find the optimal rays of a neuron with batch norm and two weights.
+
+    The directions are :math:`u(\alpha) = T (\cos\alpha, \sin\alpha)^\top`, with *T* such that
+    the inputs, centred if the neuron centres, become uncorrelated with unit variance: the
+    normalized outputs are then sines of α of one amplitude, whatever the inputs. The exact
+    derivative :math:`\langle\nabla L(u), u'(\alpha)\rangle` is taken on a grid of α; each change
+    of sign is refined to the last digit, all at once, by a bracketing method.
+
+    Parameters
+    ----------
+    neuron : Neuron
+        With ``scale=True`` and ε = 0; or any object with such a loss and its gradient.
+    data : LearningSet
+        Examples with two inputs.
+    n : int
+        Number of directions on the grid, at least 16.
+
+    Returns
+    -------
+    DirectionScan
+
+    Raises
+    ------
+    ValueError
+        If there are not two weights, the loss depends on the length of the weights, or the
+        (centred) inputs lie on one line, so that batch norm divides by zero in one direction.
+
+    Notes
+    -----
+    Two optima between neighbouring directions of the grid are missed, unless the derivative
+    comes near zero there, where the scan looks more closely. That doubling n finds nothing new
+    makes the list plausible; it is no proof.
+
+    Examples
+    --------
+    >>> from bnlib import BatchNorm, counterexample
+    >>> scan = scan_directions(Neuron(normalization=BatchNorm()), counterexample())
+    >>> scan.minima, scan.maxima
+    ([Ray([0.857493, 0.514496])], [Ray([-0.857493, -0.514496])])
+    """
+    require_learning_set(data)
+    whole_number("n", n, at_least=16)
+    circle = _Circle(neuron, data)
+    # Half a step away from 0, where simple inputs have their kinks.
+    alpha = 2 * np.pi * (np.arange(n) + 0.5) / n
+    losses, derivative = circle.loss(alpha), circle.derivative(alpha)
+    size = float(losses.max())
+    flat = circle.flat(alpha, derivative, _LEVEL * size)
+    keep = np.abs(derivative) > _LEVEL * size
+    where, values = alpha[keep], derivative[keep]
+    if len(where) > 2:
+        where, values = circle.closer(where, values, _LEVEL * size)
+    following = np.append(where[1:], where[:1] + 2 * np.pi)
+    changes = np.sign(values) * np.sign(np.roll(values, -1)) < 0
+    for begin, end in flat:  # a change of sign across a flat arc is no strict optimum
+        changes &= ~((where < end) & (begin < following))
+        changes &= ~((where < end - 2 * np.pi) | (begin + 2 * np.pi < following))
+    found, jumps = circle.roots(where[changes], following[changes])
+    at, rays, falls = circle.loss(found), circle.weights(found), values[changes] < 0
+    minima = [i for i in np.argsort(at, kind="stable") if falls[i]]
+    maxima = [i for i in np.argsort(-at, kind="stable") if not falls[i]]
+    return DirectionScan(
+        circle.angles(alpha),
+        losses,
+        [Ray(rays[i]) for i in minima],
+        at[minima],
+        ["kink" if jumps[i] > _JUMP * size else "minimum" for i in minima],
+        [Ray(rays[i]) for i in maxima],
+        [circle.arc(begin, end) for begin, end in flat],
+    )
+
+
+class _Circle:
+    """The loss as a function of α, the angle in coordinates in which the inputs are round."""
+
+    def __init__(self, neuron: HasLoss, data: LearningSet) -> None:
+        if data.d != 2:
+            raise ValueError(f"data: has {data.d} inputs, directions are scanned for 2 only.")
+        self.neuron, self.data = neuron, data
+        columns = (
+            neuron._columns(data).T if isinstance(neuron, Neuron) else centered(data.inputs, 0)
+        )
+        if isinstance(neuron, Neuron):
+            norm = neuron.normalization
+            if norm is None or neuron.bias or not norm.scale or norm.epsilon:
+                raise ValueError(
+                    "neuron: its loss depends on the length of the weights; use "
+                    "BatchNorm() with scale=True and epsilon=0, or search_weights."
+                )
+        size = power_of_two(np.abs(columns).max(axis=0))
+        r = np.linalg.qr(columns / size, mode="r")
+        noise = EPS * max(1.0, float((np.abs(data.inputs).max(axis=0) / size).max()))
+        line = len(r) < 2 or np.linalg.svd(r, compute_uv=False)[1] <= 64 * data.m * noise
+        if line and isinstance(neuron, Neuron):
+            raise ValueError(
+                "inputs: they lie on one line, so in one direction all pre-activations are equal "
+                "and batch normalization divides by zero; add inputs off that line."
+            )
+        # Columns of T; the second is turned such that α and the angle of u grow together.
+        turn = np.eye(2) if line else np.linalg.inv(r) / size[:, None]
+        self.frame = turn * [1.0, np.sign(np.linalg.det(turn))] / np.abs(turn).max()
+        w = self.weights(np.linspace(0.1, 6.0, 12))
+        if not np.allclose(neuron.loss(3 * w, data), neuron.loss(w, data), rtol=1e-9, atol=0):
+            raise ValueError(
+                "neuron: its loss depends on the length of the weights, so its optima are no rays; "
+                "use search_weights."
+            )
+
+    def weights(self, alpha: Array) -> Array:
+        return np.asarray(np.stack([np.cos(alpha), np.sin(alpha)], axis=-1) @ self.frame.T)
+
+    def angles(self, alpha: Array) -> Array:
+        """Return the angles of the directions, growing with α from within (-π, π]."""
+        u = self.weights(alpha)
+        return np.unwrap(np.arctan2(u[..., 1], u[..., 0]))
+
+    def arc(self, begin: float, end: float) -> FlatArc:
+        at = np.array([begin, end])
+        first, last = (float(each) for each in np.arctan2(*self.weights(at).T[::-1]))
+        turns = 0.0 if first < last and end - begin < 2 * np.pi else 2 * np.pi
+        return FlatArc(first, last + turns, float(self.loss(at)[0]))
+
+    def loss(self, alpha: Array) -> Array:
+        return np.asarray(self.neuron.loss(self.weights(alpha), self.data))
+
+    def derivative(self, alpha: Array) -> Array:
+        gradient = self.neuron.gradient(self.weights(alpha), self.data)
+        return np.asarray(np.einsum("...d,...d->...", gradient, self.weights(alpha + np.pi / 2)))
+
+    def flat(self, alpha: Array, derivative: Array, level: float) -> list[tuple[float, float]]:
+        """Return the arcs with zero derivative, two directions of the grid or more."""
+        zero = np.abs(derivative) <= level
+        if zero.all():
+            return [(float(alpha[0]), float(alpha[0]) + 2 * np.pi)]
+        first = np.flatnonzero(zero & ~np.roll(zero, 1) & np.roll(zero, -1))
+        last = np.flatnonzero(zero & np.roll(zero, 1) & ~np.roll(zero, -1))
+        if not len(first):
+            return []
+        if last[0] < first[0]:
+            last = np.roll(last, -1)
+        step = alpha[1] - alpha[0]
+
+        def outside(at: Array) -> Array:
+            return np.where(np.abs(self.derivative(at)) <= level, -1.0, 1.0)
+
+        begin = _bracketed(outside, alpha[first] - step, alpha[first]).x
+        end = _bracketed(outside, alpha[last], alpha[last] + step).x
+        return [
+            (float(b), float(e if b < e else e + 2 * np.pi))
+            for b, e in zip(begin, end, strict=True)
+        ]
+
+    def closer(self, where: Array, values: Array, level: float) -> tuple[Array, Array]:
+        """Add the directions in which the derivative dips through zero between the grid's."""
+        before, after = np.roll(values, 1), np.roll(values, -1)
+        size, dip = np.abs(values), np.abs(before - values) + np.abs(after - values)
+        near = (values * before > 0) & (values * after > 0) & (size <= dip)
+        near &= (size <= np.abs(before)) & (size <= np.abs(after))
+        if not near.any():
+            return where, values
+        from scipy.optimize import elementwise
+
+        left = np.append(where[-1:] - 2 * np.pi, where[:-1])
+        right = np.append(where[1:], where[:1] + 2 * np.pi)
+        sign = np.sign(values[near])
+        found = elementwise.find_minimum(
+            lambda at, s: s * self.derivative(at),
+            (left[near], where[near], right[near]),
+            args=(sign,),
+            tolerances={"xatol": 1e-9, "xrtol": 1e-9},  # its sign is all that is asked for
+        )
+        new = found.success & (found.f_x < -level)
+        where = np.concatenate([where, found.x[new]])
+        values = np.concatenate([values, (sign * found.f_x)[new]])
+        order = np.argsort(where, kind="stable")
+        return where[order], values[order]
+
+    def roots(self, begin: Array, end: Array) -> tuple[Array, Array]:
+        """Return the zeros of the derivative and how far it jumps there."""
+        if not len(begin):
+            return begin, begin
+        found = _bracketed(self.derivative, begin, end)
+        # Exactly zero is no jump, even where the bracket has stayed wide.
+        low, high = found.f_bracket
+        return found.x, np.where(found.f_x == 0, 0.0, np.abs(high - low))
+
+
+def _bracketed(function: Callable[[Array], Array], begin: Array, end: Array) -> Any:
+    """Return SciPy's bracketing root finder's result, all brackets at once."""
+    from scipy.optimize import elementwise  # on first use: SciPy is half of the import time
+
+    return elementwise.find_root(function, (begin, end), tolerances={"xatol": EPS})

@@ -1,0 +1,263 @@
+"""All minima of a neuron with piecewise linear activation and two weights, by enumeration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from bnlib._numeric import EPS
+from bnlib._validation import Array
+from bnlib.activations import activation
+from bnlib.learning_set import LearningSet, require_learning_set
+from bnlib.neuron import Neuron
+from bnlib.optima import Point
+
+# Lines through the origin closer than this, in radians, are one line.
+_SAME_LINE = 64 * EPS
+
+# Derivatives below this fraction of the terms they are the sum of are zero up to rounding.
+_LEVEL = 1e-12
+
+
+class FlatSector(NamedTuple):
+    """A sector of the plane in which the loss has minima, but no isolated one.
+
+    Attributes
+    ----------
+    begin, end : float
+        Its bounding directions, in radians, counter-clockwise from begin to end; equal for a
+        single direction.
+    kind : str
+        ``"plateau"``: the loss is constant in the sector. ``"valley"``: it is constant along a
+        straight segment or half-line of minima that crosses the sector.
+    loss : float
+        The loss there.
+    """
+
+    begin: float
+    end: float
+    kind: str
+    loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class PiecewiseMinima:
+    """All local minima of a piecewise quadratic loss of two weights.
+
+    Attributes
+    ----------
+    minima : list of Point
+        The strict local minima, by increasing loss.
+    losses : ndarray, shape (n,)
+        Their losses.
+    kinds : list of str
+        For each, ``"minimum"`` inside a piece, where the loss is smooth, or ``"kink"`` on the
+        border of two pieces, the origin included.
+    flat : list of FlatSector
+        Where local minima are not isolated.
+    """
+
+    minima: list[Point]
+    losses: Array
+    kinds: list[str]
+    flat: list[FlatSector]
+
+
+def piecewise_minima(neuron: Neuron, data: LearningSet) -> PiecewiseMinima:
+    r"""Return all local minima of the standard neuron for ReLU-like activations.
+
+    With :math:`\varphi(z) = a z` for z < 0 and :math:`b z` for z > 0, the lines
+    :math:`\langle x_i, w\rangle = 0` cut the plane of weights into sectors. In each sector the
+    outputs are linear, :math:`\varphi(\langle x_i, w\rangle) = s_i \langle x_i, w\rangle` with
+    sᵢ either *a* or *b*, so the loss is a quadratic:
+
+    .. math:: L(w) = w^\top A w - 2 c^\top w + \tfrac1m \|t\|^2, \qquad
+       A = \tfrac1m \sum_i s_i^2\, x_i x_i^\top, \quad c = \tfrac1m \sum_i s_i t_i\, x_i .
+
+    Parameters
+    ----------
+    neuron : Neuron
+        Without normalization; its activation has ``slopes``: identity, ReLU, leaky ReLU or
+        your own.
+    data : LearningSet
+        Examples with two inputs (with one, for a neuron with bias).
+
+    Returns
+    -------
+    PiecewiseMinima
+
+    Raises
+    ------
+    ValueError
+        If the neuron is normalized, its activation is not piecewise linear through the origin,
+        there are not two weights, or all inputs lie on one line through the origin.
+
+    Notes
+    -----
+    The list is complete up to rounding. A strict minimum lies inside a sector, on the ray
+    between two, or at the origin. Inside a sector it is the stationary point of the quadratic,
+    and A is positive definite. On a ray it is the minimum of the quadratic along the ray, and
+    the loss does not fall to either side: its one-sided derivatives across the ray are positive,
+    or zero with A positive definite on that side. At the origin it is strict if and only if
+    the loss rises along every ray, and since
+    :math:`L(r u) = \tfrac1m\|t\|^2 - 2 r\langle c, u\rangle + r^2 u^\top A u` with the first
+    term in *r* linear in each sector, the rays between the sectors decide.
+
+    Examples
+    --------
+    >>> from bnlib import counterexample
+    >>> found = piecewise_minima(Neuron("relu"), counterexample())
+    >>> found.minima, [each.kind for each in found.flat]
+    ([Point([3., 1.])], ['plateau', 'valley'])
+    """
+    require_learning_set(data)
+    slopes = activation(neuron.activation).slopes
+    if neuron.normalization is not None or slopes is None:
+        raise ValueError(
+            "neuron: must be a standard neuron whose activation is linear on both sides of 0; "
+            "use search_weights for other activations, scan_directions with batch norm."
+        )
+    rows = neuron._columns(data).T
+    if rows.shape[1] != 2:
+        raise ValueError(
+            f"data: the neuron has {rows.shape[1]} weights, the pieces are known for 2; "
+            "use search_weights."
+        )
+    return _Pieces(rows, data.targets, slopes).minima()
+
+
+class _Pieces:
+    """The sectors and, for each, its quadratic; ray k is where sector k begins."""
+
+    def __init__(self, rows: Array, targets: Array, slopes: tuple[float, float]) -> None:
+        self.rows, self.targets, self.m = rows, targets, len(rows)
+        self.constant = float(np.mean(targets**2))
+        lines = rows[rows.any(axis=1)]
+        angles = np.arctan2(lines[:, 0], -lines[:, 1]) % np.pi if len(lines) else np.zeros(0)
+        angles = np.sort(angles)
+        angles = angles[np.diff(angles, prepend=-1.0) > _SAME_LINE]
+        if len(angles) > 1 and angles[-1] - angles[0] > np.pi - _SAME_LINE:
+            angles = angles[:-1]  # the same line once more, from the other end of [0, π)
+        if len(angles) < 2:
+            raise ValueError(
+                "inputs: all lie on one line through the origin, so no minimum is isolated; "
+                "add inputs in other directions."
+            )
+        self.angles = np.concatenate([angles, angles + np.pi])
+        self.ends = np.append(self.angles[1:], self.angles[0] + 2 * np.pi)
+        self.rays = _at(self.angles)
+        self.across = np.stack([-self.rays[:, 1], self.rays[:, 0]], axis=1)
+        inside = _at((self.angles + self.ends) / 2) @ rows.T
+        self.active = np.where(inside > 0, slopes[1], slopes[0])
+        # On a ray the examples whose line it is have φ = 0, whatever rounding says.
+        along = self.rays @ rows.T
+        along[np.abs(along) <= 2 * _SAME_LINE * np.linalg.norm(rows, axis=1)] = 0.0
+        self.on_rays = np.where(along > 0, slopes[1], slopes[0]) * along
+        scaled = self.active[:, :, None] * rows
+        u, singular, v = np.linalg.svd(scaled, full_matrices=False)
+        size = np.linalg.norm(rows, 2)
+        self.kept = singular > max(scaled.shape[1:]) * EPS * size
+        inverse = np.where(self.kept, 1.0, 0.0) / np.where(self.kept, singular, 1.0)
+        self.solutions = np.einsum("kji,kj,knj,n->ki", v, inverse, u, targets)
+        self.kernels = v[:, -1]
+
+    def minima(self) -> PiecewiseMinima:
+        found: list[tuple[float, Array, str]] = []
+        flat: list[FlatSector] = []
+        for k in range(len(self.angles)):
+            self._at_ray(k, found, flat)
+        if self._origin_is_strict():
+            found.append((self.constant, np.zeros(2), "kink"))
+        for k in range(len(self.angles)):
+            self._in_sector(k, found, flat)
+        distinct: list[tuple[float, Array, str]] = []
+        for each in found:  # a minimum on a ray may be found again beside it, through rounding
+            if all(np.linalg.norm(each[1] - p) > 1e-9 * np.linalg.norm(p) for _, p, _ in distinct):
+                distinct.append(each)
+        distinct.sort(key=lambda each: each[0])
+        return PiecewiseMinima(
+            [Point(w) for _, w, _ in distinct],
+            np.array([loss for loss, _, _ in distinct]),
+            [kind for _, _, kind in distinct],
+            flat,
+        )
+
+    def _in_sector(
+        self, k: int, found: list[tuple[float, Array, str]], flat: list[FlatSector]
+    ) -> None:
+        w, begin, end = self.solutions[k], self.rays[k], self.rays[(k + 1) % len(self.rays)]
+        rank, loss = int(self.kept[k].sum()), self._loss(self.active[k] * (self.rows @ w))
+        if rank == 2:
+            if _cross(begin, w) > 0 and _cross(w, end) > 0:
+                found.append((loss, w, "minimum"))
+            return
+        if rank == 1:
+            # w + s v lies in the sector for the s that two linear inequalities allow.
+            v = self.kernels[k]
+            low, high = -np.inf, np.inf
+            for constant, slope in (
+                (_cross(begin, w), _cross(begin, v)),
+                (_cross(w, end), _cross(v, end)),
+            ):
+                if abs(slope) <= 2 * _SAME_LINE:  # parallel to the ray, up to rounding
+                    if constant <= 2 * _SAME_LINE * np.linalg.norm(w):
+                        return
+                elif slope > 0:
+                    low = max(low, -constant / slope)
+                else:
+                    high = min(high, -constant / slope)
+            if not low < high:
+                return
+        kind = "valley" if rank else "plateau"
+        flat.append(FlatSector(float(self.angles[k]), float(self.ends[k]), kind, loss))
+
+    def _at_ray(
+        self, k: int, found: list[tuple[float, Array, str]], flat: list[FlatSector]
+    ) -> None:
+        output = self.on_rays[k]
+        square, product = output @ output, output @ self.targets
+        if not square:
+            # All outputs vanish along the ray: a plateau, or lower than both sides.
+            if all(self._rise(side, np.zeros(2), turn) > 0 for side, turn in self._sides(k)):
+                angle = float(self.angles[k])
+                flat.append(FlatSector(angle, angle, "plateau", self.constant))
+            return
+        if product <= _LEVEL * np.linalg.norm(output) * np.linalg.norm(self.targets):
+            return
+        w = product / square * self.rays[k]
+        for side, turn in self._sides(k):
+            rise = self._rise(side, w, turn)
+            if rise < 0 or (rise == 0 and not self.kept[side].all()):
+                return
+        found.append((self._loss(product / square * output), w, "kink"))
+
+    def _sides(self, k: int) -> tuple[tuple[int, Array], tuple[int, Array]]:
+        """Return the sectors on both sides of ray k, and the directions into them."""
+        return (k, self.across[k]), (k - 1, -self.across[k])
+
+    def _rise(self, sector: int, w: Array, direction: Array) -> float:
+        """Return the one-sided derivative at a point of a sector's border; 0 up to rounding."""
+        slope = self.active[sector]
+        turn = slope * (self.rows @ direction)
+        terms = np.stack([slope * (self.rows @ w), -self.targets]) * turn
+        total = float(terms.sum())
+        return total if abs(total) > _LEVEL * np.abs(terms).sum() else 0.0
+
+    def _origin_is_strict(self) -> bool:
+        products = self.on_rays @ self.targets
+        level = _LEVEL * np.linalg.norm(self.on_rays, axis=1) * np.linalg.norm(self.targets)
+        rises = (products < -level) | ((np.abs(products) <= level) & self.on_rays.any(axis=1))
+        return bool(rises.all())
+
+    def _loss(self, output: Array) -> float:
+        return float(np.mean((output - self.targets) ** 2))
+
+
+def _at(angles: Array) -> Array:
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+
+
+def _cross(first: Array, second: Array) -> float:
+    return float(first[0] * second[1] - first[1] * second[0])
