@@ -4,18 +4,21 @@
 PYTHON ?= python3
 PORT ?= 8000
 CHAPTERS ?=
+# Not from the environment, where other programs leave such a variable.
+NAME :=
 
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book test rerun serve bench lint lock clean environment
+.PHONY: help book test rerun serve bench sweep lint lock clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
-	@echo "Settings: PYTHON=python3.12 (all), PORT=8000 (serve), CHAPTERS=\"01-claim\" (rerun)"
+	@echo "Settings: PYTHON=python3.12 (all), PORT=8000 (serve), CHAPTERS=\"01-claim\" (rerun),\
+ NAME=activations (sweep)"
 
 book: environment ## build the book from the stored outputs, print the verdict
 	@$(VENV_PYTHON) -m tools.book
@@ -33,6 +36,12 @@ serve: book ## show the built book at http://localhost:8000 (PORT=… for anothe
 
 bench: environment ## measure how fast the library is, write benchmarks/results.md
 	@$(VENV_PYTHON) -m benchmarks
+
+sweep: environment ## run or continue a large sweep (NAME=…), write its summary to results/
+	@test -n "$(NAME)" || { echo "Which one? For instance:  make sweep NAME=activations";\
+	 $(VENV_PYTHON) -m bnlib list; exit 1; }
+	@$(VENV_PYTHON) -m bnlib sweep "$(NAME)" --output "results/$(NAME).jsonl"
+	@$(VENV_PYTHON) -m bnlib summary "$(NAME)" "results/$(NAME).jsonl" --output "results/$(NAME).json"
 
 lint: environment ## style and types: ruff and mypy
 	@$(VENV_PYTHON) -m ruff check

@@ -8,14 +8,19 @@ same objects in SymPy.
 from bnlib.activations import ACTIVATIONS, Activation, activation
 from bnlib.batch_norm import BatchNorm
 from bnlib.closed_form import linear_optima
+from bnlib.directions import DirectionScan, FlatArc, scan_directions
 from bnlib.estimate import Estimate
-from bnlib.families import LinearFamily
+from bnlib.families import LinearFamily, NeuronFamily
 from bnlib.initialization import Gaussian, Initialization, Sphere, Uniform, he, xavier
+from bnlib.landscape import Landscape, numerical_optima, search_weights
 from bnlib.laws import failure_probability, mean_excess
 from bnlib.learning_set import LearningSet, counterexample
 from bnlib.lemma import LemmaCheck, check_lemma
+from bnlib.mini_batch import MiniBatchNeuron
 from bnlib.neuron import Neuron
 from bnlib.optima import Optimum, Point, Ray, angle
+from bnlib.pieces import FlatSector, PiecewiseMinima, piecewise_minima
+from bnlib.resume import resumable_sweep
 from bnlib.simulation import Simulation, simulate
 from bnlib.stacked import StackedOptima, stacked_optima
 from bnlib.sweep import sweep
@@ -27,14 +32,21 @@ __all__ = [
     "ACTIVATIONS",
     "Activation",
     "BatchNorm",
+    "DirectionScan",
     "Estimate",
+    "FlatArc",
+    "FlatSector",
     "Gaussian",
     "Initialization",
+    "Landscape",
     "LearningSet",
     "LemmaCheck",
     "LinearFamily",
+    "MiniBatchNeuron",
     "Neuron",
+    "NeuronFamily",
     "Optimum",
+    "PiecewiseMinima",
     "Point",
     "Ray",
     "Simulation",
@@ -50,6 +62,11 @@ __all__ = [
     "he",
     "linear_optima",
     "mean_excess",
+    "numerical_optima",
+    "piecewise_minima",
+    "resumable_sweep",
+    "scan_directions",
+    "search_weights",
     "simulate",
     "stacked_optima",
     "sweep",
@@ -59,9 +76,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # bnlib.exact is loaded on first use, because importing SymPy takes most of a second.
-    if name == "exact":
+    # Loaded on first use: importing SymPy takes most of a second, and python-flint is optional.
+    if name in ("certify", "exact", "verify"):
         import importlib
 
-        return importlib.import_module("bnlib.exact")
+        return importlib.import_module(f"bnlib.{name}")
     raise AttributeError(f"module 'bnlib' has no attribute {name!r}")

@@ -55,13 +55,19 @@ def sweep(
     """
     whole_number("seed", seed, at_least=0)
     every = list(cases)
-    seeds = np.random.SeedSequence(int(seed)).spawn(len(every))
-    run = partial(_run, task)
+    seeds = case_seeds(seed, len(every))
+    run = partial(run_case, task)
     results = map(run, every, seeds) if executor is None else executor.map(run, every, seeds)
     return list(_shown(results, len(every)) if progress else results)
 
 
-def _run(task: Callable[[Any, np.random.Generator], Any], case: Any, seed: Any) -> Any:
+def case_seeds(seed: int, n: int) -> list[np.random.SeedSequence]:
+    """Return the seeds of cases 0 to n − 1; those of fewer cases are the first of these."""
+    return np.random.SeedSequence(int(seed)).spawn(n)
+
+
+def run_case(task: Callable[[Any, np.random.Generator], Any], case: Any, seed: Any) -> Any:
+    """Run a task on one case, with the generator of its seed."""
     return task(case, np.random.default_rng(seed))
 
 
