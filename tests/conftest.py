@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,3 +17,11 @@ def html() -> Path:
     with project.exclusive():
         book.build()
     return project.HTML
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_functions_are_dropped() -> Iterator[None]:
+    """Free what JAX has compiled after each module: together it is gigabytes."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()

@@ -340,7 +340,9 @@ class Finished(Executor):
 
 
 @pytest.mark.parametrize(
-    "result", [float("nan"), {"x": [float("inf")]}, np.int64(3), {1, 2}, object()], ids=repr
+    "result",
+    [float("nan"), {"x": [float("inf")]}, np.int64(3), {1, 2}, object()],
+    ids=["nan", "inf", "int64", "set", "object"],
 )
 def test_a_result_that_json_cannot_hold_is_refused(result: Any, tmp_path: Path) -> None:
     path = tmp_path / "toy.jsonl"
@@ -349,7 +351,9 @@ def test_a_result_that_json_cannot_hold_is_refused(result: Any, tmp_path: Path) 
     assert path.read_bytes().count(b"\n") == 1
 
 
-@pytest.mark.parametrize("case", [float("nan"), object(), np.zeros(2)], ids=repr)
+@pytest.mark.parametrize(
+    "case", [float("nan"), object(), np.zeros(2)], ids=["nan", "object", "array"]
+)
 def test_a_case_that_json_cannot_hold_is_refused(case: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="^cases: cannot be written as JSON"):
         run(tmp_path / "toy.jsonl", cases=[case])

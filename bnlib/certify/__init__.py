@@ -10,11 +10,11 @@ For the standard neuron and the BN neuron with rational data, γ and β and with
 
 a certificate names a box of weights with rational ends and a rational bound b, and claims:
 
-(a) The box contains exactly one stationary point W* of L.
-(b) The Hessian of L is positive definite on the whole box.
-(c) On the whole box the gradient of the BN loss is at least b > 0 long.
-(d) The box does not contain 0.
-(e) The inputs less their mean (without centring: the inputs) have rank d.
+- **(a)** The box contains exactly one stationary point W* of L.
+- **(b)** The Hessian of L is positive definite on the whole box.
+- **(c)** On the whole box the gradient of the BN loss is at least b > 0 long.
+- **(d)** The box does not contain 0.
+- **(e)** The inputs less their mean (without centring: the inputs) have rank d.
 
 **Why the lemma is then false.** Start at W₀ = W*. By (a) and (b) W* is a strict local minimum
 of L, so it is the local optimum closest to W₀, at distance 0. By (d) the hypothesis
@@ -105,11 +105,11 @@ def certify(
     Parameters
     ----------
     inputs : sequence of rows, shape (m, d)
-        X. Numbers are int, Fraction, SymPy rationals or strings (``"p/q"``, ``"0.25"``). A
-        float stands for the binary fraction it is, so 0.1 is not one tenth; in this way the
-        arrays of a `LearningSet` can be given.
+        The inputs X. Numbers are int, Fraction, SymPy rationals or strings (``"p/q"``,
+        ``"0.25"``). A float stands for the binary fraction it is, so 0.1 is not one tenth; in
+        this way the arrays of a `LearningSet` can be given.
     targets : sequence, shape (m,)
-        t.
+        The targets t.
     activation : str
         ``"identity"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, ``"relu"``,
         ``"leaky_relu"`` (slope 1/100), ``"gelu"`` (with the exact normal distribution
