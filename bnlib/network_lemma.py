@@ -1,0 +1,158 @@
+"""Both sides of Lemma 4.5 for networks with one hidden layer, and its difficulties.
+
+A network has many optima: its hidden units may be permuted, for an odd activation the signs of
+a unit's weights may be turned, and there are local optima besides. No search certifies that an
+optimum is the closest one. So what is compared here are optima that were *reached*, or the
+closest in a pool of reached ones with all their permuted and turned images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+import numpy.typing as npt
+
+from bnlib._numeric import unit
+from bnlib._validation import Array, real_array
+
+# Two sides that are equal differ by rounding of this share of the squared norm of the start.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkLemma:
+    """Both sides of the lemma for n starts.
+
+    Attributes
+    ----------
+    applies : ndarray of bool, shape (n,)
+        The hypothesis: ⟨W₀, W*⟩ > 0.
+    left : ndarray, shape (n,)
+        Squared distance from W₀ to the rays, or lines, of the units of Ŵ*.
+    right : ndarray, shape (n,)
+        The lemma's right side, the squared distance from W₀ to the line through W*.
+    violated : ndarray of bool, shape (n,)
+        The hypothesis is true and left > right beyond rounding.
+    """
+
+    applies: npt.NDArray[np.bool_]
+    left: Array
+    right: Array
+    violated: npt.NDArray[np.bool_]
+
+
+def reached_sides(
+    starts: npt.ArrayLike, stars: npt.ArrayLike, normalized: npt.ArrayLike
+) -> NetworkLemma:
+    """Compare each start with the two optima that were reached from it.
+
+    Parameters
+    ----------
+    starts : array_like, shape (n, d, k)
+        W₀: the weights of the normalized layer, a column for each unit.
+    stars : array_like, shape (n, d, k)
+        W*: those of the plain network after training.
+    normalized : array_like, shape (n, d, k)
+        Ŵ*: those of the BN network after training. The weights of each unit may be multiplied
+        by any positive number, so that the optima are a product of k rays.
+
+    Returns
+    -------
+    NetworkLemma
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit or a value is not finite.
+    """
+    w, star, bn = _stacks(starts, stars, normalized)
+    rays = unit(np.swapaxes(bn, 1, 2))  # (n, k, d)
+    along = np.maximum(np.einsum("nku,nuk->nu", w, rays), 0.0)
+    left = np.sum(w**2, axis=(1, 2)) - np.sum(along**2, axis=1)
+    return _sides(w, star, left)
+
+
+def pooled_sides(
+    starts: npt.ArrayLike,
+    stars: npt.ArrayLike,
+    normalized: npt.ArrayLike,
+    *,
+    odd: bool,
+) -> NetworkLemma:
+    """Compare each start with the closest optima of the two pools.
+
+    Parameters
+    ----------
+    starts : array_like, shape (n, d, k)
+        W₀.
+    stars : array_like, shape (p, d, k)
+        All W* that were reached. Each stands for its images under permutations of the units.
+    normalized : array_like, shape (q, d, k)
+        All Ŵ* that were reached; likewise, and each is a product of lines: γ may have either
+        sign, so the weights of a unit may be multiplied by any number but 0.
+    odd : bool
+        Whether the activation is odd, so that the weights of any unit may change sign.
+
+    Returns
+    -------
+    NetworkLemma
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit or a value is not finite.
+
+    Notes
+    -----
+    A larger pool can only bring the optima closer: the left side is an upper bound of the
+    distance to the closest optimum there is.
+    """
+    w, pool, bn = _stacks(starts, stars, normalized)
+    columns = np.swapaxes(w, 1, 2)
+    left = np.full(len(w), np.inf)
+    closest, star = np.full(len(w), np.inf), np.zeros_like(w)
+    for other in bn:
+        products = np.einsum("nud,vd->nuv", columns, unit(other.T))
+        cost = np.sum(columns**2, axis=2)[:, :, None] - products**2
+        left = np.minimum(left, _matched(cost)[0])
+    for other in pool:
+        products = np.einsum("nud,vd->nuv", columns, other.T)
+        sign = np.where(products < 0, -1.0, 1.0) if odd else np.ones_like(products)
+        lengths = np.sum(other**2, axis=0)
+        cost = np.sum(columns**2, axis=2)[:, :, None] - 2 * sign * products + lengths
+        distance, order = _matched(cost)
+        image = other.T[order] * np.take_along_axis(sign, order[:, :, None], 2)
+        nearer = distance < closest
+        star[nearer] = np.swapaxes(image, 1, 2)[nearer]
+        closest = np.minimum(closest, distance)
+    return _sides(w, star, left)
+
+
+def _matched(cost: Array) -> tuple[Array, npt.NDArray[np.intp]]:
+    """Return the least total cost over all permutations, and the permutation, for each start."""
+    orders = np.array(list(permutations(range(cost.shape[1]))))
+    total = np.stack([cost[:, np.arange(len(each)), each].sum(axis=1) for each in orders])
+    best = total.argmin(axis=0)
+    return total.min(axis=0), orders[best]
+
+
+def _sides(w: Array, star: Array, left: Array) -> NetworkLemma:
+    total = np.sum(w**2, axis=(1, 2))
+    inner = np.sum(w * star, axis=(1, 2))
+    right = total - inner**2 / np.sum(star**2, axis=(1, 2))
+    applies = inner > 0
+    return NetworkLemma(applies, left, right, applies & (left - right > _ROUNDING * total))
+
+
+def _stacks(
+    starts: npt.ArrayLike, stars: npt.ArrayLike, normalized: npt.ArrayLike
+) -> tuple[Array, Array, Array]:
+    w = real_array("starts", starts, shape="(n, d, k)")
+    star = real_array("stars", stars, shape="(p, d, k)")
+    bn = real_array("normalized", normalized, shape="(q, d, k)")
+    for name, each in (("stars", star), ("normalized", bn)):
+        if each.shape[1:] != w.shape[1:] or not len(each):
+            raise ValueError(f"{name}: shape {each.shape} does not fit starts {w.shape}.")
+    return w, star, bn
