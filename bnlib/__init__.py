@@ -26,7 +26,7 @@ from bnlib.stacked import StackedOptima, stacked_optima
 from bnlib.sweep import sweep
 from bnlib.weaker import check_weaker, weaker_failure_probability
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "ACTIVATIONS",
