@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import lemma, report, simulation, stacked
+from benchmarks import lemma, networks, report, simulation, stacked
 from benchmarks.measure import Row
 from tools.project import ROOT
 
@@ -20,6 +20,7 @@ def full() -> list[Row]:
         *lemma.rows(1_000_000, DIMENSIONS, repetitions=7, looped=2_000),
         *simulation.rows(10_000_000, (2, 1000), repetitions=7),
         *stacked.rows(100_000, repetitions=7, looped=500),
+        *networks.rows(50, 400, repetitions=7),
     ]
 
 
@@ -29,6 +30,7 @@ def quick() -> list[Row]:
         *lemma.rows(2_000, DIMENSIONS, repetitions=2, looped=50),
         *simulation.rows(100_000, (2, 1000), repetitions=2),
         *stacked.rows(2_000, repetitions=2, looped=20),
+        *networks.rows(3, 10, repetitions=2),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
 from pathlib import Path
@@ -34,6 +35,11 @@ ratios, and the medians of the times. Times depend on the machine, ratios much l
 - *Python loop*: the printed formula, start by start, with NumPy for the scalar products.
 - *Drawing normals*: from the same generator, in chunks of the same size, without using them.
 - *`LinearRegression`*: scikit-learn, for each set without and with intercept.
+- *Compiled, one by one*: the same compiled descent (one hidden layer of 8 tanh units, 100
+  examples), one network after the other. *PyTorch, one by one*: the same descent written with
+  `torch.optim.SGD`, not compiled; a row only where PyTorch is installed.
+- *`jax.grad` alone*: one gradient of the plain network, not compiled. `check_insertion` needs
+  two of them, a formula, and the outputs before and after.
 
 "Scaled" means that the loop did a part of the work and its time was multiplied accordingly.
 """
@@ -56,6 +62,7 @@ def machine() -> str:
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "scikit-learn": sklearn.__version__,
+        "JAX": importlib.metadata.version("jax"),
     }
     software = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"{_processor()} ({os.cpu_count()} cores, {platform.system()}), {software}"

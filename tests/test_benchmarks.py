@@ -21,6 +21,8 @@ KINDS = [
     ("simulate", 1000, "drawing"),
     ("simulate", 1000, "the same for d = 2"),
     ("stacked_optima", None, "LinearRegression"),
+    ("train_many", None, "compiled, one by one"),
+    ("check_insertion", None, "jax.grad"),
 ]
 
 
@@ -31,7 +33,8 @@ def rows(text: str) -> list[list[str]]:
 
 
 def check_table(text: str) -> None:
-    found = rows(text)
+    # PyTorch is compared with where it is installed.
+    found = [row for row in rows(text) if not row[2].startswith("PyTorch")]
     assert len(found) == len(KINDS)
     for cells, (name, d, against) in zip(found, KINDS, strict=True):
         assert len(cells) == 6

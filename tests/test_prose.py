@@ -12,6 +12,7 @@ import sympy as sp
 
 import bnlib
 from bnlib import exact
+from bnlib.experiments import networks
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -115,3 +116,12 @@ def test_alt_texts_of_the_laws_name_the_computed_shares(numbers: dict[str, objec
     assert f"for angles of {counter:.1f}, 60 and 150 degrees" in cells("04-how-often")
     assert words in cells("04-how-often")
     assert f"Both: constant at {shares[0] / 100:.3f}" in cells("05-halves")
+
+
+def test_alt_text_of_the_moved_optima_names_the_stored_counts() -> None:
+    stored = json.loads((ROOT / "results" / "networks.json").read_text(encoding="utf-8"))
+    counts = np.array(stored["summary"]["moves"]["without bias"]["histogram"])
+    assert networks.BINS[2] == 20
+    last = networks.BINS[int(np.flatnonzero(counts).max()) + 1]
+    words = f"Of {counts.sum()} networks {counts[:2].sum()} turn by less than 20 degrees"
+    assert f"{words}, and none by more than {last}." in cells("10-networks")

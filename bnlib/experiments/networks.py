@@ -126,7 +126,10 @@ def lemma_case(activation: str, bias: bool, seed: int, starts: int = STARTS) -> 
 
 def task(case: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:  # noqa: ARG001
     """Run a case. All randomness comes from its own seed, so that a chapter can run it alone."""
-    return {"case": case} | (examine if case["kind"] == "insertion" else lemma)(case)
+    try:
+        return {"case": case} | (examine if case["kind"] == "insertion" else lemma)(case)
+    finally:
+        jax.clear_caches()  # what is compiled for hundreds of cases is gigabytes
 
 
 def problem(case: dict[str, Any]) -> tuple[Network, Parameters, Array, Array]:
