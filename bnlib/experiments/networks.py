@@ -129,7 +129,8 @@ def task(case: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:  # n
     try:
         return {"case": case} | (examine if case["kind"] == "insertion" else lemma)(case)
     finally:
-        jax.clear_caches()  # what is compiled for hundreds of cases is gigabytes
+        # What is compiled for hundreds of cases is gigabytes.
+        jax.clear_caches()  # type: ignore[no-untyped-call]
 
 
 def problem(case: dict[str, Any]) -> tuple[Network, Parameters, Array, Array]:
