@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,21 @@ HEAVY = (
     *("sympy", "scipy", "matplotlib", "jax", "IPython", "pandas"),
     *("sklearn", "tqdm", "distributed", "dask"),
 )
-MODULES = [f"bnlib.{each.name}" for each in pkgutil.iter_modules(bnlib.__path__)]
-PUBLIC = [name for name in bnlib.__all__ if callable(getattr(bnlib, name))]
+PACKAGES = (bnlib,)
+MODULES = [
+    each.name
+    for package in PACKAGES
+    for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    if not each.name.endswith("__main__")
+]
+# What a package lists in __all__ is public, wherever in the house it is defined.
+PUBLIC = {
+    f"{package.__name__}.{name}": getattr(package, name)
+    for package in map(importlib.import_module, [each.__name__ for each in PACKAGES] + MODULES)
+    for name in getattr(package, "__all__", ())
+    if callable(getattr(package, name))
+}
+CLASSES = [name for name, thing in PUBLIC.items() if inspect.isclass(thing)]
 
 
 def loaded_after(code: str) -> set[str]:
@@ -88,30 +102,35 @@ def names(*entries: Any) -> set[str]:
     return {name.strip() for each in entries for name in each.name.split(",")}
 
 
+def made_by_calling(thing: Any) -> bool:
+    """Return whether calling it makes one: neither a union nor a protocol does."""
+    return inspect.isroutine(thing) or (
+        inspect.isclass(thing) and not getattr(thing, "_is_protocol", False)
+    )
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_objects_document_what_they_take_and_return(name: str) -> None:
-    thing = getattr(bnlib, name)
+    thing = PUBLIC[name]
     doc = FunctionDoc(thing)
     assert doc["Summary"], name
-    made_by_calling = name not in ("Optimum", "Initialization")  # a union and a protocol are not
-    taken = list(inspect.signature(thing).parameters) if made_by_calling else []
+    taken = list(inspect.signature(thing).parameters) if made_by_calling(thing) else []
     documented = names(*doc["Parameters"], *doc["Attributes"])
     assert set(taken) == documented or not taken, (taken, documented)
-    if not inspect.isclass(thing) and name != "Optimum":
-        assert doc["Returns"], name
+    if inspect.isroutine(thing):
+        assert doc["Returns"] or doc["Yields"], name
         assert doc["Raises"] or not taken, name
 
 
-@pytest.mark.parametrize("name", [each for each in PUBLIC if inspect.isclass(getattr(bnlib, each))])
+@pytest.mark.parametrize("name", CLASSES)
 def test_public_methods_document_their_parameters(name: str) -> None:
-    for method, function in vars(getattr(bnlib, name)).items():
+    for method, function in vars(PUBLIC[name]).items():
         if method.startswith("_") or not inspect.isfunction(function):
             continue
         doc = FunctionDoc(function)
         assert doc["Summary"], method
-        assert names(*doc["Parameters"]) == set(inspect.signature(function).parameters) - {
-            "self"
-        }, method
+        taken = set(inspect.signature(function).parameters) - {"self"}
+        assert names(*doc["Parameters"]) == taken, method
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -120,6 +139,17 @@ def test_examples_in_docstrings_are_true(name: str) -> None:
     assert module.__doc__
     results = doctest.testmod(module, extraglobs={"bnlib": bnlib, "np": np})
     assert results.failed == 0
+
+
+def test_every_module_of_every_package_is_walked() -> None:
+    files = {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        for package in PACKAGES
+        for root in [Path(package.__path__[0]).parent]
+        for path in Path(package.__path__[0]).rglob("*.py")
+    }
+    walked = {each.__name__ for each in PACKAGES}.union(MODULES)
+    assert {each for each in files if not each.endswith("__main__")} == walked
 
 
 def test_some_docstrings_have_examples() -> None:
