@@ -17,7 +17,7 @@ VENV_PYTHON := .venv/bin/python
 help: ## list these commands
 	@echo "Usage: make COMMAND"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
-	@echo "Settings: PYTHON=python3.12 (all), PORT=8000 (serve), CHAPTERS=\"01-claim\" (rerun),\
+	@echo "Settings: PYTHON=python3.12 (all), PORT=8000 (serve), CHAPTERS=\"claim\" (rerun),\
  NAME=activations (sweep)"
 
 book: environment ## build the book from the stored outputs, print the verdict
@@ -28,7 +28,7 @@ test: environment ## check everything: library, every output of every chapter, t
 	@$(VENV_PYTHON) -m tools.book
 	@$(VENV_PYTHON) -m pytest
 
-rerun: environment ## execute the chapters again, in place (CHAPTERS="01-claim …" for some)
+rerun: environment ## execute the chapters again, in place (CHAPTERS="claim …" for some)
 	@$(VENV_PYTHON) -m tools.rerun $(CHAPTERS)
 
 serve: book ## show the built book at http://localhost:8000 (PORT=… for another port)

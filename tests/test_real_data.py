@@ -404,7 +404,7 @@ def test_bad_input_is_refused_with_a_reason(call: Any, message: str) -> None:
 
 
 def test_alt_text_of_the_chapter_names_the_computed_angles() -> None:
-    path = Path(__file__).resolve().parent.parent / "chapters" / "09-real-data.ipynb"
+    path = Path(__file__).resolve().parent.parent / "chapters" / "real-data.ipynb"
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     (alt,) = (
         cell["metadata"]["mystnb"]["image"]["alt"] for cell in cells if cell["id"] == "real-figure"

@@ -15,7 +15,7 @@ import bnlib
 from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray
 from tests import oracles
 
-CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "07-variants.ipynb"
+CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "variants.ipynb"
 positive = st.floats(0.05, 20.0)
 
 
