@@ -15,10 +15,10 @@ import jax
 import numpy as np
 
 from benchmarks.measure import Array, Case, Row, agree, alternate
+from bn_experiments.networks.descent import initialize_many, train_many
+from bn_experiments.networks.insertion import check_insertion
+from bn_experiments.networks.network import Network, Parameters
 from bnlib import BatchNorm
-from bnlib.descent import initialize_many, train_many
-from bnlib.insertion import check_insertion
-from bnlib.network import Network, Parameters
 
 _RATE = 0.05
 

@@ -13,8 +13,9 @@ import numpy as np
 
 import bnlib
 from benchmarks.measure import Case, DisagreementError, Row, agree, alternate
-from bnlib import Gaussian, Point, Ray, Simulation, simulate
-from bnlib.simulation import _CHUNK
+from bn_experiments.probability import Gaussian, Simulation, simulate
+from bn_experiments.probability.simulation import _CHUNK
+from bnlib import Point, Ray
 
 _ANGLE = 0.7
 

@@ -12,7 +12,8 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 
 from benchmarks.measure import Array, Case, Row, agree, alternate
-from bnlib import LinearFamily, stacked_optima
+from bn_experiments.datasets import LinearFamily
+from bnlib import stacked_optima
 
 
 def rows(n: int, repetitions: int, looped: int) -> list[Row]:

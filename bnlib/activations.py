@@ -24,7 +24,7 @@ class Activation:
         φ, φ′ and φ″, from an array of any shape to an array of the same shape.
     slopes : tuple of two floats, optional
         The slopes left and right of 0, if φ is linear on both sides of 0 and φ(0) = 0; the
-        standard neuron's minima can then be enumerated, see `bnlib.piecewise_minima`.
+        standard neuron's minima can then be enumerated, see `search.piecewise_minima`.
     """
 
     name: str

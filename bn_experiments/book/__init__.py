@@ -1,0 +1,1 @@
+"""How the chapters look: for chapters alone, no room imports it."""

@@ -1,0 +1,108 @@
+"""How the book draws: one style, one colour for each role, the weight plane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bnlib.optima import Ray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# One colour for each role in every figure; the palette of Okabe and Ito, which readers with
+# any colour vision can tell apart.
+STANDARD = "#0072B2"
+"""The standard neuron: W*, the ray of W*, the right side."""
+NORMALIZED = "#D55E00"
+"""The BN neuron: its ray, its gradient, the left side."""
+START = "#222222"
+"""The initialization W₀."""
+FAILS = "#F4C7B5"
+"""Where the lemma applies and is false."""
+VOID = "#BDBDBD"
+"""Where the lemma's hypothesis is false."""
+
+
+def use_style() -> None:
+    """Draw in the book's style, as SVG that is the same byte for byte on every run.
+
+    Notes
+    -----
+    Matplotlib stamps an SVG with the date and draws its ids at random. The style file fixes
+    the ids, and `round_layout` what they are made from; the date is left out here, where the
+    notebook's figure format is chosen.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    plt.style.use("bn_experiments.book.book")
+    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)  # type: ignore[no-untyped-call]
+
+
+def round_layout(figure: Figure) -> None:
+    """Give a new figure a constrained layout whose result does not hang on the last bits.
+
+    The solver behind the layout may return positions that differ by rounding from one process
+    to the next, and Matplotlib derives the ids in an SVG from them. Named in the style file, so
+    that it is called for every figure.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The new figure.
+    """
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    class RoundedLayout(ConstrainedLayoutEngine):
+        def execute(self, fig: Figure) -> None:
+            super().execute(fig)
+            for ax in fig.get_axes():
+                bounds = np.round(ax.get_position(original=True).bounds, 6)
+                ax.set_position(tuple(bounds), which="original")
+                ax.set_in_layout(True)  # setting a position takes the axes out of the layout
+
+    figure.set_layout_engine(RoundedLayout())
+
+
+def weight_plane(ax: Axes, horizontal: tuple[float, float], vertical: tuple[float, float]) -> None:
+    """Make `ax` the plane of the two weights: equal units, named axes, lines through 0.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The axes to prepare.
+    horizontal, vertical : tuple of float
+        Limits of w₁ and w₂.
+    """
+    ax.set_aspect("equal")
+    ax.set(xlim=horizontal, ylim=vertical, xlabel="$w_1$", ylabel="$w_2$")
+    ax.axhline(0, color="0.8", linewidth=0.8, zorder=0.5)
+    ax.axvline(0, color="0.8", linewidth=0.8, zorder=0.5)
+
+
+def draw_ray(
+    ax: Axes, ray: Ray, color: str, label: str, *, dashed: bool = False, width: float = 1.8
+) -> None:
+    """Draw a ray of the weight plane from the origin to beyond the frame.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        A weight plane.
+    ray : Ray
+        A ray with two weights.
+    color, label : str
+        Its colour and its name in the legend.
+    dashed : bool
+        Draw it dashed.
+    width : float
+        Line width in points.
+    """
+    reach = float(np.hypot(np.abs(ax.get_xlim()).max(), np.abs(ax.get_ylim()).max()))
+    far = np.round(reach * ray.direction, 9)
+    style = "--" if dashed else "-"
+    (line,) = ax.plot([0, far[0]], [0, far[1]], style, color=color, scalex=False, scaley=False)
+    line.set(label=label or "_nolegend_", linewidth=width)

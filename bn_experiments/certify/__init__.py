@@ -1,0 +1,7 @@
+"""Proofs by computer that the lemma fails for a given neuron and learning set."""
+
+from bn_experiments.certify.certificate import Certificate, NotCertified
+from bn_experiments.certify.certifier import certify
+from bn_experiments.certify.verifier import Verification, verify
+
+__all__ = ["Certificate", "NotCertified", "Verification", "certify", "verify"]

@@ -1,0 +1,137 @@
+"""The exact proof for activations of two linear pieces: identity, ReLU, leaky ReLU."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from bn_experiments.certify._balls import LINEAR_PIECES, NotProvedError
+from bn_experiments.certify._problem import (
+    Problem,
+    Vector,
+    dot,
+    matrix,
+    refuse_other_point,
+    rounded_down,
+)
+from bn_experiments.certify.certificate import Certificate
+
+_STEPS = 100
+
+
+def solve(problem: Problem, approximate: Vector, precision: int) -> Certificate:
+    """Return the certificate of the exact W* near an approximation, or raise `NotProvedError`."""
+    star = _minimum(problem, approximate)
+    if not any(star):
+        raise NotProvedError("W* = 0, where the lemma's hypothesis is false for every W₀")
+    refuse_other_point(star, approximate)
+    bound = _gradient_bound(problem, star)
+    # Enough bits for a verifier in ball arithmetic, however long the fractions are.
+    known = [*star, bound, problem.gamma, problem.beta, *problem.targets, *sum(problem.inputs, ())]
+    longest = max(n.bit_length() for each in known for n in each.as_integer_ratio())
+    if longest > 12000:
+        raise NotProvedError("the fractions have more than 12000 bits")
+    return problem.certificate(
+        [(each, each) for each in star], bound, max(precision, 64 + 4 * longest)
+    )
+
+
+def _minimum(problem: Problem, approximate: Vector) -> list[Fraction]:
+    """Return the stationary point of L on the linear piece around an approximation.
+
+    There φ(y) = a y with a slope a for each example, and the normal equations
+    Σ a (a x·w − t) x = 0 are solved in rational numbers. Where their solution lies in
+    another piece, that piece is tried.
+    """
+    w = list(approximate)
+    for _ in range(_STEPS):
+        a = _slopes(problem, w)
+        rows = [[s * x for x in row] for s, row in zip(a, problem.inputs, strict=True)]
+        rank = matrix(rows).rank()
+        if rank < problem.d:
+            raise NotProvedError(
+                f"L is flat: the inputs of the active examples have rank {rank}, not {problem.d}"
+            )
+        x, t = matrix(rows), matrix([[each] for each in problem.targets])
+        solution = (x.transpose() * x).solve(x.transpose() * t).entries()
+        w = [Fraction(int(each.p), int(each.q)) for each in solution]
+        if _slopes(problem, w) == a:
+            break
+    else:
+        raise NotProvedError("no linear piece of L contains its own minimum: it may lie at a kink")
+    if _has_kink(problem) and not all(dot(row, w) for row in problem.inputs):
+        raise NotProvedError("a pre-activation is 0 at W*, at the kink of the activation")
+    return w
+
+
+def _slopes(problem: Problem, w: Vector) -> list[Fraction]:
+    return [_slope(problem, dot(row, w)) for row in problem.inputs]
+
+
+def _slope(problem: Problem, sign: Fraction | int) -> Fraction:
+    return Fraction(1) if sign > 0 else LINEAR_PIECES[problem.activation]
+
+
+def _has_kink(problem: Problem) -> bool:
+    return LINEAR_PIECES[problem.activation] != 1
+
+
+def _gradient_bound(problem: Problem, w: Vector) -> Fraction:
+    r"""Return a positive lower bound of the length of the gradient of the BN loss at w.
+
+    With centred inputs c, :math:`y_i = c_i \cdot w`, :math:`v = \sigma^2` and
+    :math:`q = \tfrac1m \sum_k y_k c_k`, all rational, and :math:`e_i = c_i - y_i q / v`,
+
+    .. math:: \nabla \hat y_i = \frac{e_i}{\sigma}, \qquad
+       \nabla\hat L = \frac{\gamma}{\sigma} \sum_i g_i e_i
+         = \frac{\gamma}{v} (A \sigma + B),
+
+    because :math:`g_i = \tfrac2m a_i (a_i \beta - t_i) + \tfrac2m a_i^2 \gamma y_i / \sigma`.
+    A and B are rational vectors: in the field :math:`\mathbb Q(\sqrt v)` it is decidable
+    whether :math:`A \sigma + B` is 0.
+    """
+    c, m, gamma, beta = problem.columns, problem.m, problem.gamma, problem.beta
+    y = [dot(row, w) for row in c]
+    v = dot(y, y) / m
+    q = [dot(y, column) / m for column in zip(*c, strict=True)]
+    big_a, big_b = [Fraction(0)] * problem.d, [Fraction(0)] * problem.d
+    for row, each, t in zip(c, y, problem.targets, strict=True):
+        # σ z = γ y + β σ has the sign of z.
+        sign = sign_in_field(gamma * each, beta, v)
+        if sign == 0 and _has_kink(problem):
+            raise NotProvedError(
+                "a normalized pre-activation is 0 at W*, at the kink of the activation"
+            )
+        a = _slope(problem, sign)
+        for j, (x, mean) in enumerate(zip(row, q, strict=True)):
+            e = 2 * (x - each * mean / v) / m
+            big_a[j] += a * (a * beta - t) * e
+            big_b[j] += a**2 * gamma * each * e
+    if gamma == 0 or all(sign_in_field(b, a, v) == 0 for a, b in zip(big_a, big_b, strict=True)):
+        raise NotProvedError("the gradient of the BN loss is exactly 0 at W*")
+    # The square of the length of Aσ + B is p + 2 n σ with p, n rational.
+    p, n = dot(big_a, big_a) * v + dot(big_b, big_b), dot(big_a, big_b)
+    bits = 64
+    while True:
+        low, high = sqrt_between(v, bits)
+        least = p + 2 * n * (low if n > 0 else high)
+        if least * 2**20 > 2 * abs(n) * (high - low):
+            return rounded_down(sqrt_between(least, bits)[0] * abs(gamma) / v)
+        bits *= 2
+
+
+def sign_in_field(p: Fraction, q: Fraction, v: Fraction) -> int:
+    """Return the sign of p + q √v for rational p, q and v > 0."""
+    first, second = (p > 0) - (p < 0), (q > 0) - (q < 0)
+    if first * second >= 0:
+        return first or second
+    larger = p**2 - q**2 * v
+    return 0 if larger == 0 else first if larger > 0 else second
+
+
+def sqrt_between(v: Fraction, bits: int) -> tuple[Fraction, Fraction]:
+    """Return rational numbers below and above √v, close to each other relative to √v."""
+    n = v.numerator * v.denominator << 2 * bits
+    low = math.isqrt(n)
+    unit = v.denominator << bits
+    return Fraction(low, unit), Fraction(low + (low**2 < n), unit)

@@ -1,0 +1,257 @@
+"""What a certificate states, how it is printed, and its exact form in JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from dataclasses import dataclass, fields
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Any, Self
+
+FORMAT = "bnlib certificate 1"
+_FLAT, _NESTED = ("targets",), ("inputs", "box")
+_WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Certificate:
+    r"""The statement that Lemma 4.5 is false for one neuron, at W₀ = W*, in exact numbers.
+
+    Parameters
+    ----------
+    inputs : tuple of tuple of Fraction
+        X, one row for each example.
+    targets : tuple of Fraction
+        t, one for each example.
+    activation : str
+        The name of φ.
+    center : bool
+        Whether batch norm subtracts the mean before it divides by σ.
+    gamma, beta : Fraction
+        γ and β, frozen. ε = 0.
+    box : tuple of (Fraction, Fraction)
+        For each weight the lower and the upper end. Both are equal if W* is known exactly.
+    bound : Fraction
+        A lower bound of the length of :math:`\nabla\hat L` on the box.
+    precision : int
+        The number of bits with which the claims were proved, and can be checked.
+
+    Raises
+    ------
+    ValueError
+        If a field has the wrong type or shape. Whether the claims are *true* is not asked
+        here: that is what `verify` is for.
+
+    Notes
+    -----
+    The claims are listed in `certify`: the box contains exactly one stationary point W*
+    of L, a strict local minimum and not 0; no point of the box is stationary for the loss of
+    the BN neuron; that neuron has an optimum.
+    """
+
+    inputs: tuple[tuple[Fraction, ...], ...]
+    targets: tuple[Fraction, ...]
+    activation: str
+    center: bool
+    gamma: Fraction
+    beta: Fraction
+    box: tuple[tuple[Fraction, Fraction], ...]
+    bound: Fraction
+    precision: int
+
+    def __post_init__(self) -> None:
+        for name in _NESTED:
+            rows = getattr(self, name)
+            _require(isinstance(rows, tuple) and rows, name, "must be a tuple with entries")
+            _require(all(_exact(row) for row in rows), name, "must hold tuples of Fraction")
+        _require(_exact(self.targets), "targets", "must be a tuple of Fraction")
+        for name in ("gamma", "beta", "bound"):
+            _require(type(getattr(self, name)) is Fraction, name, "must be a Fraction")
+        _require(isinstance(self.activation, str), "activation", "must be a name")
+        _require(isinstance(self.center, bool), "center", "must be true or false")
+        whole = isinstance(self.precision, int) and not isinstance(self.precision, bool)
+        _require(whole and 53 <= self.precision <= 65536, "precision", "must be 53 to 65536 bits")
+        wide = {len(row) for row in self.inputs}
+        _require(wide == {self.d} and self.d > 0, "inputs", "must have d entries in each row")
+        _require(len(self.targets) == self.m, "targets", "must be one for each row of inputs")
+        _require({len(ends) for ends in self.box} == {2}, "box", "must hold pairs of ends")
+        _require(len(self.box) == self.d, "box", "must be one pair for each weight")
+
+    @property
+    def m(self) -> int:
+        """Number of examples."""
+        return len(self.inputs)
+
+    @property
+    def d(self) -> int:
+        """Number of weights."""
+        return len(self.inputs[0])
+
+    @property
+    def is_point(self) -> bool:
+        """Whether W* is known exactly: the box is one point."""
+        return all(low == high for low, high in self.box)
+
+    @property
+    def centre(self) -> tuple[Fraction, ...]:
+        """The middle of the box."""
+        return tuple((low + high) / 2 for low, high in self.box)
+
+    def to_json(self) -> str:
+        """Return the certificate as JSON: fractions as strings ``"p/q"``, no float anywhere.
+
+        Returns
+        -------
+        str
+        """
+        content = {each.name: _written(getattr(self, each.name)) for each in fields(self)}
+        return json.dumps({"format": FORMAT, **content})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a certificate back, and refuse whatever `to_json` would not have written.
+
+        Parameters
+        ----------
+        text : str
+            JSON of `to_json`; white space between its parts does not matter.
+
+        Returns
+        -------
+        Certificate
+
+        Raises
+        ------
+        ValueError
+            If the text is not JSON, a key is missing, unknown or twice there, or a value is
+            not of its type: fractions must be strings in lowest terms.
+        """
+        try:
+            content = json.loads(text, object_pairs_hook=_without_duplicates)
+        except (TypeError, RecursionError) as error:
+            raise ValueError(f"text: not the JSON of a certificate ({error}).") from error
+        names = [each.name for each in fields(cls)]
+        _require(isinstance(content, dict), "text", "must be a JSON object")
+        _require(content.pop("format", None) == FORMAT, "format", f"must be {FORMAT!r}")
+        _require(sorted(content) == sorted(names), "text", f"must have the keys {names}")
+        for name in (*_FLAT, *_NESTED):
+            _require(isinstance(content[name], list), name, "must be a list")
+        for name in _NESTED:
+            rows = content[name]
+            _require(all(isinstance(row, list) for row in rows), name, "must hold lists")
+            content[name] = tuple(tuple(_read(name, each) for each in row) for row in rows)
+        content["targets"] = tuple(_read("targets", each) for each in content["targets"])
+        for name in ("gamma", "beta", "bound"):
+            content[name] = _read(name, content[name])
+        return cls(**content)
+
+    def __str__(self) -> str:
+        kind = "centre and scale" if self.center else "scale only"
+        norm = f"{kind}, γ = {_show(self.gamma)}, β = {_show(self.beta)}, ε = 0"
+        if self.is_point:
+            span, place = "at W*", f"the point {_tuple(self.centre)}"
+        else:
+            span = "on the box"
+            place = (
+                "the only stationary point of L in "
+                f"{' × '.join(_interval(*ends) for ends in self.box)}, "
+                f"near ({', '.join(decimal(each, 4) for each in self.centre)})"
+            )
+        what = "less their mean " if self.center else ""
+        gradient = f"its gradient is at least {_show(self.bound)} long {span}"
+        claims = {
+            "neuron": f"{self.activation}; batch norm: {norm}",
+            "inputs": ", ".join(map(_tuple, self.inputs)),
+            "targets": ", ".join(map(_show, self.targets)),
+            "W*": place,
+            "minimum": f"L has a positive definite Hessian {span}",
+            "BN loss": f"{gradient}: no BN optimum there",
+            "BN optima": f"exist, because the inputs {what}have rank {self.d}",
+            "hence": "at W₀ = W* the lemma's right side is 0 and its left side is not",
+        }
+        told = [
+            textwrap.fill(text, _WIDTH, initial_indent=f"  {head:<10}", subsequent_indent=" " * 12)
+            for head, text in claims.items()
+        ]
+        return "\n".join(["Certificate: Lemma 4.5 is false for", *told])
+
+
+@dataclass(frozen=True)
+class NotCertified:
+    """No certificate, which is not a proof that the lemma holds. False as a truth value.
+
+    Parameters
+    ----------
+    reason : str
+        The first condition that could not be proved, on the smallest box that was tried.
+    """
+
+    reason: str
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __str__(self) -> str:
+        return f"Not certified: {self.reason}."
+
+
+def _require(condition: Any, name: str, problem: str) -> None:
+    if not condition:
+        raise ValueError(f"{name}: {problem}; is this a certificate of bnlib?")
+
+
+def _exact(values: Any) -> bool:
+    # Fraction itself: a subclass could say of itself whatever it likes.
+    return isinstance(values, tuple) and all(type(each) is Fraction for each in values)
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_written(each) for each in value]
+    return str(value) if isinstance(value, Fraction) else value
+
+
+def _read(name: str, text: Any) -> Fraction:
+    """Return the fraction that a string in lowest terms stands for: one spelling for each."""
+    try:
+        # Fraction itself would also read "1e999999999", and not come to an end.
+        if isinstance(text, str) and re.fullmatch("-?[0-9]+(/[0-9]+)?", text):
+            value = Fraction(text)
+            if str(value) == text:
+                return value
+    except (ValueError, ZeroDivisionError):  # more digits than Python reads, or p/0
+        pass
+    raise ValueError(f'{name}: {text!r:.60} is not a fraction "p/q" in lowest terms.')
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _require(len({key for key, _ in pairs}) == len(pairs), "text", "has a key twice")
+    return dict(pairs)
+
+
+def _is_short(value: Fraction) -> bool:
+    return max(part.bit_length() for part in value.as_integer_ratio()) <= 40
+
+
+def _show(value: Fraction) -> str:
+    """Return a short fraction as it is, and a long one in decimals, marked as such."""
+    return str(value) if _is_short(value) else f"≈{decimal(value, 12)}"
+
+
+def _tuple(values: tuple[Fraction, ...]) -> str:
+    return f"({', '.join(map(_show, values))})"
+
+
+def _interval(low: Fraction, high: Fraction) -> str:
+    if _is_short(low) and _is_short(high):
+        return f"[{low}, {high}]"
+    return f"(≈{decimal((low + high) / 2, 12)} ± {decimal((high - low) / 2, 3)})"
+
+
+def decimal(value: Fraction, digits: int) -> str:
+    """Return a fraction rounded to some digits, whatever its size."""
+    context = Context(prec=digits)
+    numerator, denominator = (Decimal(part) for part in value.as_integer_ratio())
+    return format(context.divide(numerator, denominator).normalize(context), "g")

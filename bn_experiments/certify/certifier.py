@@ -1,0 +1,156 @@
+r"""Certificates: proofs by computer that Lemma 4.5 is false for a neuron and a learning set.
+
+For the standard neuron and the BN neuron with rational data, γ and β and with ε = 0,
+
+.. math::
+
+    L(w) = \frac1m \sum_i \bigl(\varphi(x_i \cdot w) - t_i\bigr)^2, \qquad
+    \hat L(w) = \frac1m \sum_i \bigl(\varphi(\gamma \hat y_i + \beta) - t_i\bigr)^2, \qquad
+    \hat y = \frac{y - \mu}{\sigma},
+
+a certificate names a box of weights with rational ends and a rational bound b, and claims:
+
+- **(a)** The box contains exactly one stationary point W* of L.
+- **(b)** The Hessian of L is positive definite on the whole box.
+- **(c)** On the whole box the gradient of the BN loss is at least b > 0 long.
+- **(d)** The box does not contain 0.
+- **(e)** The inputs less their mean (without centring: the inputs) have rank d.
+
+**Why the lemma is then false.** Start at W₀ = W*. By (a) and (b) W* is a strict local minimum
+of L, so it is the local optimum closest to W₀, at distance 0. By (d) the hypothesis
+⟨W₀, W*⟩ = ‖W*‖² > 0 is true, and the right side of the lemma is 0 − 0 = 0. By (e) σ(w) > 0 for
+every w ≠ 0, so the BN loss is continuous on the unit sphere and has a minimum there, which is
+a minimum over all w ≠ 0 because the loss does not change along rays: a BN optimum exists, and
+the lemma is not void. By (c) the BN loss is continuously differentiable on the box with a
+gradient that is not 0, so no point of the box is a local optimum of it, and W* lies in the
+interior of the box: the BN optima keep a positive distance from W*. The left side of the lemma
+is the square of it. So left > 0 = right.
+
+**How the claims are proved** for a box with middle c and half-width r. Ball arithmetic gives
+matrices H that contain the Hessian of L everywhere on the box, and C approximates the inverse
+of the Hessian at c. *Krawczyk's operator* is
+
+.. math:: K = c - C\,\nabla L(c) + (I - C H)(\text{box} - c).
+
+K contains w − C∇L(w) for every w in the box, by the mean value theorem. If K lies in the
+interior of the box, Brouwer's theorem gives a fixed point, where C∇L = 0; and then I − CH has a
+norm below 1, so C is regular and ∇L = 0. By (b) L is strictly convex on the box, so there is no
+other. (b) is proved by the pivots of H, (c) by a ball evaluation of the gradient, (e) by exact
+elimination. Where φ″ jumps (ReLU, leaky ReLU, ELU), no ball of a pre-activation may touch 0.
+
+**Identity, ReLU and leaky ReLU** need no balls. On a linear piece W* solves rational normal
+equations; that it lies inside the piece is a question of signs; the box is the point W*, and
+(c) then holds in a neighbourhood because the gradient is continuous there. With σ² = v
+rational, the gradient of the BN loss is (γ/v)(Aσ + B) with rational vectors A and B, so it is
+decided, not estimated, whether it is 0.
+
+What is not shown: a certificate says nothing about other starts W₀, and "not certified" does
+not say that the lemma holds. `verify` checks a certificate by other means.
+The module needs python-flint: ``pip install "bnlib[certify]"``. It sets the precision of
+python-flint, which is one for all threads, and sets it back.
+
+Examples
+--------
+>>> proof = certify([[1, 0], [0, 1], [1, 1]], [2, 0, 5], "identity", [3, 1])
+>>> print(proof)
+Certificate: Lemma 4.5 is false for
+  neuron    identity; batch norm: centre and scale, γ = 1, β = 0, ε = 0
+  inputs    (1, 0), (0, 1), (1, 1)
+  targets   2, 0, 5
+  W*        the point (3, 1)
+  minimum   L has a positive definite Hessian at W*
+  BN loss   its gradient is at least 12/25 long at W*: no BN optimum there
+  BN optima exist, because the inputs less their mean have rank 2
+  hence     at W₀ = W* the lemma's right side is 0 and its left side is not
+>>> print(certify([[1, 0], [0, 1], [1, 1]], [3, 1, 4], "identity", [3, 1]))
+Not certified: the gradient of the BN loss is exactly 0 at W*.
+
+References
+----------
+Krawczyk, "Newton-Algorithmen zur Bestimmung von Nullstellen mit Fehlerschranken",
+Computing 4 (1969), 187-201; Johansson, "Arb: efficient arbitrary-precision midpoint-radius
+interval arithmetic", IEEE Transactions on Computers 66 (2017), 1281-1292.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flint import ctx
+
+from bn_experiments.certify._balls import LINEAR_PIECES, NotProvedError
+from bn_experiments.certify._krawczyk import search
+from bn_experiments.certify._linear_piece import solve
+from bn_experiments.certify._problem import number, problem, vector
+from bn_experiments.certify.certificate import Certificate, NotCertified
+from bnlib._validation import whole_number
+
+__all__ = ["Certificate", "NotCertified", "certify"]
+
+
+def certify(
+    inputs: Any,
+    targets: Any,
+    activation: str,
+    approximate: Any,
+    *,
+    center: bool = True,
+    gamma: Any = 1,
+    beta: Any = 0,
+    radius: Any = None,
+    precision: int = 256,
+) -> Certificate | NotCertified:
+    """Try to prove that Lemma 4.5 is false at W₀ = W* for one neuron and learning set.
+
+    Parameters
+    ----------
+    inputs : sequence of rows, shape (m, d)
+        The inputs X. Numbers are int, Fraction, SymPy rationals or strings (``"p/q"``,
+        ``"0.25"``). A float stands for the binary fraction it is, so 0.1 is not one tenth; in
+        this way the arrays of a `LearningSet` can be given.
+    targets : sequence, shape (m,)
+        The targets t.
+    activation : str
+        ``"identity"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, ``"relu"``,
+        ``"leaky_relu"`` (slope 1/100), ``"gelu"`` (with the exact normal distribution
+        function), ``"silu"`` or ``"elu"`` (α = 1).
+    approximate : sequence, shape (d,)
+        An approximation of W*, as a numerical optimiser gives it.
+    center : bool
+        False for batch norm that scales only.
+    gamma, beta : number
+        γ and β of batch norm, frozen.
+    radius : number, optional
+        Half the width of the box. By default the largest that succeeds among powers of 2; for
+        identity, ReLU and leaky ReLU the exact point.
+    precision : int
+        Bits of the ball arithmetic.
+
+    Returns
+    -------
+    Certificate or NotCertified
+        `NotCertified` is false as a truth value and has a ``reason``.
+
+    Raises
+    ------
+    ValueError
+        If a number is not a finite rational, a shape does not fit, the activation is unknown,
+        or the precision is below 53 or above 16384 bits.
+    """
+    posed = problem(inputs, targets, activation, center, gamma, beta)
+    start = vector("approximate", approximate)
+    if len(start) != posed.d:
+        raise ValueError(f"approximate: expected {posed.d} weights, got {len(start)}.")
+    half = None if radius is None else number("radius", radius)
+    if half is not None and half <= 0:
+        raise ValueError(f"radius: must be positive, got {half}.")
+    if whole_number("precision", precision, at_least=53) > 16384:
+        raise ValueError(f"precision: must be at most 16384 bits, got {precision}.")
+    try:
+        posed.require_optimum()
+        if half is None and activation in LINEAR_PIECES:
+            return solve(posed, start, precision)
+        with ctx.workprec(precision):
+            return search(posed, start, half, precision)
+    except NotProvedError as refusal:
+        return NotCertified(str(refusal))

@@ -1,0 +1,1 @@
+"""What does batch norm do to networks of any depth? Needs JAX; importing it selects float64."""

@@ -1,0 +1,27 @@
+"""How often the lemma fails for a random initialization, and by how much."""
+
+from bn_experiments.probability.estimate import Estimate
+from bn_experiments.probability.initialization import (
+    Gaussian,
+    Initialization,
+    Sphere,
+    Uniform,
+    he,
+    xavier,
+)
+from bn_experiments.probability.simulation import Simulation, simulate
+from bn_experiments.probability.weaker import check_weaker, weaker_failure_probability
+
+__all__ = [
+    "Estimate",
+    "Gaussian",
+    "Initialization",
+    "Simulation",
+    "Sphere",
+    "Uniform",
+    "check_weaker",
+    "he",
+    "simulate",
+    "weaker_failure_probability",
+    "xavier",
+]

@@ -1,0 +1,312 @@
+"""Training on the digits with and without batch norm: rates, scales of W₀, curvature, distances.
+
+Every kind of case starts all variants from the same weights. The random generator of a case is
+not used: the seeds of the networks are in the case, so that no variant has starts of its own.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bnlib.batch_norm import BatchNorm
+
+DESCRIPTION = "Digits with and without batch norm, over learning rates and scales of W₀"
+SEED = 0
+
+WIDTHS = (64, 32, 32, 10)
+SMALL = (64, 8, 8, 10)
+"""The smaller network, whose Hessian is computed in full."""
+VARIANTS = {
+    "none": None,
+    "full": BatchNorm(),
+    "centre": BatchNorm(scale=False),
+    "scale": BatchNorm(center=False),
+}
+INPUTS = ("pixels", "standardised")
+RATES = tuple(float(f"{10 ** (each / 2):.4g}") for each in range(-4, 5))
+SCALES = (0.1, 0.3162, 1.0, 3.162, 10.0)
+FULL_BATCH_SCALES = SCALES[::2]
+"""Training on full batches takes six times as long: the middle and the ends only."""
+SEEDS = tuple(range(13))
+"""With 13, and with 5, the quartiles are values that occurred: nothing is interpolated."""
+STEPS, BATCH, SMOOTHING = 200, 100, 0.1
+TRAINING_EXAMPLES = 600
+ORDER_SEED = 1
+
+CURVATURE_SEEDS = SEEDS[:5]
+ALONG_RATES, ALONG_EVERY = (0.1, 1.0), 10
+MULTIPLES = (0.5, 1.0, 2.0, 4.0)
+RANKS = (1, 2, 3, 5, 10, 20, 50, 100, 200)
+LONG_RATE, LONG_SCALES, LONG_STEPS = 0.3162, SCALES[1:4], (200, 800, 2000)
+
+
+class Digits(NamedTuple):
+    """The task: training and test examples, one class for each digit.
+
+    Attributes
+    ----------
+    inputs, targets : ndarray, shape (600, 64) and (600, 10)
+        The training set. The targets are smoothed: 0.91 for the class, 0.01 for every other.
+    test_inputs, test_labels : ndarray, shape (1197, 64) and (1197,)
+        The test set.
+    floor : float
+        The entropy of a target: the cross-entropy of predictions that could not be better.
+    """
+
+    inputs: npt.NDArray[np.float64]
+    targets: npt.NDArray[np.float64]
+    test_inputs: npt.NDArray[np.float64]
+    test_labels: npt.NDArray[np.int64]
+    floor: float
+
+
+@cache
+def digits(inputs: str) -> Digits:
+    """Return the digits with inputs prepared in one of two ways, `INPUTS`.
+
+    "pixels" are divided by 16 and lie in [0, 1]; "standardised" have mean 0 and variance 1 over
+    the training set, where they are not constant.
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
+
+    if inputs not in INPUTS:
+        raise ValueError(f"inputs: {inputs!r} is unknown; use one of {', '.join(INPUTS)}.")
+    pixels, labels = load_digits(return_X_y=True)
+    x, test, own, other = train_test_split(
+        pixels / 16, labels, train_size=TRAINING_EXAMPLES, random_state=0, stratify=labels
+    )
+    if inputs == "standardised":
+        scaler = StandardScaler().fit(x)
+        x, test = scaler.transform(x), scaler.transform(test)
+    targets = (1 - SMOOTHING) * np.eye(10)[own] + SMOOTHING / 10
+    return Digits(x, targets, test, other, float(-(targets[0] * np.log(targets[0])).sum()))
+
+
+def network(variant: str, widths: tuple[int, ...] = WIDTHS) -> Any:
+    """Return the network of a variant; its hidden layers are normalized, its outputs are not."""
+    from bn_experiments.networks.network import Network
+
+    return Network(
+        widths, "tanh", objective="cross-entropy", normalization=VARIANTS[variant], bias=True
+    )
+
+
+def cases() -> list[Any]:
+    """Return the cases, the long ones first."""
+    setups = [{"variant": v, "inputs": i} for i in INPUTS for v in VARIANTS]
+    seeds, few = list(SEEDS), list(CURVATURE_SEEDS)
+    rows: list[Any] = [
+        {"kind": "long", **each, "scale": scale, "seeds": seeds, "rate": LONG_RATE}
+        | {"steps": list(LONG_STEPS)}
+        for each in setups
+        for scale in LONG_SCALES
+    ]
+    for batch, scales in ((BATCH, SCALES), (TRAINING_EXAMPLES, FULL_BATCH_SCALES)):
+        rows += [
+            {"kind": "grid", **each, "scale": scale, "seeds": seeds, "rates": list(RATES)}
+            | {"steps": STEPS, "batch": batch}
+            for each in setups
+            for scale in scales
+        ]
+    rows += [
+        {"kind": "along", **each, "seeds": seeds, "rate": rate}
+        for each in setups
+        for rate in ALONG_RATES
+    ]
+    rows += [{"kind": "spectrum", **each, "seeds": few, "rate": ALONG_RATES[0]} for each in setups]
+    rows += [
+        {"kind": "curvature", **each, "scale": scale, "seeds": few}
+        for each in setups
+        for scale in SCALES
+    ]
+    return rows
+
+
+def task(case: Any, rng: np.random.Generator) -> Any:  # noqa: ARG001
+    """Run one case; its kind says which."""
+    kinds = {"grid": grid, "long": long, "along": along, "spectrum": spectra}
+    return kinds.get(case["kind"], curvature)(case)
+
+
+def grid(case: Any) -> Any:
+    """Train with every rate and seed; losses above the floor, accuracies."""
+    from bn_experiments.networks import trained, training
+
+    data, net, seeds = digits(case["inputs"]), network(case["variant"]), case["seeds"]
+    shape = len(case["rates"]), len(seeds)
+    batches = None
+    if case["batch"] < len(data.inputs):
+        batches = training.batch_order(len(data.inputs), case["batch"], case["steps"], ORDER_SEED)
+    start = training.starts(net, list(seeds) * shape[0], case["scale"])
+    rates, examples = np.repeat(case["rates"], shape[1]), (data.inputs, data.targets)
+    end = training.descend(net, start, *examples, rates, steps=case["steps"], batches=batches)
+    excess = partial(_excess, net, data)
+    right = trained.accuracies(net, end, data.test_inputs, data.test_labels, data.inputs)
+    return {
+        "start": excess(start)[: shape[1]],
+        "loss": _rows(excess(end), shape[1]),
+        "accuracy": _rows(_numbers(right), shape[1]),
+    }
+
+
+def long(case: Any) -> Any:
+    """Train long with one rate; how far the weights are from W₀, and how flat it is there."""
+    import jax
+
+    from bn_experiments.networks import trained, training
+
+    data, net = digits(case["inputs"]), network(case["variant"])
+    start = now = training.starts(net, case["seeds"], case["scale"])
+
+    def slope(params: Any) -> Any:
+        gradient = jax.grad(net.loss)(params, data.inputs, data.targets)
+        return jax.numpy.sqrt(sum((each**2).sum() for each in jax.tree.leaves(gradient)))
+
+    slopes = jax.jit(jax.vmap(slope))
+    rows: dict[str, list[Any]] = {}
+    before, first = 0, slopes(start)
+    for steps in case["steps"]:
+        for _ in range((steps - before) // STEPS):
+            now = training.descend(net, now, data.inputs, data.targets, case["rate"], steps=STEPS)
+        before = steps
+        moved = trained.travel(net, start, now)
+        measured = {
+            "loss": _excess(net, data, now),
+            "accuracy": _numbers(
+                trained.accuracies(net, now, data.test_inputs, data.test_labels, data.inputs)
+            ),
+            "gradient": _numbers(slopes(now)),
+            "relative_gradient": _numbers(slopes(now) / first),
+            "distance": _numbers(moved.distance),
+            "modulo_scale": _numbers(moved.modulo_scale),
+            "degrees": _numbers(np.degrees(moved.angle)),
+        }
+        for name, values in measured.items():
+            rows.setdefault(name, []).append(values)
+    return rows
+
+
+def along(case: Any) -> Any:
+    """Train, and now and then try half to four times the step: losses and gradients met."""
+    import jax
+
+    from bn_experiments.networks import conditioning, training
+
+    data, net = digits(case["inputs"]), network(case["variant"])
+    examples, sizes = (data.inputs, data.targets), case["rate"] * np.array(MULTIPLES)
+    now = training.starts(net, case["seeds"])
+    measure = jax.jit(jax.vmap(lambda p: conditioning.along_gradient(net, p, *examples, sizes)))
+    rows: dict[str, list[Any]] = {"highest": [], "lowest": [], "change": [], "smoothness": []}
+    for step in range(0, STEPS + 1, ALONG_EVERY):
+        if step:
+            now = training.descend(net, now, *examples, case["rate"], steps=ALONG_EVERY)
+        met = measure(now)
+        rows["highest"].append(_numbers(met.losses.max(axis=1) - data.floor))
+        rows["lowest"].append(_numbers(met.losses.min(axis=1) - data.floor))
+        rows["change"].append(_numbers(met.gradient_changes.max(axis=1) / met.gradient_norm))
+        rows["smoothness"].append(_numbers(met.smoothness))
+    return rows
+
+
+def spectra(case: Any) -> Any:
+    """Return eigenvalues of the whole Hessian of the small network, before and after training."""
+    from bn_experiments.networks import conditioning, training
+
+    data, net = digits(case["inputs"]), network(case["variant"], SMALL)
+    examples = data.inputs, data.targets
+    start = training.starts(net, case["seeds"])
+    end = training.descend(net, start, *examples, case["rate"], steps=STEPS)
+    found = {}
+    for name, stack in (("start", start), ("end", end)):
+        every = [conditioning.spectrum(net, each, *examples)[::-1] for each in _each(stack)]
+        ranked = np.array([values[np.array(RANKS) - 1] for values in every])
+        lowest = [values[-1] for values in every]
+        found[name] = {"ranked": ranked.tolist(), "lowest": _numbers(lowest)}
+    return found
+
+
+def curvature(case: Any) -> Any:
+    """Return the largest eigenvalue of the Hessian at W₀."""
+    from bn_experiments.networks import conditioning, training
+
+    data, net = digits(case["inputs"]), network(case["variant"])
+    start = _each(training.starts(net, case["seeds"], case["scale"]))
+    examples = data.inputs, data.targets
+    return [float(conditioning.largest_eigenvalues(net, each, *examples)[0]) for each in start]
+
+
+def summary(rows: list[Any]) -> dict[str, Any]:
+    """Return quartiles over the seeds, by kind, inputs and variant."""
+    found: dict[str, Any] = {}
+    for case, row in zip(cases(), rows, strict=False):
+        of_variant = found.setdefault(case["kind"], {}).setdefault(case["inputs"], {})
+        if case["kind"] == "grid":
+            of_variant = of_variant.setdefault(str(case["batch"]), {})
+        place = of_variant.setdefault(case["variant"], {})
+        if case["kind"] == "grid":
+            shown: Any = _quartiles_of(row, ("loss", "accuracy"))
+            shown["start"] = quartiles(row["start"])
+            shown["diverged"] = [diverged(each, row["start"]) for each in row["loss"]]
+        elif case["kind"] == "curvature":
+            shown = quartiles(row)
+        elif case["kind"] == "spectrum":
+            shown = {
+                name: {
+                    "ranked": [quartiles(each) for each in np.transpose(at["ranked"]).tolist()],
+                    "lowest": quartiles(at["lowest"]),
+                }
+                for name, at in row.items()
+            }
+        else:
+            shown = _quartiles_of(row, tuple(row))
+        if case["kind"] in ("along", "grid", "long", "curvature"):
+            place[f"{case['scale' if 'scale' in case else 'rate']:g}"] = shown
+        else:
+            place.update(shown)
+    return found
+
+
+def quartiles(values: list[float | None]) -> list[float | None]:
+    """Return lower quartile, median and upper quartile; None where one is not finite.
+
+    A value that is missing, None, counts as larger than all others.
+    """
+    every = [np.inf if each is None else each for each in values]
+    found = np.quantile(every, (0.25, 0.5, 0.75), method="nearest")
+    return [float(each) if np.isfinite(each) else None for each in found]
+
+
+def diverged(final: list[float | None], start: list[float | None]) -> int:
+    """Count the losses that are not finite, or above the loss at the start."""
+    pairs = zip(final, start, strict=True)
+    return sum(end is None or (begin is not None and end > begin) for end, begin in pairs)
+
+
+def _quartiles_of(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: [quartiles(each) for each in row[name]] for name in names}
+
+
+def _excess(net: Any, data: Digits, stack: Any) -> list[float | None]:
+    from bn_experiments.networks import training
+
+    return _numbers(training.losses(net, stack, data.inputs, data.targets) - data.floor)
+
+
+def _rows(values: list[Any], n: int) -> list[list[Any]]:
+    return [values[i : i + n] for i in range(0, len(values), n)]
+
+
+def _numbers(values: Any) -> list[float | None]:
+    return [float(each) if np.isfinite(each) else None for each in np.asarray(values).ravel()]
+
+
+def _each(stack: Any) -> list[Any]:
+    """Return the networks of a stack one by one."""
+    n = len(stack[0]["weights"])
+    return [[{name: value[i] for name, value in of.items()} for of in stack] for i in range(n)]

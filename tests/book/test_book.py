@@ -1,0 +1,142 @@
+"""The built book as its reader meets it: offline, in a browser, every page."""
+
+import re
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from tests.book import browser, links
+from tools import serve, toc
+
+PAGES = toc.entries()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.launch() as running:
+        yield running
+
+
+@contextmanager
+def served():
+    """Serve the book as `make serve` does; yield its address."""
+    with serve.server(0) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_address[1]}/"
+        httpd.shutdown()
+
+
+def test_every_entry_of_the_toc_is_a_page(html):
+    missing = [page for page in PAGES if not (html / f"{page}.html").is_file()]
+    assert missing == []
+    assert f"{PAGES[0]}.html" in (html / "index.html").read_text(encoding="utf-8")
+
+
+def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(html):
+    assert links.problems(html) == []
+
+
+def test_pages_do_not_name_the_machine_that_built_them(html):
+    root = str(html.parent.parent)
+    assert [path for path in html.rglob("*.html") if root in path.read_text("utf-8")] == []
+
+
+def test_no_sentence_became_a_lettered_list(html):
+    """A line of a docstring that begins "X. " is a list to Sphinx."""
+    pages = [f"{page}.html" for page in PAGES]
+    lettered = re.compile(r'<ol class="(upper|lower)(alpha|roman)')
+    found = [page for page in pages if lettered.search((html / page).read_text("utf-8"))]
+    assert found == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_opened_as_a_file(page, html, chromium):
+    if found := browser.problems(chromium, (html / f"{page}.html").as_uri()):
+        pytest.fail("\n".join(found), pytrace=False)
+
+
+def test_first_page_over_http(html, chromium):
+    with served() as address:
+        # Through the redirect at the root, as a reader comes.
+        assert browser.problems(chromium, address, local=(address, "data:", "blob:")) == []
+
+
+@pytest.mark.parametrize("over_http", [False, True], ids=["file", "http"])
+def test_search_finds_a_chapter_by_its_title(over_http, html, chromium):
+    chapter = PAGES[-1] if len(PAGES) < 3 else PAGES[2]
+    heading = re.search(r"<h1>.*?</h1>", (html / f"{chapter}.html").read_text("utf-8"), re.DOTALL)
+    word = max(re.findall(r"[a-z]+", re.sub(r"<[^>]*>|&\w+;", " ", heading[0])), key=len)
+    with served() as address:
+        base = address if over_http else f"{html.as_uri()}/"
+        page = chromium.new_page()
+        page.goto(f"{base}search.html?q={word}")
+        page.wait_for_selector(f"#search-results a[href*='{chapter}.html']", timeout=10_000)
+        page.close()
+
+
+def test_typing_into_the_search_box_searches(html, chromium):
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((html / f"{PAGES[0]}.html").as_uri())
+    page.locator(".search-button-field:visible, .search-button__button:visible").first.click()
+    page.keyboard.type("initialization")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results a", timeout=10_000)
+    assert "search.html?q=initialization" in page.url
+    page.close()
+
+
+# The detectors are tested too: each planted defect must be reported, a sound page must not.
+
+SOUND = """<!DOCTYPE html><html lang="en"><head><title>A page</title>
+<script defer src="{mathjax}"></script></head><body style="background:#fff;color:#222;margin:0">
+<input type="search" aria-label="Search"><article class="bd-article"><h1 id="top">A page</h1>
+<p>Text, <a href="#top">a link</a>, <code>$PATH</code> and
+<span class="math notranslate">\\(x^2\\)</span>.</p>{defect}</article></body></html>"""
+
+DEFECTS = {
+    "TeX error": r'<span class="math notranslate">\(\frac{1}\)</span>',
+    "TeX error: unknown command": r'<span class="math notranslate">\(\nocommand\)</span>',
+    "raw TeX": "<p>It costs $x$ here.</p>",
+    "not rendered": '<span class="math notranslate">x^2</span>',
+    "external request": '<img src="http://127.0.0.1:9/a.svg" alt="%s">' % ("long " * 9),
+    "overflow": '<div style="width:2000px">wide</div>',
+    "contrast": '<p style="color:#aaa">pale</p>',
+    "image": '<img src="data:image/svg+xml,<svg xmlns=\'http://www.w3.org/2000/svg\'/>" alt="x">',
+    "search box": '<input type="search">',
+    "console": "<script>console.error('planted')</script>",
+    "page": "<h1>Another title</h1>",
+}
+
+
+@pytest.mark.parametrize("kind", [None, *DEFECTS])
+def test_a_planted_defect_is_reported(kind, html, chromium, tmp_path):
+    path = tmp_path / "page.html"
+    mathjax = (html / "_static" / "mathjax" / "tex-chtml.js").as_uri()
+    text = SOUND.replace("{mathjax}", mathjax).replace("{defect}", DEFECTS.get(kind, ""))
+    path.write_text(text, encoding="utf-8")
+    found = browser.problems(chromium, path.as_uri())
+    if kind is None:
+        assert found == []
+    else:
+        assert [line for line in found if line.startswith(kind)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "defect"),
+    [
+        ("broken link", '<a href="nowhere.html">x</a>'),
+        ("broken link", '<img src="nowhere.svg">'),
+        ("broken anchor", '<a href="#nowhere">x</a>'),
+        ("external", '<script src="https://cdn.example/x.js"></script>'),
+        ("external", '<link rel="stylesheet" href="//cdn.example/x.css">'),
+    ],
+)
+def test_a_planted_bad_link_is_reported(kind, defect, tmp_path):
+    sound = '<h1 id="a">A</h1><a href="#a">x</a> <a href="https://example.org/">y</a>'
+    (tmp_path / "page.html").write_text(sound, encoding="utf-8")
+    assert links.problems(tmp_path) == []
+    (tmp_path / "page.html").write_text(sound + defect, encoding="utf-8")
+    found = links.problems(tmp_path)
+    assert len(found) == 1
+    assert f"page.html: {kind}: " in found[0]

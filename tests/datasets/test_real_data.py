@@ -1,0 +1,451 @@
+"""Tasks from shipped data: columns, preparations and angles against scikit-learn and NumPy."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import socket
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import flint
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpydoc.docscrape import FunctionDoc
+from sklearn import datasets
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import StandardScaler
+
+import bnlib
+from bn_experiments.datasets import real_data
+from bn_experiments.datasets.real_data import (
+    DATA_SETS,
+    PREPARATIONS,
+    Task,
+    independent_columns,
+    load_tasks,
+    prepare,
+    resampled_angles,
+)
+from bnlib import BatchNorm, LearningSet, linear_optima
+from tests import oracles
+
+TASKS = load_tasks()
+SIGNED = load_tasks(coding=(-1.0, 1.0))
+EXPECTED = {  # data set: examples, inputs as shipped, constant inputs, tasks
+    "iris": (150, 4, 0, 3),
+    "wine": (178, 13, 0, 3),
+    "breast_cancer": (569, 30, 0, 2),
+    "digits": (1797, 64, 3, 10),
+    "diabetes": (442, 10, 0, 1),
+    "diabetes_raw": (442, 10, 0, 1),
+    "linnerud": (20, 3, 0, 3),
+}
+each_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+
+
+def theta(data: LearningSet) -> float:
+    (star,), (ray,) = linear_optima(data), linear_optima(data, BatchNorm())
+    return bnlib.angle(star.weights, ray.direction)
+
+
+def arc(u: oracles.Array, v: oracles.Array) -> float:
+    """Return an angle through the arc cosine, which bnlib does not use."""
+    return float(np.arccos(u @ v / np.sqrt((u @ u) * (v @ v))))
+
+
+def rational(array: oracles.Array) -> Any:
+    """Return a matrix as the rational numbers that its floats are."""
+    ratios = (float(each).as_integer_ratio() for each in array.ravel())
+    return flint.fmpq_mat(*array.shape, [flint.fmpq(*each) for each in ratios])
+
+
+def rational_fit(inputs: oracles.Array, targets: oracles.Array) -> oracles.Array:
+    """Solve the normal equations without rounding."""
+    x, t = rational(inputs), rational(targets[:, None])
+    w = (x.transpose() * x).solve(x.transpose() * t)
+    numbers = (Fraction(int(w[i, 0].p), int(w[i, 0].q)) for i in range(inputs.shape[1]))
+    return np.array([float(each) for each in numbers])
+
+
+def shipped(source: str) -> Any:
+    if source == "diabetes_raw":
+        return datasets.load_diabetes(scaled=False)
+    return getattr(datasets, f"load_{source}")()
+
+
+# ---------------------------------------------------------------- the tasks
+
+
+def test_every_data_set_gives_its_tasks() -> None:
+    assert set(DATA_SETS) == set(EXPECTED)
+    for source, (m, d, constant, number) in EXPECTED.items():
+        mine = [task for task in TASKS if task.source == source]
+        assert len(mine) == number
+        for task in mine:
+            assert (task.data.m, task.data.d) == (m, d - constant)
+            assert len(task.columns) == task.data.d
+            assert [why for _, why in task.dropped] == ["constant"] * constant
+    assert len({task.name for task in TASKS}) == len(TASKS) == 23
+
+
+@pytest.mark.parametrize("source", DATA_SETS)
+def test_columns_are_the_shipped_ones_and_the_dropped_ones_are_constant(source: str) -> None:
+    bunch, (task, *_) = shipped(source), load_tasks([source])
+    x, names = np.asarray(bunch.data), list(bunch.feature_names)
+    kept = [names.index(each) for each in task.columns]
+    assert kept == sorted(kept)
+    np.testing.assert_array_equal(task.data.inputs, x[:, kept])
+    dropped = [names.index(name) for name, _ in task.dropped]
+    assert sorted(kept + dropped) == list(range(len(names)))
+    assert dropped == np.flatnonzero(x.min(axis=0) == x.max(axis=0)).tolist()
+    # Full rank, with and without an intercept, by NumPy's own rule on standardised inputs.
+    standardised = StandardScaler().fit_transform(x[:, kept])
+    assert np.linalg.matrix_rank(standardised) == len(kept)
+    with_intercept = np.column_stack([standardised, np.ones(len(x))])
+    assert np.linalg.matrix_rank(with_intercept) == len(kept) + 1
+
+
+def test_classes_are_told_from_the_rest() -> None:
+    for source in ("iris", "wine", "breast_cancer", "digits"):
+        bunch = shipped(source)
+        zero_one = [task.data.targets for task in TASKS if task.source == source]
+        np.testing.assert_array_equal(np.sum(zero_one, axis=0), 1.0)
+        np.testing.assert_array_equal(np.argmax(zero_one, axis=0), bunch.target)
+        names = [task.target for task in TASKS if task.source == source]
+        assert names == [str(each).replace("_", " ") for each in bunch.target_names]
+        signed = [task.data.targets for task in SIGNED if task.source == source]
+        np.testing.assert_array_equal(signed, 2 * np.array(zero_one) - 1)
+
+
+def test_quantities_are_not_coded() -> None:
+    for first, second in zip(TASKS, SIGNED, strict=True):
+        if first.source in ("diabetes", "diabetes_raw", "linnerud"):
+            assert first == second
+    weight, waist, pulse = (task.data.targets for task in TASKS if task.source == "linnerud")
+    np.testing.assert_array_equal(
+        np.column_stack([weight, waist, pulse]), datasets.load_linnerud().target
+    )
+
+
+def test_one_name_is_one_source() -> None:
+    assert load_tasks("iris") == load_tasks(["iris"])
+    assert load_tasks([]) == []
+
+
+def test_no_network_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **keywords: Any) -> None:
+        raise AssertionError("a connection was asked for")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert len(load_tasks()) == 23
+
+
+def test_a_missing_scikit_learn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "sklearn", None)
+    with pytest.raises(ImportError, match=r"scikit-learn.*bnlib\[data\]"):
+        load_tasks(["iris"])
+
+
+# ---------------------------------------------------------------- optima and the lemma
+
+
+# scikit-learn may set small singular values to 0, of the breast cancer data one that matters.
+@pytest.mark.parametrize(
+    "task",
+    [each for each in TASKS if each.source != "breast_cancer"],
+    ids=lambda task: task.name,
+)
+def test_angles_agree_with_scikit_learn(task: Task) -> None:
+    x, t = task.data.inputs, task.data.targets
+    with_intercept = LinearRegression().fit(x, t)
+    without = LinearRegression(fit_intercept=False).fit(x, t)
+    found = bnlib.stacked_optima(x, t)
+    size = float(np.abs(t).max())
+    oracles.agree("a", found.intercepts, with_intercept.intercept_, 1e-8, size)
+    # Near 0 and π the arc cosine loses half of the digits.
+    expected = arc(without.coef_, with_intercept.coef_)
+    assert theta(task.data) == pytest.approx(expected, abs=1e-6)
+    assert found.angles == pytest.approx(theta(task.data), abs=1e-9)
+
+
+@each_task
+def test_angles_agree_with_rational_arithmetic(task: Task) -> None:
+    x, t = task.data.inputs, task.data.targets
+    star, with_ones = rational_fit(x, t), rational_fit(np.column_stack([x, np.ones(len(t))]), t)
+    found = bnlib.stacked_optima(x, t)
+    oracles.agree("W*", found.stars, star, 1e-9)
+    oracles.agree("û", found.slopes, with_ones[:-1], 1e-9)
+    oracles.agree("a", found.intercepts, with_ones[-1], 1e-9)
+    assert theta(task.data) == pytest.approx(bnlib.angle(star, with_ones[:-1]), abs=1e-9)
+
+
+@each_task
+def test_the_lemma_fails_at_the_standard_optimum_unless_the_inputs_are_centred(task: Task) -> None:
+    x, t = task.data.inputs, task.data.targets
+    star = rational_fit(x, t)
+    slope = rational_fit(np.column_stack([x, np.ones(len(t))]), t)[:-1]
+    # The formula of the lemma at W₀ = W*, with the closest point of the ray written out.
+    nearest = max(star @ slope, 0.0) / (slope @ slope) * slope
+    left = np.sum((star - nearest) ** 2)
+    right = np.sum((star - star) ** 2) - (star @ star - star @ star) ** 2 / (star @ star)
+    centred = task.source == "diabetes"
+    assert (left <= 1e-18 * (star @ star)) == centred
+    assert right == 0.0
+    check = bnlib.check_lemma(star, linear_optima(task.data), linear_optima(task.data, BatchNorm()))
+    assert check.violated != centred
+    assert check.left == pytest.approx(left, rel=1e-6, abs=1e-18 * (star @ star))
+
+
+def test_only_the_diabetes_data_come_centred() -> None:
+    for task in TASKS:
+        means = np.abs(task.data.inputs.mean(axis=0) / task.data.inputs.std(axis=0))
+        assert (means.max() < 1e-12) == (task.source == "diabetes")
+        assert (theta(task.data) < 1e-9) == (task.source == "diabetes")
+    raw, centred = (load_tasks([each])[0].data for each in ("diabetes_raw", "diabetes"))
+    np.testing.assert_array_equal(raw.targets, centred.targets)
+    assert centred.mean_target > 100
+    size = np.sqrt(raw.m) * raw.inputs.std(axis=0)
+    np.testing.assert_allclose(
+        (raw.inputs - raw.inputs.mean(axis=0)) / size, centred.inputs, atol=1e-3
+    )
+
+
+@each_task
+def test_centring_gives_zero_and_scaling_alone_does_not(task: Task) -> None:
+    angles = {each: theta(prepare(task.data, each)) for each in PREPARATIONS}
+    assert angles["centred"] < 1e-10
+    assert angles["standardised"] < 1e-10
+    assert (angles["scaled"] > 1e-3) == (task.source != "diabetes")
+    assert angles["raw"] == theta(task.data)
+
+
+@each_task
+def test_shifted_targets_turn_the_optimum_as_the_proposition_says(task: Task) -> None:
+    data = task.data
+    a = bnlib.stacked_optima(data.inputs, data.targets).intercepts
+    if task.source != "diabetes":
+        assert theta(data.with_targets(data.targets - a)) < 1e-7
+    for factor, shift in ((2.0, -1.0), (3.0, 0.5)):
+        other = bnlib.stacked_optima(data.inputs, factor * data.targets + shift)
+        size = max(abs(float(a)), 1.0)
+        oracles.agree("a", other.intercepts, factor * a + shift, 1e-8, size)
+
+
+def test_swapping_two_classes_matters_for_zero_and_one_only() -> None:
+    malignant, benign = (t.data for t in TASKS if t.source == "breast_cancer")
+    assert abs(theta(malignant) - theta(benign)) > 0.1
+    malignant, benign = (t.data for t in SIGNED if t.source == "breast_cancer")
+    assert theta(malignant) == pytest.approx(theta(benign), abs=1e-8)
+
+
+# ---------------------------------------------------------------- preparations
+
+
+@pytest.mark.parametrize("source", ["iris", "breast_cancer", "linnerud"])
+def test_preparations_are_those_of_scikit_learn(source: str) -> None:
+    data = load_tasks([source])[0].data
+    for preparation, mean, scale in (
+        ("scaled", False, True),
+        ("centred", True, False),
+        ("standardised", True, True),
+    ):
+        scaler = StandardScaler(with_mean=mean, with_std=scale)
+        found = prepare(data, preparation)
+        expected = scaler.fit_transform(data.inputs)
+        np.testing.assert_allclose(
+            found.inputs, expected, rtol=1e-9, atol=1e-11 * np.abs(expected).max()
+        )
+        np.testing.assert_array_equal(found.targets, data.targets)
+    assert prepare(data, "raw") == data
+
+
+# ---------------------------------------------------------------- columns
+
+
+def test_constant_and_collinear_columns_are_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(3, 40))
+    x = np.column_stack([a, np.full(40, 0.1), b, 2 * a - b + 7, 1e9 * c, np.zeros(40)])
+    kept, dropped = independent_columns(x)
+    assert {j: why for j, why in dropped.items() if why == "constant"} == {
+        1: "constant",
+        5: "constant",
+    }
+    assert len(kept) == 3
+    assert 4 in kept
+    assert len({0, 2, 3} & set(kept)) == 2
+    assert sorted([*kept, *dropped]) == list(range(6))
+
+
+def test_columns_that_are_collinear_only_when_centred_are_dropped() -> None:
+    groups = np.eye(3)[np.arange(30) % 3]  # indicators of three groups: they add up to 1
+    assert np.linalg.matrix_rank(groups) == 3
+    kept, dropped = independent_columns(groups)
+    assert len(kept) == 2
+    assert list(dropped.values()) == ["collinear"]
+    t = np.random.default_rng(1).normal(size=30)
+    with pytest.raises(ValueError, match="centred rank 2"):
+        linear_optima(LearningSet(groups, t), BatchNorm())
+    assert linear_optima(LearningSet(groups[:, kept], t), BatchNorm())
+
+
+def test_the_tolerance_is_the_distance_from_the_span() -> None:
+    rng = np.random.default_rng(2)
+    frame = np.linalg.qr(np.column_stack([np.ones(50), rng.normal(size=(50, 2))]))[0][:, 1:]
+    for distance in (1e-2, 1e-4, 1e-8):
+        second = np.sqrt(1 - distance**2) * frame[:, 0] + distance * frame[:, 1]
+        x = np.column_stack([frame[:, 0], second])
+        for factor, number in ((0.5, 2), (2.0, 1)):
+            assert len(independent_columns(x, tolerance=factor * distance)[0]) == number
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rank=st.integers(1, 4),
+    more=st.integers(0, 4),
+    constant=st.integers(0, 2),
+)
+def test_the_kept_columns_are_a_basis(seed: int, rank: int, more: int, constant: int) -> None:
+    rng = np.random.default_rng(seed)
+    base = rng.normal(size=(30, rank))
+    x = np.hstack([base, base @ rng.normal(size=(rank, more)), np.full((30, constant), 3.5)])
+    x = (x * 10.0 ** rng.integers(-5, 6, x.shape[1]))[:, rng.permutation(x.shape[1])]
+    kept, dropped = independent_columns(x)
+    assert len(kept) == rank
+    assert sum(why == "constant" for why in dropped.values()) == constant
+    z = x[:, kept] - x[:, kept].mean(axis=0)
+    assert np.linalg.matrix_rank(z / z.std(axis=0)) == rank
+
+
+def test_more_columns_than_examples_leave_less_than_the_examples() -> None:
+    x = np.random.default_rng(3).normal(size=(5, 9))
+    kept, dropped = independent_columns(x)
+    assert len(kept) == 4
+    assert set(dropped.values()) == {"collinear"}
+
+
+# ---------------------------------------------------------------- random weights
+
+
+@pytest.mark.parametrize("source", ["iris", "wine", "diabetes", "linnerud"])
+def test_random_weights_give_the_angles_of_weighted_regressions(source: str) -> None:
+    data = load_tasks([source])[-1].data
+    found = resampled_angles(data, np.random.default_rng(4), 5)
+    rng = np.random.default_rng(4)
+    for angle in found:
+        weights = rng.dirichlet(np.ones(data.m))
+        fits = [
+            LinearRegression(fit_intercept=intercept)
+            .fit(data.inputs, data.targets, sample_weight=weights)
+            .coef_
+            for intercept in (False, True)
+        ]
+        assert angle == pytest.approx(arc(*fits), abs=1e-5)
+
+
+def test_the_spread_is_that_of_the_ordinary_bootstrap() -> None:
+    data = load_tasks(["iris"])[1].data
+    rng = np.random.default_rng(5)
+    rows = rng.integers(0, data.m, (2000, data.m))
+    ordinary = bnlib.stacked_optima(data.inputs[rows], data.targets[rows]).angles
+    weighted = resampled_angles(data, rng, 2000)
+    assert weighted.std() == pytest.approx(ordinary.std(), rel=0.15)
+    assert weighted.mean() == pytest.approx(ordinary.mean(), abs=0.15 * ordinary.std())
+
+
+def test_inputs_that_vary_in_one_example_survive_random_weights() -> None:
+    rng = np.random.default_rng(6)
+    x = np.column_stack([rng.normal(1.0, 1.0, 40), np.eye(40)[0]])
+    angles = resampled_angles(LearningSet(x, rng.normal(1.0, 1.0, 40)), rng, 100)
+    assert np.isfinite(angles).all()
+    assert angles.std() > 0
+
+
+# ---------------------------------------------------------------- bad input
+
+
+GOOD = LearningSet([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 0.5]], [2.0, 0.0, 5.0, 1.0])
+FLAT = LearningSet([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [2.0, 0.0, 5.0])
+RNG = np.random.default_rng(7)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: load_tasks(["mnist"]), "sources: unknown 'mnist'"),
+        (lambda: load_tasks("mnist"), "sources: unknown 'mnist'"),
+        (lambda: load_tasks(coding=(1.0, 1.0)), "coding: both targets are 1"),
+        (lambda: load_tasks(coding=(0.0, np.nan)), "coding: entry"),
+        (lambda: load_tasks(coding=(0.0, 1.0, 2.0)), "coding: expected"),  # type: ignore[arg-type]
+        (lambda: independent_columns([[1.0], [1.0]]), "inputs: every column is constant"),
+        (lambda: independent_columns([1.0, 2.0]), "inputs: expected shape"),
+        (lambda: independent_columns([[np.inf], [1.0]]), "inputs: entry"),
+        (lambda: independent_columns(np.empty((0, 2))), "inputs: need at least"),
+        (lambda: independent_columns(np.empty((2, 0))), "inputs: need at least"),
+        (lambda: independent_columns(GOOD.inputs, tolerance=0.0), "tolerance: must lie"),
+        (lambda: independent_columns(GOOD.inputs, tolerance=1.0), "tolerance: must lie"),
+        (lambda: prepare(GOOD, "whitened"), "preparation: unknown 'whitened'"),
+        (lambda: prepare(GOOD.inputs, "raw"), "data: expected a LearningSet"),  # type: ignore[arg-type]
+        (lambda: prepare(FLAT, "scaled"), "data: input 0 is constant"),
+        (lambda: prepare(FLAT, "standardised"), "data: input 0 is constant"),
+        (lambda: resampled_angles(GOOD, RNG, 1), "n: must be at least 2"),
+        (lambda: resampled_angles(FLAT, RNG), "data: constant or collinear"),
+        (lambda: resampled_angles("iris", RNG), "data: expected a LearningSet"),  # type: ignore[arg-type]
+    ],
+)
+def test_bad_input_is_refused_with_a_reason(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_alt_text_of_the_chapter_names_the_computed_angles() -> None:
+    path = Path(__file__).resolve().parents[2] / "chapters" / "real-data.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    (alt,) = (
+        cell["metadata"]["mystnb"]["image"]["alt"] for cell in cells if cell["id"] == "real-figure"
+    )
+    angles: dict[str, list[float]] = {}
+    for task in TASKS:
+        angles.setdefault(task.source, []).append(float(np.degrees(theta(task.data))))
+    digits, middle = angles["digits"], angles["iris"] + angles["wine"]
+    assert [round(min(digits)), round(max(digits))] == [1, 10]
+    assert "one to ten degrees for the digits" in alt
+    assert [round(min(middle)), round(max(middle))] == [1, 34]
+    assert "one to thirty-four for iris and wine" in alt
+    assert min(angles["breast_cancer"] + angles["diabetes_raw"]) > 50
+    largest = max(angles["linnerud"])
+    assert f"up to {largest:.0f} degrees for linnerud" in alt
+    assert f"up to {bnlib.failure_probability(np.radians(largest)):.2f}" in alt
+
+
+def test_a_constant_input_can_still_be_centred() -> None:
+    assert not prepare(FLAT, "centred").inputs[:, 0].any()
+
+
+# ---------------------------------------------------------------- documentation
+
+
+@pytest.mark.parametrize(
+    "function",
+    [load_tasks, independent_columns, prepare, resampled_angles],
+    ids=lambda f: f.__name__,
+)
+def test_functions_document_what_they_take_return_and_raise(function: Any) -> None:
+    doc = FunctionDoc(function)
+    assert {each.name for each in doc["Parameters"]} == set(inspect.signature(function).parameters)
+    assert doc["Returns"]
+    assert doc["Raises"]
+    assert doc["Summary"]
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    source = inspect.getsource(real_data)
+    head = source[: source.index("def load_tasks")]
+    assert "sklearn" not in head
+    assert "from scipy" not in head

@@ -1,0 +1,188 @@
+"""Curvature and steps along the gradient, against closed forms, NumPy and finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from bn_experiments.networks import conditioning
+from bn_experiments.networks.network import Network
+from bnlib import BatchNorm
+
+Patch = pytest.MonkeyPatch
+
+RNG = np.random.default_rng(8)
+X = RNG.normal(0.3, 1.0, (15, 4))
+T = RNG.normal(size=(15, 2))
+LINEAR = Network((4, 2), "identity", objective="squared")
+NORMS = {"none": None, "full": BatchNorm(), "centre": BatchNorm(scale=False)}
+
+
+def deep(norm: str) -> Network:
+    return Network((4, 3, 3, 2), "tanh", objective="squared", normalization=NORMS[norm])
+
+
+def quadratic() -> tuple[Any, Any]:
+    """Return the Hessian of the linear network, and its gradient, for the columns of (W; b)."""
+    extended = np.column_stack([X, np.ones(len(X))])
+    params = LINEAR.initialize(3)
+    w = np.vstack([params[0]["weights"], params[0]["bias"]])
+    return 2 * extended.T @ extended / len(X), 2 * extended.T @ (extended @ w - T) / len(X)
+
+
+def compare_spectrum() -> None:
+    hessian, _ = quadratic()
+    expected = np.sort(np.repeat(np.linalg.eigvalsh(hessian), 2))
+    found = conditioning.spectrum(LINEAR, LINEAR.initialize(3), X, T)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def compare_along() -> None:
+    hessian, g = quadratic()
+    eta, params = np.array([0.05, 0.2, 1.0]), LINEAR.initialize(3)
+    found = conditioning.along_gradient(LINEAR, params, X, T, eta)
+    size, bent = np.sum(g**2), hessian @ g
+    first = float(LINEAR.loss(params, X, T))
+    expected = first - eta * size + eta**2 / 2 * np.sum(g * bent)
+    np.testing.assert_allclose(found.losses, expected, rtol=1e-11)
+    np.testing.assert_allclose(found.gradient_changes, eta * np.linalg.norm(bent), rtol=1e-10)
+    np.testing.assert_allclose(found.gradient_norm, np.sqrt(size), rtol=1e-12)
+    np.testing.assert_allclose(found.smoothness, np.linalg.norm(bent) / size**0.5, rtol=1e-10)
+
+
+def test_spectrum_of_a_quadratic_is_the_closed_form() -> None:
+    compare_spectrum()
+
+
+def test_steps_on_a_quadratic_meet_the_closed_form() -> None:
+    compare_along()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_spectrum_is_that_of_differences_of_the_gradient(norm: str) -> None:
+    net = deep(norm)
+    params = net.initialize(1)
+    vector, unravel = ravel_pytree(params)
+
+    @jax.jit
+    def gradient(v: Any) -> Any:
+        return ravel_pytree(jax.grad(net.loss)(unravel(v), X, T))[0]
+
+    h = 1e-5
+    rows = [
+        (gradient(vector.at[i].add(h)) - gradient(vector.at[i].add(-h))) / (2 * h)
+        for i in range(vector.size)
+    ]
+    expected = np.linalg.eigvalsh((np.array(rows) + np.array(rows).T) / 2)
+    found = conditioning.spectrum(net, params, X, T)
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_lanczos_finds_the_top_of_the_spectrum(norm: str) -> None:
+    net = deep(norm)
+    params = net.initialize(2)
+    every = conditioning.spectrum(net, params, X, T)
+    found = conditioning.largest_eigenvalues(net, params, X, T, 4)
+    np.testing.assert_allclose(found, every[::-1][:4], rtol=1e-7)
+
+
+def test_curvature_of_normalized_weights_falls_with_their_square() -> None:
+    # L(kw) = L(w): every weight normalized, so ∇²L(kW) = ∇²L(W) / k² in the weights alone.
+    net = Network((4, 3, 2), "tanh", objective="squared", normalization=(BatchNorm(),) * 2)
+    weights = [{"weights": each["weights"]} for each in net.initialize(0)]
+    longer = [{"weights": 3 * each["weights"]} for each in weights]
+    one, three = (conditioning.spectrum(net, each, X, T) for each in (weights, longer))
+    np.testing.assert_allclose(three, one / 9, atol=1e-12 * np.abs(one).max())
+
+
+def test_steps_of_many_networks_may_be_mapped() -> None:
+    net = deep("full")
+    keys = jax.random.split(jax.random.key(0), 3)
+    stack = jax.vmap(net.initialize)(keys)
+
+    def measure(params: Any) -> Any:
+        return conditioning.along_gradient(net, params, X, T, [0.1, 0.5])
+
+    found = jax.jit(jax.vmap(measure))(stack)
+    alone = jax.jit(measure)(net.initialize(keys[1]))
+    for many, one in zip(found, alone, strict=True):
+        np.testing.assert_allclose(many[1], one, rtol=1e-10)
+
+
+# ---------------------------------------------------------------- planted errors
+
+
+class Sum(Network):
+    """A network whose loss is a sum over the examples, not a mean."""
+
+    def loss(self, *given: Any) -> Any:
+        return 15 * super().loss(*given)
+
+
+def test_a_sum_for_a_mean_is_caught(monkeypatch: Patch) -> None:
+    monkeypatch.setattr("tests.networks.test_conditioning.LINEAR", Sum((4, 2), "identity"))
+    monkeypatch.setitem(globals(), "LINEAR", Sum((4, 2), "identity"))
+    for compare in (compare_spectrum, compare_along):
+        with pytest.raises(AssertionError):
+            compare()
+
+
+PLANTS: dict[str, Callable[[Any], Any]] = {
+    "smoothness not over the distance": lambda r: r._replace(smoothness=r.gradient_changes.max()),
+    "squared changes": lambda r: r._replace(gradient_changes=r.gradient_changes**2),
+    "smoothness of the smallest step only": lambda r: r._replace(
+        smoothness=r.gradient_changes[0] / r.gradient_norm
+    ),
+    "losses before the step": lambda r: r._replace(losses=r.losses * 0 + r.losses[0]),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_wrong_measure_is_caught(plant: str, monkeypatch: Patch) -> None:
+    right = conditioning.along_gradient
+    monkeypatch.setattr(conditioning, "along_gradient", lambda *a: PLANTS[plant](right(*a)))
+    with pytest.raises(AssertionError):
+        compare_along()
+
+
+# ---------------------------------------------------------------- bad input
+
+NET = deep("full")
+PARAMS = NET.initialize(0)
+BAD: dict[str, tuple[Callable[[], Any], str]] = {
+    "step 0": (
+        lambda: conditioning.along_gradient(NET, PARAMS, X, T, [0.0]),
+        "steps: need at least one, all positive",
+    ),
+    "no step": (
+        lambda: conditioning.along_gradient(NET, PARAMS, X, T, []),
+        "steps: need at least one, all positive",
+    ),
+    "count": (
+        lambda: conditioning.largest_eigenvalues(LINEAR, LINEAR.initialize(0), X, T, 10),
+        "count: 10 of 10 parameters",
+    ),
+    "count 0": (
+        lambda: conditioning.largest_eigenvalues(NET, PARAMS, X, T, 0),
+        "count: must be at least 1",
+    ),
+    "inputs": (lambda: conditioning.spectrum(NET, PARAMS, X[:, :2], T), "inputs: expected shape"),
+    "targets": (lambda: conditioning.spectrum(NET, PARAMS, X, T[:3]), "targets: expected shape"),
+    "constant unit": (
+        lambda: conditioning.spectrum(NET, PARAMS, np.ones((5, 4)), T[:5]),
+        "loss: not finite",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused(name: str) -> None:
+    call, message = BAD[name]
+    with pytest.raises(ValueError, match=f"^{message}"):
+        call()

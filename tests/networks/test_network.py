@@ -1,0 +1,305 @@
+"""Networks in JAX against the single neuron, against BatchNorm, and against written-out NumPy."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpydoc.docscrape import FunctionDoc
+
+import bnlib
+from bn_experiments.networks import descent, insertion, network_lemma, stationary
+from bn_experiments.networks import network as module
+from bn_experiments.networks.descent import initialize_many, select, train_many
+from bn_experiments.networks.network import ACTIVATIONS, Network
+from bnlib import BatchNorm, Neuron
+from tests.oracles import agree, normal_set
+
+NORMS = [
+    None,
+    BatchNorm(),
+    BatchNorm(center=False),
+    BatchNorm(scale=False),
+    BatchNorm(gamma=1.7, beta=-0.4, epsilon=0.3),
+]
+PHI = {"identity": lambda z: z, "tanh": np.tanh, "softplus": lambda z: np.logaddexp(0.0, z)}
+
+
+def random_parameters(network: Network, seed: int) -> Any:
+    """Return parameters with no entry at its special value."""
+    rng = np.random.default_rng(seed)
+    start = network.initialize(seed)
+    return jax.tree.map(lambda each: each + 0.3 * rng.normal(size=each.shape), start)
+
+
+@pytest.mark.parametrize("norm", NORMS, ids=repr)
+@pytest.mark.parametrize("name", ["identity", "tanh", "softplus", "gelu"])
+def test_one_hidden_unit_is_the_neuron(name: str, norm: BatchNorm | None) -> None:
+    # The output layer hands the hidden unit on: its weight is 1.
+    data = normal_set(3)
+    neuron, rng = Neuron(name, norm), np.random.default_rng(0)
+    network = Network((data.d, 1, 1), name, False, normalization=(norm, None))
+    w = rng.normal(size=data.d)
+
+    def loss(weights: Any) -> Any:  # without gamma and beta: frozen at those of the norm
+        params = [{"weights": weights[:, None]}, {"weights": np.ones((1, 1))}]
+        return network.loss(params, data.inputs, data.targets)
+
+    agree("loss", loss(w), neuron.loss(w, data), 1e-13)
+    agree("gradient", jax.grad(loss)(w), neuron.gradient(w, data), 1e-11)
+    agree("hessian", jax.hessian(loss)(w), neuron.hessian(w, data), 1e-10)
+
+
+@pytest.mark.parametrize("norm", NORMS[1:], ids=repr)
+def test_no_hidden_layer_is_the_linear_neuron(norm: BatchNorm) -> None:
+    data, w = normal_set(4), np.array([0.3, -1.2, 0.7])
+    network = Network((data.d, 1), bias=False, normalization=(norm,))
+    params = [{"weights": w[:, None]}]
+    expected = Neuron(normalization=norm)
+    agree("loss", network.loss(params, data.inputs, data.targets), expected.loss(w, data), 1e-13)
+    slope = jax.grad(network.loss)(params, data.inputs, data.targets)[0]["weights"][:, 0]
+    agree("gradient", slope, expected.gradient(w, data), 1e-11)
+
+
+def written_out(network: Network, params: Any, x: Any) -> Any:
+    """Run the network in NumPy, layer by layer, with `BatchNorm.forward` unit by unit."""
+    for layer, of_layer in enumerate(params):
+        y = x @ np.asarray(of_layer["weights"]) + np.asarray(of_layer.get("bias", 0.0))
+        norm = network.norm(layer)
+        if norm is not None:
+            gamma = np.broadcast_to(of_layer.get("gamma", norm.gamma), y.shape[1])
+            beta = np.broadcast_to(of_layer.get("beta", norm.beta), y.shape[1])
+            units = [
+                BatchNorm(norm.center, norm.scale, g, b, norm.epsilon).forward(column)
+                for column, g, b in zip(y.T, gamma, beta, strict=True)
+            ]
+            y = np.stack(units, axis=1)
+        x = PHI[network.activation](y) if layer < network.depth - 1 else y
+    return x
+
+
+# A few shapes only: JAX compiles every operation anew for each.
+WIDTHS = [(2, 1), (3, 3), (3, 1, 2), (2, 3, 1), (3, 3, 2, 1), (2, 2, 2, 2, 2)]
+
+
+@given(
+    st.sampled_from(WIDTHS),
+    st.sampled_from(sorted(PHI)),
+    st.sampled_from(NORMS),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_forward_is_the_formula(
+    widths: tuple[int, ...], name: str, norm: BatchNorm | None, bias: bool, seed: int
+) -> None:
+    # A hidden unit could be constant only if all of its inputs were.
+    network = Network(widths, name, bias, normalization=norm)
+    x = np.random.default_rng(seed).normal(0.4, 1.0, (8, widths[0]))
+    params = random_parameters(network, seed)
+    agree("outputs", network.forward(params, x), written_out(network, params, x), 1e-9)
+
+
+def test_cross_entropy_is_the_mean_of_minus_log_probability() -> None:
+    network = Network((3, 4, 3), "gelu", objective="cross-entropy")
+    params, rng = random_parameters(network, 0), np.random.default_rng(1)
+    x, t = rng.normal(size=(6, 3)), rng.dirichlet(np.ones(3), 6)
+    z = np.asarray(network.forward(params, x))
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    agree("loss", network.loss(params, x, t), -np.mean(np.sum(t * np.log(p), axis=1)), 1e-13)
+
+
+def test_squared_residuals_are_summed_over_outputs_and_averaged_over_examples() -> None:
+    network = Network((2, 3))
+    params, x, t = network.initialize(0), np.eye(2), np.ones((2, 3))
+    residual = np.asarray(network.forward(params, x)) - t
+    agree("loss", network.loss(params, x, t), np.sum(residual**2) / 2, 1e-14)
+
+
+@pytest.mark.parametrize("norm", [None, BatchNorm()], ids=repr)
+def test_signals_are_derivatives_with_respect_to_each_preactivation(norm: Any) -> None:
+    network = Network((3, 2, 1), normalization=norm)
+    data, params = normal_set(2), random_parameters(network, 3)
+    signals = network.signals(params, data.inputs, data.targets)
+    for layer, (i, u) in ((0, (4, 1)), (1, (2, 0))):
+        shifts = [np.zeros((data.m, k)) for k in network.widths[1:]]
+        h, values = 1e-5, []
+        for step in (h, -h):
+            shifts[layer][i, u] = step
+            values.append(float(network.loss(params, data.inputs, data.targets, shifts)))
+        slope = (values[0] - values[1]) / (2 * h)
+        size = float(np.abs(signals[layer]).max())
+        agree("signal", signals[layer][i, u], slope, 1e-8, size)  # h² and eps / h: 1e-10
+    if norm is None:
+        slopes = jax.grad(network.loss)(params, data.inputs, data.targets)
+        for of_layer, signal in zip(slopes, signals, strict=True):
+            agree("sum of signals", signal.sum(axis=0), of_layer["bias"], 1e-12)
+
+
+def test_parameters_are_those_the_normalization_leaves() -> None:
+    norms = (BatchNorm(), BatchNorm(center=False), BatchNorm(scale=False), None)
+    network = Network((2, 2, 2, 2, 2), bias=(True, True, True, False), normalization=norms)
+    names = [sorted(layer) for layer in network.initialize(0)]
+    assert names == [
+        ["beta", "gamma", "weights"],
+        ["bias", "gamma", "weights"],
+        ["beta", "weights"],
+        ["weights"],
+    ]
+
+
+def test_weights_depend_on_the_seed_and_the_widths_only() -> None:
+    widths = (4, 3, 2)
+    one = Network(widths).initialize(5)
+    other = Network(widths, "gelu", False, "cross-entropy", BatchNorm()).initialize(5, scale=2.0)
+    for a, b in zip(one, other, strict=True):
+        agree("weights", b["weights"], 2 * np.asarray(a["weights"]), 1e-15)
+    wide = Network((100, 200)).initialize(0)[0]["weights"]
+    assert abs(float(np.var(wide)) * 100 - 1) < 5 * np.sqrt(2 / wide.size)
+
+
+def test_everything_is_float64_and_can_be_compiled_and_mapped() -> None:
+    network, data = Network((3, 2, 1), normalization=BatchNorm()), normal_set(0)
+    many = initialize_many(network, 0, 4)
+    losses = jax.jit(jax.vmap(lambda p: network.loss(p, data.inputs, data.targets)))(many)
+    assert losses.dtype == np.float64
+    for i in range(4):
+        one = network.loss(select(many, i), data.inputs, data.targets)
+        agree("loss", losses[i], one, 1e-13)
+    few = initialize_many(network, 0, 2)
+    assert np.array_equal(few[0]["weights"], many[0]["weights"][:2])
+
+
+def test_training_side_by_side_is_training_one_by_one() -> None:
+    network, data = Network((3, 2, 1), normalization=BatchNorm()), normal_set(1)
+    starts, rates = initialize_many(network, 3, 3), np.array([0.01, 0.1, 0.3])
+    run = train_many(network, starts, data.inputs, data.targets, learning_rates=rates, steps=7)
+    assert run.losses.shape == (3, 8)
+    for i, rate in enumerate(rates):
+        params = select(starts, i)
+        for step in range(8):
+            agree(
+                "loss",
+                run.losses[i, step],
+                network.loss(params, data.inputs, data.targets),
+                1e-10,
+            )
+            slope = jax.grad(network.loss)(params, data.inputs, data.targets)
+            if step < 7:
+                params = jax.tree.map(lambda p, g, r=rate: p - r * g, params, slope)
+        for ours, theirs in zip(
+            jax.tree.leaves(select(run.params, i)), jax.tree.leaves(params), strict=True
+        ):
+            agree("parameters", ours, theirs, 1e-9, 1.0)
+
+
+def test_a_training_that_diverges_says_so_in_its_losses() -> None:
+    network, data = Network((3, 2, 1), "softplus"), normal_set(1)
+    starts = initialize_many(network, 3, 2)
+    run = train_many(
+        network, starts, data.inputs, data.targets, learning_rates=[0.01, 1e6], steps=60
+    )
+    assert np.isfinite(run.losses[0]).all()
+    assert not np.isfinite(run.losses[1, -1])
+
+
+GOOD: dict[str, Any] = {"widths": (2, 3, 1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"widths": (2,)}, "widths: need inputs and outputs"),
+        ({"widths": (2, 0)}, "widths: must be at least 1"),
+        ({"activation": "wave"}, "activation: 'wave' is unknown; use one of identity"),
+        ({"objective": "hinge"}, "objective: 'hinge' is unknown"),
+        ({"normalization": (None,)}, "normalization: has 1 entries for 2 layers"),
+        ({"normalization": "batch"}, "normalization: must be a BatchNorm"),
+        ({"bias": (True,)}, "bias: has 1 entries for 2 layers"),
+        ({"bias": "yes"}, "bias: must be True or False"),
+    ],
+)
+def test_a_wrong_architecture_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        Network(**(GOOD | change))
+
+
+def test_wrong_arguments_are_refused() -> None:
+    network = Network((2, 3, 1))
+    params, x, t = network.initialize(0), np.eye(2), np.ones(2)
+    with pytest.raises(ValueError, match=r"^inputs: expected shape \(m, 2\)"):
+        network.forward(params, np.ones((4, 3)))
+    with pytest.raises(ValueError, match="^params: 1 layers for 2"):
+        network.forward(params[:1], x)
+    with pytest.raises(ValueError, match="^params: layer 0 has weights"):
+        network.forward(params[::-1], x)
+    with pytest.raises(ValueError, match="^params: layer 0 needs a bias"):
+        network.forward([{"weights": params[0]["weights"]}, params[1]], x)
+    with pytest.raises(ValueError, match="^params: layer 0 cannot have a bias"):
+        Network((2, 3, 1), bias=False).forward(params, x)
+    with pytest.raises(ValueError, match="^targets: expected shape"):
+        network.loss(params, x, np.ones((2, 2)))
+    with pytest.raises(ValueError, match="^seed: must be at least 0"):
+        network.initialize(-1)
+    with pytest.raises(ValueError, match="^n: must be at least 1"):
+        initialize_many(network, 0, 0)
+    many = initialize_many(network, 0, 2)
+    with pytest.raises(ValueError, match="^learning_rates: expected one or 2"):
+        train_many(network, many, x, t, learning_rates=[0.1] * 3, steps=2)
+    with pytest.raises(ValueError, match="^steps: must be at least 1"):
+        train_many(network, many, x, t, learning_rates=0.1, steps=0)
+
+
+def test_a_constant_unit_is_refused_and_not_nan() -> None:
+    network = Network((2, 1), normalization=(BatchNorm(),))
+    params = [{"weights": np.zeros((2, 1)), "gamma": np.ones(1), "beta": np.zeros(1)}]
+    with pytest.raises(ValueError, match="^outputs: not finite; a unit may be constant"):
+        network.forward(params, np.eye(2))
+    with pytest.raises(ValueError, match="^loss: not finite"):
+        network.loss(params, np.eye(2), np.ones(2))
+
+
+def test_bnlib_loads_jax_on_request_only() -> None:
+    code = (
+        "import bnlib, sys; assert 'jax' not in sys.modules; "
+        "import bn_experiments.networks.network, jax"
+    )
+    check = "assert jax.numpy.ones(1).dtype == 'float64'"
+    subprocess.run([sys.executable, "-W", "error", "-c", f"{code}; {check}"], check=True)
+
+
+MODULES = (module, descent, stationary, insertion, network_lemma)
+PUBLIC = [
+    (where, name)
+    for where in MODULES
+    for name, value in vars(where).items()
+    if not name.startswith("_") and getattr(value, "__module__", None) == where.__name__
+    if inspect.isfunction(value) or inspect.isclass(value)
+]
+
+
+@pytest.mark.parametrize(("where", "name"), PUBLIC, ids=[name for _, name in PUBLIC])
+def test_public_objects_document_what_they_take_and_return(where: Any, name: str) -> None:
+    thing = getattr(where, name)
+    doc = FunctionDoc(thing)
+    assert doc["Summary"]
+    documented = {
+        each.strip()
+        for entry in (*doc["Parameters"], *doc["Attributes"])
+        for each in entry.name.split(",")
+    }
+    assert documented == set(inspect.signature(thing).parameters)
+    if inspect.isfunction(thing):
+        assert doc["Returns"]
+
+
+def test_the_activations_are_those_of_the_neuron() -> None:
+    z = np.linspace(-4, 4, 41)
+    for name in set(ACTIVATIONS) & set(bnlib.ACTIVATIONS):
+        agree(name, ACTIVATIONS[name](z), bnlib.activation(name).value(z), 1e-14)

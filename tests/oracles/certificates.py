@@ -1,0 +1,142 @@
+"""An oracle for certificates: mpmath with 120 digits, forward formulas, differences.
+
+Nothing here calls a formula of bnlib, and nothing here is a proof: `confirm` finds W* and looks
+at many points of the box. It is there to contradict a certificate that is false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+from flint import arb, fmpq
+
+from bn_experiments.certify.certificate import Certificate
+
+Number = Any
+Loss = Callable[[Sequence[Number]], Number]
+DIGITS = 120
+
+PHI: dict[str, Callable[[Number], Number]] = {
+    "identity": lambda z: z,
+    "tanh": mp.tanh,
+    "sigmoid": lambda z: 1 / (1 + mp.exp(-z)),
+    "softplus": lambda z: mp.log1p(mp.exp(z)),
+    "relu": lambda z: max(z, mp.mpf(0)),
+    "leaky_relu": lambda z: z if z > 0 else z / 100,
+    "gelu": lambda z: z * mp.ncdf(z),
+    "silu": lambda z: z / (1 + mp.exp(-z)),
+    "elu": lambda z: z if z > 0 else mp.expm1(z),
+}
+
+
+def number(value: Fraction) -> Number:
+    return mp.mpf(value.numerator) / value.denominator
+
+
+def as_ball(value: Number, error: float = 0.0) -> Any:
+    """Return a ball around an mpmath number, as wide as the oracle's own error."""
+    sign, mantissa, exponent, _ = value._mpf_
+    fraction = (-1) ** sign * Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+    return arb(fmpq(*fraction.as_integer_ratio())) + arb(0, error)
+
+
+def losses(claim: Any) -> tuple[Loss, Loss]:
+    """Return L and the BN loss, written down again."""
+    phi = PHI[claim.activation]
+    x = [[number(each) for each in row] for row in claim.inputs]
+    t = [number(each) for each in claim.targets]
+    gamma, beta = number(claim.gamma), number(claim.beta)
+
+    def mean(values: Sequence[Number]) -> Number:
+        return mp.fsum(values) / len(values)
+
+    def loss(w: Sequence[Number]) -> Number:
+        return mean([(phi(mp.fdot(row, w)) - each) ** 2 for row, each in zip(x, t, strict=True)])
+
+    def bn_loss(w: Sequence[Number]) -> Number:
+        y = [mp.fdot(row, w) for row in x]
+        mu = mean(y) if claim.center else 0
+        sigma = mp.sqrt(mean([(each - mu) ** 2 for each in y]))
+        z = [gamma * (each - mu) / sigma + beta for each in y]
+        return mean([(phi(each) - target) ** 2 for each, target in zip(z, t, strict=True)])
+
+    return loss, bn_loss
+
+
+def shifted(w: Sequence[Number], *steps: tuple[int, Number]) -> list[Number]:
+    point = list(w)
+    for j, step in steps:
+        point[j] += step
+    return point
+
+
+def gradient(f: Loss, w: Sequence[Number]) -> list[Number]:
+    """Return central differences; with 120 digits their error is about 1e-60."""
+    h = mp.mpf(10) ** -30
+    return [(f(shifted(w, (j, h))) - f(shifted(w, (j, -h)))) / (2 * h) for j in range(len(w))]
+
+
+def hessian(f: Loss, w: Sequence[Number]) -> Any:
+    h, d = mp.mpf(10) ** -30, len(w)
+    second = mp.matrix(d, d)
+    for j in range(d):
+        for k in range(d):
+            corners = [
+                a * b * f(shifted(w, (j, a * h), (k, b * h))) for a in (1, -1) for b in (1, -1)
+            ]
+            second[j, k] = mp.fsum(corners) / (4 * h**2)
+    return second
+
+
+def length(vector: Sequence[Number]) -> Number:
+    return mp.sqrt(mp.fsum(each**2 for each in vector))
+
+
+def is_positive_definite(matrix: Any) -> bool:
+    return bool(min(mp.eigsy(matrix, eigvals_only=True)) > 0)
+
+
+def points_in(box: Sequence[tuple[Fraction, Fraction]], n: int, seed: int) -> list[list[Number]]:
+    rng = np.random.default_rng(seed)
+    shares = [*rng.random((n, len(box))), *rng.integers(0, 2, (2, len(box)))]
+    return [
+        [
+            number(low + Fraction(float(share)) * (high - low))
+            for share, (low, high) in zip(row, box, strict=True)
+        ]
+        for row in shares
+    ]
+
+
+def confirm(claim: Certificate, n: int = 3, seed: int = 0) -> list[str]:
+    """Return what an oracle finds wrong with a certificate: nothing, if it is true."""
+    with mp.workdps(DIGITS):
+        loss, bn_loss = losses(claim)
+        wrong = []
+        w = [number(each) for each in claim.centre]
+        for _ in range(8):  # Newton's method, which converges on a box of a certificate
+            try:
+                step = mp.lu_solve(hessian(loss, w), mp.matrix(gradient(loss, w)))
+            except ZeroDivisionError:
+                return ["the Hessian is singular"]
+            w = [each - step[j] for j, each in enumerate(w)]
+        if not length(gradient(loss, w)) < mp.mpf(10) ** -25:
+            wrong.append("no stationary point was found")
+        rounding = mp.mpf(10) ** -25
+        if not all(
+            number(low) - rounding <= each <= number(high) + rounding
+            for each, (low, high) in zip(w, claim.box, strict=True)
+        ):
+            wrong.append("the stationary point lies outside of the box")
+        if not length(w) > rounding:
+            wrong.append("W* = 0")
+        for point in [w, *points_in(claim.box, n, seed)]:
+            if not is_positive_definite(hessian(loss, point)):
+                wrong.append("the Hessian is not positive definite")
+            if not length(gradient(bn_loss, point)) >= number(claim.bound) - rounding:
+                wrong.append("the gradient of the BN loss is shorter")
+        return wrong

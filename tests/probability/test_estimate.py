@@ -1,0 +1,108 @@
+"""Estimates: means and standard errors against NumPy and SciPy, their coverage, their display."""
+
+from __future__ import annotations
+
+import pickle
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from bn_experiments.probability import Estimate
+from tests import oracles
+from tests.oracles import sampling
+
+
+@pytest.mark.parametrize("n", [3, 7, 1000])
+def test_means_and_standard_errors_agree_with_numpy_and_scipy(n: int) -> None:
+    sampling.compare_estimate(seed=n, n=n)
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=2, max_size=30))
+def test_a_mean_of_integers_has_the_standard_error_of_the_sample(sample: list[int]) -> None:
+    total, squares = sum(sample), sum(each**2 for each in sample)
+    estimate = Estimate.of_mean(total, squares, len(sample))
+    size = max(map(abs, sample)) or 1
+    oracles.agree("mean", estimate.value, np.mean(sample), 1e-15, size)
+    # The variance is a difference of numbers of size² and exact to rounding of these.
+    oracles.agree("square", estimate.standard_error**2, stats.sem(sample) ** 2, 1e-14, size**2)
+
+
+def test_a_constant_sample_has_no_standard_error_and_never_a_nan() -> None:
+    for value in (0.1, 1 / 3, 1e8 + 0.1):
+        estimate = Estimate.of_mean(7 * value, 7 * value**2, 7)
+        assert 0 <= estimate.standard_error < 1e-7 * value
+        assert np.isclose(estimate.value, value)
+
+
+@pytest.mark.parametrize("p", [0.5, 0.53, 0.95])
+def test_proportions_are_as_far_off_as_their_standard_errors_say(p: float) -> None:
+    counts = np.random.default_rng(1).binomial(2000, p, 4000)
+    scores = [Estimate.of_proportion(int(each), 2000).deviation(p) for each in counts]
+    # 4000 scores of variance 1: the variance of a sample of them errs by √(2/4000).
+    assert abs(np.var(scores) - 1) < 4.5 * np.sqrt(2 / 4000) + 1e-2
+    assert abs(np.mean(scores)) < 4.5 / np.sqrt(4000) + 1e-2
+
+
+def test_means_are_as_far_off_as_their_standard_errors_say() -> None:
+    samples = np.random.default_rng(2).exponential(2.0, (4000, 2000))
+    totals = samples.sum(axis=1), (samples**2).sum(axis=1)
+    scores = [Estimate.of_mean(a, b, 2000).deviation(2.0) for a, b in zip(*totals, strict=True)]
+    assert abs(np.var(scores) - 1) < 4.5 * np.sqrt(2 / 4000) + 1e-2
+
+
+@pytest.mark.parametrize("n", [2, 10, 10**7])
+@pytest.mark.parametrize("of", [lambda n: 0, lambda n: n], ids=["none", "all"])
+def test_agreement_of_all_trials_is_not_certainty(of: object, n: int) -> None:
+    hits = of(n)  # type: ignore[operator]
+    estimate = Estimate.of_proportion(hits, n)
+    assert estimate.value == hits / n
+    assert 1 / (2 * n) < estimate.standard_error < 1.1 / n
+
+
+def test_a_deviation_counts_standard_errors_with_their_sign() -> None:
+    estimate = Estimate(0.53, 0.01, 100)
+    assert np.isclose(estimate.deviation(0.50), 3.0)
+    assert np.isclose(estimate.deviation(0.55), -2.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (0.53478, 0.00049, "0.53478 ± 0.00049"),
+        (0.53478, 0.0012, "0.5348 ± 0.0012"),
+        (123.456, 4.56, "123.5 ± 4.6"),
+        (1234.5, 120.0, "1234 ± 120"),
+        (-0.25, 0.1, "-0.25 ± 0.10"),
+        (1.0, 0.0, "1.0000 ± 0.0000"),
+        (1.0, np.inf, "1.0000 ± inf"),
+    ],
+)
+def test_shown_digits_are_those_that_the_standard_error_supports(
+    value: float, error: float, shown: str
+) -> None:
+    assert repr(Estimate(value, error, 10)) == shown
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-9, 1e2))
+def test_what_is_shown_is_within_a_tenth_of_a_standard_error(value: float, error: float) -> None:
+    shown, spread = map(float, re.split(" ± ", repr(Estimate(value, error, 10))))
+    assert abs(shown - value) <= max(0.051 * error, 0.5 if error >= 10 else 0.0) + 1e-12
+    assert abs(spread - error) <= max(0.051 * error, 0.5 if error >= 10 else 0.0)
+
+
+@pytest.mark.parametrize("n", [1, 0, -3])
+def test_fewer_than_two_draws_have_no_standard_error(n: int) -> None:
+    with pytest.raises(ValueError, match=f"^n: .*at least 2 draws, got {n}"):
+        Estimate.of_mean(1.0, 1.0, n)
+    with pytest.raises(ValueError, match=f"^n: .*at least 2 draws, got {n}"):
+        Estimate.of_proportion(0, n)
+
+
+def test_estimates_are_values() -> None:
+    one = Estimate(0.5, 0.1, 10)
+    assert pickle.loads(pickle.dumps(one)) == one == Estimate(0.5, 0.1, 10)
+    assert one != Estimate(0.5, 0.1, 11)

@@ -1,0 +1,125 @@
+"""The benchmarks run, their two sides give the same numbers, and no row is missing. Not: times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import benchmarks.lemma
+import benchmarks.simulation
+import benchmarks.stacked
+from benchmarks import __main__ as command
+from benchmarks import measure, report
+from bn_experiments.probability import Simulation
+from bnlib import LemmaCheck, StackedOptima
+from tools.project import ROOT
+
+KINDS = [
+    *[("check_lemma", d, against) for d in (2, 16, 128, 1024) for against in ("product", "Python")],
+    ("simulate", 2, "drawing"),
+    ("simulate", 1000, "drawing"),
+    ("simulate", 1000, "the same for d = 2"),
+    ("stacked_optima", None, "LinearRegression"),
+    ("train_many", None, "compiled, one by one"),
+    ("check_insertion", None, "jax.grad"),
+]
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of each row of the table in a text."""
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def check_table(text: str) -> None:
+    # PyTorch is compared with where it is installed.
+    found = [row for row in rows(text) if not row[2].startswith("PyTorch")]
+    assert len(found) == len(KINDS)
+    for cells, (name, d, against) in zip(found, KINDS, strict=True):
+        assert len(cells) == 6
+        assert cells[0].startswith(f"`{name}`")
+        assert d is None or cells[0].endswith(f"d = {d}")
+        assert cells[2].strip("`").startswith(against)
+        assert (cells[4], cells[5]) == ("none", "–") or cells[5] in ("yes", "no")
+
+
+def test_the_quick_run_prints_every_row_and_writes_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = command.RESULTS.stat().st_mtime_ns
+    assert command.main(["--quick"]) == 0
+    check_table(capsys.readouterr().out)
+    assert command.RESULTS.stat().st_mtime_ns == before
+
+
+def test_the_stored_table_has_every_row_and_says_how_it_was_made() -> None:
+    text = command.RESULTS.read_text(encoding="utf-8")
+    check_table(text)
+    assert "`make bench`" in text
+    assert "How it is measured" in text
+    for name in ("Python ", "NumPy ", "cores"):
+        assert name in text
+    assert str(ROOT) not in text
+
+
+def test_a_wrong_side_is_noticed_before_anything_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    check, simulate = benchmarks.lemma.check_lemma, benchmarks.simulation.simulate
+    stacked = benchmarks.stacked.stacked_optima
+
+    def lemma(*args: Any) -> LemmaCheck:
+        right = check(*args)
+        return LemmaCheck(right.applies, (1 + 1e-9) * right.left, right.right, right.violated)
+
+    def wasteful(*args: Any) -> Simulation:
+        args[-1].standard_normal()
+        return simulate(*args)
+
+    def slopes(*args: Any) -> StackedOptima:
+        right = stacked(*args)
+        return StackedOptima(right.stars, (1 + 1e-9) * right.slopes, right.intercepts)
+
+    def never(run: measure.Run) -> float:
+        raise AssertionError("timed")
+
+    monkeypatch.setattr(measure, "_seconds", never)
+    monkeypatch.setattr(benchmarks.lemma, "check_lemma", lemma)
+    with pytest.raises(measure.DisagreementError, match="^left side"):
+        benchmarks.lemma.rows(50, (16,), 1, 5)
+    monkeypatch.setattr(benchmarks.simulation, "simulate", wasteful)
+    with pytest.raises(measure.DisagreementError, match="^random numbers"):
+        benchmarks.simulation.rows(5_000, (2, 5), 1)
+    monkeypatch.setattr(benchmarks.stacked, "stacked_optima", slopes)
+    with pytest.raises(measure.DisagreementError, match="^slope"):
+        benchmarks.stacked.rows(50, 1, 5)
+
+
+def test_ratios_pair_the_runs_and_targets_are_on_the_median() -> None:
+    ours, other = np.array([1.0, 4.0, 9.0]), np.array([2.0, 2.0, 3.0])
+    share = measure.Row("a", "b", ours, other, limit=2.0)
+    assert share.ratios.tolist() == [0.5, 2.0, 3.0]
+    assert (share.target, share.met) == ("≤ 2", "yes")
+    assert measure.Row("a", "b", ours, other, limit=1.9).met == "no"
+    fast = measure.Row("a", "b", ours, other, speedup=0.6, faster=True)
+    assert fast.ratios.tolist() == [2.0, 0.5, 1 / 3]
+    assert (fast.target, fast.met) == ("≥ 0.6", "no")
+    assert "| 2.00 × (0.50–3.00) | ≤ 2 | yes |" in report.table([share])
+
+
+def test_nan_never_agrees() -> None:
+    with pytest.raises(measure.DisagreementError, match="^x: "):
+        measure.agree("x", [1.0, np.nan], [1.0, 1.0], 1e-3, 1.0)
+
+
+def test_cases_are_added_and_a_part_is_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(100))  # each run takes one second
+    monkeypatch.setattr(measure, "_seconds", lambda run: run() or float(next(clock) >= 0))
+    order: list[str] = []
+    case = measure.Case(
+        lambda: order.append("A"), lambda: order.append("B"), lambda: order.append("check"), 0.25
+    )
+    ours, other = measure.alternate("title", [case, case], 2)
+    assert "".join(order) == "checkABABcheckABAB"
+    assert ours.tolist() == [2.0, 2.0]
+    assert other.tolist() == [8.0, 8.0]

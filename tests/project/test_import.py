@@ -1,0 +1,161 @@
+"""Importing bnlib loads nothing heavy; the public names exist and are documented."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpydoc.docscrape import FunctionDoc
+
+import bn_experiments
+import bnlib
+
+HEAVY = (
+    *("sympy", "scipy", "matplotlib", "jax", "IPython", "pandas"),
+    *("sklearn", "tqdm", "distributed", "dask"),
+)
+PACKAGES = (bnlib, bn_experiments)
+MODULES = [
+    each.name
+    for package in PACKAGES
+    for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    if not each.name.endswith("__main__")
+]
+# What a package lists in __all__ is public, wherever in the house it is defined.
+PUBLIC = {
+    f"{package.__name__}.{name}": getattr(package, name)
+    for package in map(importlib.import_module, [each.__name__ for each in PACKAGES] + MODULES)
+    for name in getattr(package, "__all__", ())
+    if callable(getattr(package, name))
+}
+CLASSES = [name for name, thing in PUBLIC.items() if inspect.isclass(thing)]
+
+
+def loaded_after(code: str) -> set[str]:
+    """Return the names of the packages that a fresh interpreter has loaded after some code."""
+    script = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split())
+
+
+def test_import_loads_nothing_heavy() -> None:
+    assert not loaded_after("import bnlib").intersection(HEAVY)
+
+
+def test_the_work_of_the_chapters_without_symbols_loads_nothing_heavy() -> None:
+    code = (
+        "from bnlib import BatchNorm, Neuron, check_lemma, counterexample\n"
+        "data = counterexample()\n"
+        "neuron = Neuron('tanh', BatchNorm())\n"
+        "neuron.loss([3, 1], data), neuron.gradient([3, 1], data), neuron.hessian([3, 1], data)\n"
+        "check_lemma([3, 1], Neuron().optima(data), Neuron(normalization=BatchNorm()).optima(data))"
+    )
+    assert not loaded_after(code).intersection(HEAVY)
+
+
+def test_simulations_and_sweeps_load_nothing_heavy() -> None:
+    code = (
+        "import numpy as np\n"
+        "from bnlib import Point, Ray, stacked_optima\n"
+        "from bn_experiments.datasets import LinearFamily\n"
+        "from bn_experiments.probability import Sphere, check_weaker, simulate, xavier\n"
+        "from bn_experiments.sweeps import sweep\n"
+        "rng = np.random.default_rng(0)\n"
+        "found = stacked_optima(*LinearFamily(9, 2).sample(rng, 3))\n"
+        "star, ray = Point(found.stars[0]), Ray(found.slopes[0])\n"
+        "check_weaker(xavier(2).sample(rng, 5, 2), [star], [ray])\n"
+        "sweep(lambda n, rng: simulate(Sphere(), star, ray, n, rng), [50, 60], seed=0)"
+    )
+    assert not loaded_after(code).intersection(HEAVY)
+    bar = "from bn_experiments.sweeps import sweep\nsweep(lambda case, rng: case, [1], seed=0, progress=True)"
+    assert "tqdm" in loaded_after(bar)
+
+
+def test_exact_is_loaded_on_first_use() -> None:
+    assert "sympy" in loaded_after("import bnlib\nbnlib.exact.counterexample()")
+    assert "sympy" in loaded_after("from bnlib import exact")
+    with pytest.raises(AttributeError, match="no attribute 'exakt'"):
+        bnlib.__getattr__("exakt")
+
+
+def test_all_names_exist_and_are_sorted() -> None:
+    assert bnlib.__all__ == sorted(set(bnlib.__all__))
+    for name in bnlib.__all__:
+        assert getattr(bnlib, name) is not None
+    imported = {
+        name
+        for name, value in vars(bnlib).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert imported <= set(bnlib.__all__)
+
+
+def names(*entries: Any) -> set[str]:
+    """Return the names that entries like ``a, b : float`` document."""
+    return {name.strip() for each in entries for name in each.name.split(",")}
+
+
+def made_by_calling(thing: Any) -> bool:
+    """Return whether calling it makes one: neither a union nor a protocol does."""
+    return inspect.isroutine(thing) or (
+        inspect.isclass(thing) and not getattr(thing, "_is_protocol", False)
+    )
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_objects_document_what_they_take_and_return(name: str) -> None:
+    thing = PUBLIC[name]
+    doc = FunctionDoc(thing)
+    assert doc["Summary"], name
+    taken = list(inspect.signature(thing).parameters) if made_by_calling(thing) else []
+    documented = names(*doc["Parameters"], *doc["Attributes"])
+    assert set(taken) == documented or not taken, (taken, documented)
+    if inspect.isroutine(thing):
+        assert doc["Returns"] or doc["Yields"], name
+        assert doc["Raises"] or not taken, name
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_public_methods_document_their_parameters(name: str) -> None:
+    for method, function in vars(PUBLIC[name]).items():
+        if method.startswith("_") or not inspect.isfunction(function):
+            continue
+        doc = FunctionDoc(function)
+        assert doc["Summary"], method
+        taken = set(inspect.signature(function).parameters) - {"self"}
+        assert names(*doc["Parameters"]) == taken, method
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_are_true(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__
+    results = doctest.testmod(module, extraglobs={"bnlib": bnlib, "np": np})
+    assert results.failed == 0
+
+
+def test_every_module_of_every_package_is_walked() -> None:
+    files = {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        for package in PACKAGES
+        for root in [Path(package.__path__[0]).parent]
+        for path in Path(package.__path__[0]).rglob("*.py")
+    }
+    walked = {each.__name__ for each in PACKAGES}.union(MODULES)
+    assert {each for each in files if not each.endswith("__main__")} == walked
+
+
+def test_some_docstrings_have_examples() -> None:
+    modules = [importlib.import_module(name) for name in MODULES]
+    found = [test for each in modules for test in doctest.DocTestFinder().find(each)]
+    assert sum(bool(test.examples) for test in found) >= 4

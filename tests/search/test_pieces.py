@@ -1,0 +1,318 @@
+"""The minima of ReLU-like neurons: by hand, against blind minimization, and as a complete list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize
+
+from bn_experiments.search import pieces, piecewise_minima
+from bnlib import (
+    ACTIVATIONS,
+    Activation,
+    BatchNorm,
+    LearningSet,
+    Neuron,
+    counterexample,
+    linear_optima,
+)
+from tests import oracles
+
+RELU, LEAKY = Neuron("relu"), Neuron("leaky_relu")
+PLAIN = {
+    "identity": lambda z: z,
+    "relu": lambda z: np.where(z > 0, z, 0.0),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+}
+
+
+def loss_of(name: str, data: LearningSet) -> oracles.Loss:
+    """Return the loss in plain NumPy, of one weight vector or of many."""
+    return lambda w: ((PLAIN[name](w @ data.inputs.T) - data.targets) ** 2).mean(axis=-1)
+
+
+def ring(center: Any, radius: float, count: int = 720) -> Any:
+    angles = 2 * np.pi * (np.arange(count) + 0.37) / count
+    return center + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def quarters(min_m: int = 2, max_m: int = 7) -> st.SearchStrategy[LearningSet]:
+    """Return sets of quarters, among them repeated, opposite and zero inputs and targets."""
+    quarter = st.integers(-12, 12).map(lambda n: n / 4)
+
+    @st.composite
+    def build(draw: st.DrawFn) -> LearningSet:
+        m = draw(st.integers(min_m, max_m))
+        x = np.array(draw(st.lists(st.tuples(quarter, quarter), min_size=m, max_size=m)))
+        if np.linalg.matrix_rank(x) < 2:
+            x[0], x[1] = (1, 0), (0, 1)
+        return LearningSet(x, draw(st.lists(quarter, min_size=m, max_size=m)))
+
+    return build()
+
+
+def is_strict(name: str, data: LearningSet, w: Any) -> bool:
+    """Return whether the loss is larger all around, at two small distances.
+
+    The difference of two losses is the mean of (φ − φ₀)(φ + φ₀ − 2t), and φ − φ₀ on one piece is
+    its slope times the step: so nothing cancels, and curvatures of 10⁻⁶ show.
+    """
+    phi, size = PLAIN[name], max(float(np.linalg.norm(w)), 1.0)
+    slopes = {"identity": (1.0, 1.0), "relu": (0.0, 1.0), "leaky_relu": (0.01, 1.0)}[name]
+    z = data.inputs @ w
+    z[np.abs(z) < 1e-14 * size * np.abs(data.inputs).max()] = 0.0
+    for radius in (1e-5 * size, 1e-6 * size):
+        step = ring(np.zeros(2), radius) @ data.inputs.T
+        same = z * (z + step) > 0
+        change = np.where(same, np.where(z > 0, *slopes[::-1]) * step, phi(z + step) - phi(z))
+        if not ((change * (change + 2 * (phi(z) - data.targets))).mean(axis=1) > 0).all():
+            return False
+    return True
+
+
+def in_flat(found: Any, w: Any, value: float) -> bool:
+    angle = np.arctan2(w[1], w[0])
+    return any(
+        abs(each.loss - value) < 1e-7 * (1 + value)
+        and (angle - each.begin + 1e-4) % (2 * np.pi) <= each.end - each.begin + 2e-4
+        for each in found.flat
+    ) or bool(found.flat and np.linalg.norm(w) < 1e-4)
+
+
+def compare_with_blind_search(name: str, data: LearningSet, seed: int, starts: int = 12) -> None:
+    """Minimize without derivatives from many starts: each end must be listed, or no minimum."""
+    found, loss = piecewise_minima(Neuron(name), data), loss_of(name, data)
+    rng = np.random.default_rng(seed)
+    for start in 3 * rng.standard_normal((starts, 2)):
+        w = start
+        for _ in range(3):  # restarts, because the simplex collapses at kinks
+            w = optimize.minimize(
+                loss, w, method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-15}
+            ).x
+        size = 1 + np.linalg.norm(w)
+        if any(np.linalg.norm(w - each.weights) < 1e-5 * size for each in found.minima):
+            continue
+        lower = min(loss(ring(w, r * size)).min() for r in (1e-5, 1e-4, 1e-3, 1e-2))
+        stuck = lower < loss(w) - 1e-9 * (1 + loss(w))
+        if not stuck and not in_flat(found, w, float(loss(w))):
+            raise oracles.Disagreement(f"minimum: {w} is not in the list")
+
+
+def compare_minima(name: str, data: LearningSet) -> None:
+    """Check that all that is listed is a strict minimum with the loss that is stated."""
+    found = piecewise_minima(Neuron(name), data)
+    for point, value in zip(found.minima, found.losses, strict=True):
+        oracles.agree("loss", value, loss_of(name, data)(point.weights), 1e-12, 1 + value)
+        if not is_strict(name, data, point.weights):
+            raise oracles.Disagreement(f"minimum: {point} is none")
+
+
+# ---------------------------------------------------------------- by hand
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_the_counterexample_keeps_its_optimum(name: str) -> None:
+    # All pre-activations are positive at W* = (3, 1), where ReLU is the identity.
+    found = piecewise_minima(Neuron(name), counterexample())
+    assert np.allclose([each.weights for each in found.minima], [[3, 1]], rtol=1e-13)
+    assert np.allclose(found.losses, [1.0])
+    assert found.kinds == ["minimum"]
+
+
+def test_plateau_and_valley_of_relu() -> None:
+    # Below both axes nothing is active; between -y and x + y = 0 only (1, 0) is: w₁ = 2.
+    plateau, valley = piecewise_minima(RELU, counterexample()).flat
+    assert plateau[2:] == ("plateau", pytest.approx(29 / 3))
+    assert valley[2:] == ("valley", pytest.approx(25 / 3))
+    assert np.allclose(plateau[:2], [np.pi, 1.5 * np.pi])
+    assert np.allclose(valley[:2], [1.5 * np.pi, 1.75 * np.pi])
+    assert not piecewise_minima(LEAKY, counterexample()).flat
+
+
+def test_a_minimum_at_a_kink() -> None:
+    # At w = (0, 3/2): ∂L/∂w₁ is 1/3 from the right, where (1, 0) with target -1 is active,
+    # and -1/3 from the left, where it is not.
+    data = LearningSet([[1, 0], [0, 1], [1, 1]], [-1, 1, 2])
+    found = piecewise_minima(RELU, data)
+    assert np.allclose(found.minima[0].weights, [0, 1.5], atol=1e-15)
+    assert found.kinds[0] == "kink"
+    assert np.isclose(found.losses[0], 0.5)
+
+
+def test_a_fit_on_the_border_of_two_pieces_is_listed_once() -> None:
+    # The target 0 of (1, 0) is met on its own line, where the loss has no kink.
+    data = LearningSet([[1, 0], [0, 1], [1, 1]], [0, 1, 1])
+    for neuron in (RELU, LEAKY):
+        found = piecewise_minima(neuron, data)
+        assert np.allclose(found.minima[0].weights, [0, 1], atol=1e-14)
+        assert found.losses[0] < 1e-28
+        assert sum(np.allclose(each.weights, [0, 1]) for each in found.minima) == 1
+
+
+def test_the_origin_is_a_minimum_if_every_output_makes_things_worse() -> None:
+    around = LearningSet([[1, 0], [0, 1], [-1, -1]], [-1, -2, -1])
+    found = piecewise_minima(RELU, around)
+    assert [tuple(each.weights) for each in found.minima] == [(0.0, 0.0)]
+    assert (found.kinds, found.flat) == (["kink"], [])
+    # Without the third example nothing is active in a quarter: a plateau, and no strict minimum.
+    half = piecewise_minima(RELU, LearningSet(around.inputs[:2], [-1, -2]))
+    assert half.minima == []
+    assert [each.kind for each in half.flat] == ["plateau"]
+    # Leaky ReLU fits them from far away.
+    far = piecewise_minima(LEAKY, LearningSet(around.inputs[:2], [-1, -2]))
+    assert np.allclose(far.minima[0].weights, [-100, -200])
+
+
+def test_a_single_direction_without_output() -> None:
+    # Along (0, -1) every output is 0; to both sides one with a negative target appears.
+    data = LearningSet([[1, 0], [-1, 0], [0, 1]], [-1, -1, 2])
+    (flat,) = piecewise_minima(RELU, data).flat
+    assert flat.begin == flat.end == pytest.approx(1.5 * np.pi)
+    assert flat.loss == pytest.approx(2.0)
+    assert flat.kind == "plateau"
+
+
+def test_zero_targets_make_the_origin_the_optimum() -> None:
+    data = LearningSet([[1, 0], [0, 1], [-1, -1], [0, 0]], [0, 0, 0, 0])
+    for neuron in (RELU, LEAKY, Neuron()):
+        (point,) = piecewise_minima(neuron, data).minima
+        assert not point.weights.any()
+
+
+# ---------------------------------------------------------------- against others
+
+
+@given(oracles.well_conditioned(max_d=2, min_d=2))
+def test_the_identity_has_the_closed_form(data: LearningSet) -> None:
+    found = piecewise_minima(Neuron(), data)
+    (expected,) = linear_optima(data)
+    assert len(found.minima) == 1
+    oracles.agree("point", found.minima[0].weights, expected.weights, 1e-9)
+    assert not found.flat
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu"])
+@pytest.mark.parametrize("seed", range(5))
+def test_blind_search_finds_nothing_else(name: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    data = LearningSet(rng.normal(0.2, 1, (6, 2)), rng.normal(0.3, 1, 6))
+    compare_minima(name, data)
+    compare_with_blind_search(name, data, seed)
+
+
+@given(quarters(), st.sampled_from(["relu", "leaky_relu"]))
+def test_on_quarters_all_that_is_listed_is_a_minimum(data: LearningSet, name: str) -> None:
+    compare_minima(name, data)
+
+
+@given(quarters(), st.sampled_from(["relu", "leaky_relu"]))
+def test_on_quarters_the_lowest_loss_is_listed(data: LearningSet, name: str) -> None:
+    found, loss = piecewise_minima(Neuron(name), data), loss_of(name, data)
+    listed = [*found.losses, *(each.loss for each in found.flat)]
+    radii = np.geomspace(1e-3, 1e3, 61)
+    grid = np.concatenate([ring(0, r, 360) for r in radii])
+    assert min(listed) <= loss(grid).min() + 1e-12
+
+
+@given(quarters(), st.sampled_from(["relu", "leaky_relu"]), st.integers(-30, 30))
+def test_units_do_not_matter(data: LearningSet, name: str, power: int) -> None:
+    # Powers of two, an exchange of the axes and of signs: all exact in float64.
+    scale, turn = 2.0**power, np.array([[0, 1], [-1, 0]])
+    first = piecewise_minima(Neuron(name), data)
+    other = piecewise_minima(Neuron(name), LearningSet(scale * data.inputs @ turn.T, data.targets))
+    assert len(first.minima) == len(other.minima)
+    assert len(first.flat) == len(other.flat)
+    # The sort is by loss, and equal losses can change places.
+    there = np.array([scale * each.weights @ turn for each in other.minima]).reshape(-1, 2)
+    for point in first.minima:
+        gaps = np.linalg.norm(there - point.weights, axis=1)
+        assert gaps.min() <= 1e-9 * (1 + np.linalg.norm(point.weights))
+
+
+def test_a_bias_is_a_weight() -> None:
+    x, t = np.array([[-1.0], [0.5], [2.0]]), np.array([0.3, 1.0, 2.5])
+    with_bias = piecewise_minima(Neuron("relu", bias=True), LearningSet(x, t))
+    by_hand = piecewise_minima(RELU, LearningSet(np.column_stack([x, np.ones(3)]), t))
+    assert with_bias.minima == by_hand.minima
+    assert with_bias.minima
+
+
+def test_an_activation_of_your_own() -> None:
+    def value(z: Any) -> Any:
+        return np.where(z > 0, 2 * z, -z)
+
+    def slope(z: Any) -> Any:
+        return np.where(z > 0, 2.0, -1.0)
+
+    mine = Activation("mine", value, slope, np.zeros_like, (-1.0, 2.0))
+    data = oracles.normal_set(4, m=6, d=2)
+    neuron, found = Neuron(mine), piecewise_minima(Neuron(mine), data)
+    assert found.minima
+    for point, kind in zip(found.minima, found.kinds, strict=True):
+        around = ring(point.weights, 1e-5)
+        assert (neuron.loss(around, data) > neuron.loss(point.weights, data)).all()
+        if kind == "minimum":
+            assert np.abs(neuron.gradient(point.weights, data)).max() < 1e-13
+
+
+def test_slopes_are_those_of_the_activations() -> None:
+    for each in ACTIVATIONS.values():
+        z = np.array([-1e3, -1.0, -1e-6, 0.0, 1e-6, 1.0, 1e3])
+        if each.slopes is None:
+            assert np.ptp(each.slope(z[z > 0])) > 1e-9 or np.ptp(each.slope(z[z < 0])) > 1e-9
+        else:
+            assert np.array_equal(
+                each.value(z), np.where(z > 0, *(s * z for s in each.slopes[::-1]))
+            )
+
+
+# ---------------------------------------------------------------- errors, planted and raised
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"),
+    [
+        ("_rise", lambda *_: 1.0),  # kinks are taken for minima without a look to the sides
+        ("_origin_is_strict", lambda _: True),
+    ],
+)
+def test_a_planted_error_is_caught(part: str, wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces._Pieces, part, wrong)
+    with pytest.raises(oracles.Disagreement, match="is none"):
+        compare_minima("leaky_relu", oracles.normal_set(2, m=6, d=2))
+
+
+def test_a_forgotten_piece_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces._Pieces, "_at_ray", lambda *_: None)
+    with pytest.raises(oracles.Disagreement, match="not in the list"):
+        compare_with_blind_search(
+            "leaky_relu", LearningSet([[1, 0], [0, 1], [1, 1]], [-1, 1, 2]), seed=0
+        )
+
+
+@pytest.mark.parametrize(
+    ("neuron", "inputs", "message"),
+    [
+        (Neuron("tanh"), [[1, 0], [0, 1]], "^neuron: .*use search_weights"),
+        (Neuron("relu", BatchNorm()), [[1, 0], [0, 1]], "^neuron: .*scan_directions with batch"),
+        (RELU, [[1, 0, 1], [0, 1, 1]], "^data: the neuron has 3 weights"),
+        (RELU, [[1], [2]], "^data: the neuron has 1 weights"),
+        (RELU, [[1, 2], [-2, -4]], "^inputs: all lie on one line"),
+        (RELU, [[0, 0], [0, 0]], "^inputs: all lie on one line"),
+    ],
+)
+def test_what_has_no_pieces_is_refused(neuron: Neuron, inputs: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        piecewise_minima(neuron, LearningSet(inputs, [1, 2]))
+
+
+def test_lines_that_differ_by_rounding_are_one_line() -> None:
+    x = np.array([[1, 3], [0.1, 0.3], [-1 / 3, -1], [2, -1]])
+    data = LearningSet(x, [1, 2, -1, 1])
+    assert len(pieces._Pieces(x, data.targets, (0.0, 1.0)).angles) == 4
+    compare_minima("relu", data)
+    compare_minima("leaky_relu", data)

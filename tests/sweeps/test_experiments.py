@@ -1,0 +1,387 @@
+"""The experiment on activations: its counts against plain formulas, its stored summary, plants."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bn_experiments.__main__ import rounded
+from bn_experiments.datasets.families import NeuronFamily
+from bn_experiments.sweeps import activations, shares, sweep
+from bn_experiments.sweeps.experiment import EXPERIMENTS
+from bn_experiments.sweeps.sweep import case_seeds
+from bnlib import ACTIVATIONS, LearningSet, angle, linear_optima, stacked_optima
+from bnlib.batch_norm import BatchNorm
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+Patch = pytest.MonkeyPatch
+
+
+# ---------------------------------------------------------------- cases and tasks
+
+
+def test_every_activation_is_in_the_experiment() -> None:
+    assert sorted(activations.NAMES) == sorted(ACTIVATIONS)
+
+
+def test_fewer_sets_are_the_first_cases_of_more() -> None:
+    assert activations.cases(20) == activations.cases()[: 2 * len(activations.NAMES)]
+    assert sum(case["sets"] for case in activations.cases(25)) == 25 * len(activations.NAMES)
+    with pytest.raises(ValueError, match="^sets: must be at least 1"):
+        activations.cases(0)
+
+
+def small(name: str, block: int = 0) -> dict[str, Any]:
+    [case] = [each for each in activations.cases(2) if each["activation"] == name]
+    return {**case, "block": block, "draws": 50, "starts": 6}
+
+
+@pytest.mark.parametrize("name", activations.NAMES)
+def test_a_task_gives_what_json_can_hold_and_depends_on_its_generator_only(name: str) -> None:
+    first, second, again = (
+        activations.task(small(name, block), np.random.default_rng(seed))
+        for block, seed in ((0, 1), (0, 2), (3, 1))
+    )
+    assert first == again != second
+    assert json.loads(json.dumps(first, allow_nan=False)) == first
+    assert len(first["sets"]) == 2
+    for each in first["sets"]:
+        assert all(0 <= theta <= np.pi for row in each["angles"] if row for theta in row)
+        assert all(len(row) == each["rays"] for row in each["angles"] if row)
+
+
+def lemma_fails(start: Any, star: Any, ray: Any) -> tuple[bool, bool]:
+    """Return whether the lemma applies and fails: its text, with one W* and one unit vector."""
+    length = max(start @ ray, 0.0)
+    left = np.sum((start - length * ray) ** 2)
+    gap = star @ star - star @ start
+    right = np.sum((start - star) ** 2) - gap**2 / (star @ star)
+    return start @ star > 0, start @ star > 0 and left > right
+
+
+def test_the_counts_for_the_identity_are_those_of_the_closed_form() -> None:
+    rng, other = np.random.default_rng(4), np.random.default_rng(4)
+    x, t = NeuronFamily("identity", 6, 2, 1.0, 0.5, 0.3).sample(rng, 1)
+    NeuronFamily("identity", 6, 2, 1.0, 0.5, 0.3).sample(other, 1)
+    data = LearningSet(x[0], t[0])
+    [star], [ray] = linear_optima(data), linear_optima(data, BatchNorm())
+    other.standard_normal((5, 2))
+    other.uniform(size=5)
+    verdicts = [
+        lemma_fails(start, star.weights, ray.direction) for start in other.standard_normal((300, 2))
+    ]
+    found = activations.examine("identity", data, 5, 300, rng)
+    assert found["applies"] == sum(applies for applies, _ in verdicts) > 100
+    assert found["violated"] == sum(fails for _, fails in verdicts) > 50
+    assert found["violated_at_stars"] == 1
+    assert found["angles"] == [[pytest.approx(angle(star.weights, ray.direction), rel=1e-9)]]
+
+
+def test_without_optima_there_is_nothing_to_count(monkeypatch: Patch) -> None:
+    """Targets that no sigmoid reaches: all W* are at infinity, and the lemma says nothing."""
+    data = LearningSet([[1, 0], [0, 1], [1, 1]], [2, 2, 2])
+    found = activations.examine("sigmoid", data, 5, 30, np.random.default_rng(0))
+    assert found["angles"] == []
+    assert "applies" not in found
+
+
+def test_an_optimum_at_zero_has_no_angle() -> None:
+    data = LearningSet([[1, 0], [0, 1], [-1, -1]], [-1, -1, -1])
+    found = activations.examine("relu", data, 5, 30, np.random.default_rng(0))
+    assert found["angles"] == [None]
+    assert found.get("applies", 0) == 0
+    assert shares.describe([found] * 3)["stars_at_zero"] == 3
+    assert not shares.is_one_one(found)
+
+
+# ---------------------------------------------------------------- the summary
+
+
+def made_up(angles: Any, applies: int | None = 2000, violated: int = 0, **more: Any) -> Any:
+    """Return what `examine` could have returned."""
+    rays = more.pop("rays", max((len(row or ()) for row in angles), default=0))
+    made = {"outcomes": {"minimum": 6}, "kinks": 0, "angles": angles, "rays": rays}
+    if applies is not None:
+        made |= {"applies": applies, "violated": violated, "violated_at_stars": int(violated > 0)}
+    return made | {"flat_arcs": 0} | more
+
+
+VOID = made_up([], None, rays=1, outcomes={"escaping": 6})
+MIXED = [
+    *[made_up([[0.3]], 2000, 1090 + 10 * i) for i in range(3)],
+    made_up([[0.2, 0.5], [1.0, 0.4]], 1900, 700, kinks=1),
+    made_up([[0.7, 0.1]], 2100, 900),
+    made_up([[1.2]], 2000, 0),  # of no violation at all
+    *[VOID] * 4,
+]
+
+
+def check_counts(sets: list[Any] = MIXED) -> None:
+    """Compare a summary with counts made one by one."""
+    found = activations.summary([{"activation": "tanh", "sets": sets}])["activations"]["tanh"]
+    tested = violated = one = 0
+    for each in sets:
+        tested += bool(each["angles"]) and each["rays"] > 0
+        violated += each.get("violated", 0) > 0
+        one += len(each["angles"]) == 1 and each["rays"] == 1
+    assert found["sets"] == len(sets)
+    assert found["without_star"] == sum(each is VOID for each in sets)
+    assert (found["tested"], found["violated"]) == (tested, violated)
+    share = found["share_violated"]
+    assert share["value"] == violated / tested
+    p = (violated + 1) / (tested + 2)
+    assert share["standard_error"] == pytest.approx(np.sqrt(p * (1 - p) / tested))
+    assert (found["one_one"]["sets"], found["several"]["sets"]) == (one, tested - one)
+    assert found["numbers_of_stars"] == {"0": 4, "1": 5, "2": 1}
+    assert found["numbers_of_rays"] == {"1": 8, "2": 2}
+    assert found["outcomes"] == {"escaping": 24, "minimum": 36}
+    assert found["stars_at_kinks"] == 1
+    histogram = found["nearest_angles"]["histogram"]
+    expected = [np.degrees(theta) for theta in (0.3, 0.3, 0.3, 0.2, 0.4, 0.1, 1.2)]
+    assert sum(histogram) == found["nearest_angles"]["n"] == 7
+    assert [histogram[int(each // 5)] > 0 for each in expected] == [True] * 7
+    assert found["nearest_angles"]["smallest_degrees"] == pytest.approx(np.degrees(0.1))
+
+
+def test_the_summary_counts() -> None:
+    check_counts()
+
+
+def binomial(law: Callable[[Any], Any], n: int = 400) -> list[Any]:
+    """Return made-up learning sets with one W* and one ray whose starts fail by some law."""
+    rng = np.random.default_rng(1)
+    sets = []
+    for theta in rng.uniform(0.01, 2.5, n):
+        applies = int(rng.binomial(4000, 0.5))
+        sets.append(made_up([[theta]], applies, int(rng.binomial(applies, law(theta)))))
+    return sets
+
+
+def check_law(sets: list[Any]) -> None:
+    """Compare a comparison with the law with sums made one by one."""
+    found = shares.compare(sets)
+    z, differences = [], []
+    for each in sets:
+        p = 0.5 + min(each["angles"][0]) / (2 * np.pi)
+        differences.append(each["violated"] / each["applies"] - p)
+        z.append(differences[-1] / np.sqrt(p * (1 - p) / each["applies"]))
+    assert found["chi_squared"] == pytest.approx(np.sum(np.square(z)))
+    assert found["rms_in_standard_errors"] == pytest.approx(np.sqrt(np.mean(np.square(z))))
+    assert found["mean_difference"] == pytest.approx(np.mean(differences))
+    assert found["standard_error"] == pytest.approx(
+        np.std(differences, ddof=1) / np.sqrt(len(sets)), rel=1e-6
+    )
+    assert found["largest_difference"] == pytest.approx(np.abs(differences).max())
+    assert sum(found["binned"]["sets"]) == len(sets)
+    for share, error, law in zip(
+        *(found["binned"][key] for key in ("share", "standard_error", "law")), strict=True
+    ):
+        assert abs(share - law) < 5 * error
+    assert abs(found["mean_difference"]) < 4 * found["standard_error"]
+    assert found["p_value"] > 1e-3
+
+
+def test_the_comparison_accepts_the_law() -> None:
+    check_law(binomial(lambda theta: 0.5 + theta / (2 * np.pi)))
+
+
+@pytest.mark.parametrize(
+    "law", [lambda theta: 0.5 + theta / np.pi / 2.2, lambda theta: 0.51 + theta / (2 * np.pi)]
+)
+def test_the_comparison_rejects_laws_that_are_a_little_off(law: Any) -> None:
+    assert shares.compare(binomial(law))["p_value"] < 1e-6
+
+
+def test_with_several_optima_the_lowest_and_its_nearest_ray_are_compared() -> None:
+    sets = [made_up([[0.9, 0.3], [0.01, 0.02]], 1000, 500 + i) for i in range(4)]
+    found = shares.compare(sets)
+    assert found["mean_law"] == pytest.approx(0.5 + 0.3 / (2 * np.pi))
+    assert found["mean_share"] == pytest.approx(0.5015)
+    assert found["binned"]["spread"] == [pytest.approx(np.std([0.5, 0.501, 0.502, 0.503]))]
+
+
+@pytest.mark.parametrize("sets", [[], [VOID], [VOID] * 3, MIXED[:1]])
+def test_few_sets_give_a_summary_without_numbers_that_would_be_nan(sets: Any) -> None:
+    found = activations.summary([{"activation": "tanh", "sets": sets}])
+    assert json.dumps(found, allow_nan=False)
+    assert found["activations"]["tanh"]["one_one"]["compared"] == sum(
+        each is not VOID for each in sets
+    )
+
+
+# ---------------------------------------------------------------- a small run
+
+
+@pytest.fixture(scope="module")
+def run() -> list[Any]:
+    cases = [{**case, "starts": 8} for case in activations.cases(4)]
+    return sweep(activations.task, cases, seed=1)
+
+
+def check_run(rows: list[Any]) -> None:
+    found = activations.summary(rows)
+    assert list(found["activations"]) == list(activations.NAMES)
+    for each in found["activations"].values():
+        assert each["tested"] + each["without_star"] + each["without_ray"] == each["sets"] == 4
+        assert each["violated"] == each["violated_at_a_star"] == each["tested"] > 0
+    together = found["all"]["one_one"]
+    assert together["compared"] >= 10
+    assert together["p_value"] > 1e-3
+    angles = [tuple(row) for each in rows for one in each["sets"] for row in one["angles"]]
+    assert len(set(angles)) == len(angles)  # no learning set comes twice
+
+
+def test_a_small_run_finds_violations_and_the_law(run: list[Any]) -> None:
+    check_run(run)
+
+
+def test_live_is_the_beginning_of_the_full_sweep(monkeypatch: Patch) -> None:
+    def numbers(case: Any, rng: np.random.Generator) -> Any:
+        return {"activation": case["activation"], "draw": rng.standard_normal()}
+
+    monkeypatch.setattr(activations, "task", numbers)
+    monkeypatch.setattr(activations, "summary", lambda rows: rows)
+    full = sweep(numbers, activations.cases(), seed=activations.SEED)
+    assert activations.live(20) == full[: 2 * len(activations.NAMES)]
+    assert activations.live(20, seed=1) != full[: 2 * len(activations.NAMES)]
+
+
+# ---------------------------------------------------------------- planted errors
+
+
+def planted_voids(patch: Patch) -> None:
+    original = shares.describe
+
+    def wrong(sets: Any) -> Any:
+        good = original(sets)
+        count = good["violated"] + good["without_star"]
+        share = shares.proportion(count, good["sets"])
+        return good | {"violated": count, "share_violated": share}
+
+    patch.setattr(shares, "describe", wrong)
+
+
+def planted_denominator(patch: Patch) -> None:
+    original = shares.proportion
+    patch.setattr(shares, "proportion", lambda count, n: original(count, n + 4))
+
+
+def planted_pairs(patch: Patch) -> None:
+    """A W* with two rays taken for the situation of the law."""
+    patch.setattr(shares, "is_one_one", lambda each: len(each["angles"]) == 1)
+
+
+@pytest.mark.parametrize("plant", [planted_voids, planted_denominator, planted_pairs])
+def test_planted_errors_of_the_counts_are_caught(
+    plant: Callable[[Patch], None], monkeypatch: Patch
+) -> None:
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        check_counts()
+
+
+def test_a_planted_law_is_caught(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(shares, "failure_probability", lambda theta: 0.5 + theta / np.pi / 2.1)
+    with pytest.raises(AssertionError):
+        check_law(binomial(lambda theta: 0.5 + theta / (2 * np.pi)))
+
+
+def test_a_planted_angle_to_another_ray_is_caught(run: list[Any]) -> None:
+    wrong = json.loads(json.dumps(run))
+    for row in wrong:
+        for each in row["sets"]:
+            each["angles"] = [[theta + 0.3 for theta in angles] for angles in each["angles"]]
+    with pytest.raises(AssertionError):
+        check_run(wrong)
+
+
+def test_a_planted_generator_shared_by_all_cases_is_caught() -> None:
+    def task(case: Any, rng: np.random.Generator) -> Any:
+        return activations.task(case, np.random.default_rng(0))
+
+    cases = [{**case, "starts": 4, "draws": 50, "sets": 1} for case in activations.cases(20)]
+    rows = sweep(task, [each for each in cases if each["activation"] == "identity"], seed=0)
+    with pytest.raises(AssertionError):
+        check_run(rows * len(activations.NAMES))
+    angles = [each["sets"][0]["angles"] for each in rows]
+    assert angles[0] == angles[1]
+
+
+# ---------------------------------------------------------------- what is stored
+
+
+@pytest.fixture(scope="module", params=EXPERIMENTS)
+def stored(request: pytest.FixtureRequest) -> dict[str, Any]:
+    path = RESULTS / f"{request.param}.json"
+    assert path.is_file(), f"Remedy: make sweep NAME={request.param}"
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def test_stored_summaries_are_small_whole_and_described(stored: dict[str, Any]) -> None:
+    name = stored["experiment"]
+    path = RESULTS / f"{name}.json"
+    assert path.stat().st_size < 300_000
+    assert stored["command"] == f"python -m bn_experiments sweep {name}"  # not of a trial
+    assert rounded(stored["summary"]) == stored["summary"]
+    told = (RESULTS / "README.md").read_text(encoding="utf-8")
+    assert f"`{path.name}`" in told
+    assert stored["results_sha256"] in told
+    assert f"`make sweep NAME={name}`" in told
+
+
+@pytest.fixture(scope="module")
+def summary() -> dict[str, Any]:
+    whole = json.loads((RESULTS / "activations.json").read_text(encoding="utf-8"))
+    assert whole["seed"] == activations.SEED
+    assert whole["cases"] == len(activations.cases())
+    return dict(whole["summary"])
+
+
+def test_the_stored_angles_of_the_identity_are_those_of_the_closed_form(
+    summary: dict[str, Any],
+) -> None:
+    """The learning sets are drawn again, and their optima come from another formula."""
+    found = []
+    every = activations.cases()
+    seeds = case_seeds(activations.SEED, len(every))
+    for case, seed in zip(every, seeds, strict=True):
+        if case["activation"] == "identity":
+            family = NeuronFamily("identity", 6, 2, 1.0, 0.5, 0.3)
+            optima = stacked_optima(*family.sample(np.random.default_rng(seed), case["sets"]))
+            found += [angle(*pair) for pair in zip(optima.stars, optima.slopes, strict=True)]
+    degrees = np.degrees(found)
+    stored = summary["activations"]["identity"]["nearest_angles"]
+    assert stored["n"] == len(found) == activations.SETS
+    assert np.allclose(
+        stored["degrees_at_quantiles"], np.quantile(degrees, shares.QUANTILES), rtol=1e-5
+    )
+    assert stored["histogram"] == np.histogram(degrees, shares.HISTOGRAM)[0].tolist()
+
+
+@pytest.mark.parametrize("name", activations.NAMES)
+def test_the_stored_counts_add_up(name: str, summary: dict[str, Any]) -> None:
+    found = summary["activations"][name]
+    assert found["sets"] == activations.SETS
+    assert found["tested"] == found["sets"] - found["without_star"] - found["without_ray"]
+    assert found["violated"] <= found["tested"]
+    assert sum(found["numbers_of_stars"].values()) == found["sets"]
+    assert sum(found["numbers_of_rays"].values()) == found["sets"]
+    assert found["one_one"]["sets"] + found["several"]["sets"] == found["tested"]
+    for part in ("one_one", "several"):
+        if found[part]["compared"]:
+            assert sum(found[part]["binned"]["sets"]) == found[part]["compared"]
+
+
+def test_the_stored_shares_of_one_optimum_and_one_ray_follow_the_law(
+    summary: dict[str, Any],
+) -> None:
+    together = summary["all"]["one_one"]
+    assert together["p_value"] > 1e-3
+    assert abs(together["mean_difference"]) < 4 * together["standard_error"]
+    several = [each["several"] for each in summary["activations"].values()]
+    assert max(each.get("rms_in_standard_errors", 0) for each in several) > 5  # a guess only

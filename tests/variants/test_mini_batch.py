@@ -1,0 +1,325 @@
+"""Mini-batches against another enumeration, JAX, sampling and the identities they obey."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import bn_experiments.variants.mini_batch
+import bnlib
+from bn_experiments import probability
+from bn_experiments.variants import MiniBatchNeuron
+from bnlib import BatchNorm, LearningSet, Neuron
+from tests import oracles
+
+Array = oracles.Array
+BN = Neuron(normalization=BatchNorm())
+SIX = LearningSet([[3, 0], [1, 3], [1, 1], [4, 0], [4, 4], [0, 2]], [0, 1, 3, 5, 6, -3])
+NEURONS = [
+    BN,
+    Neuron("tanh", BatchNorm(gamma=1.4, beta=0.3, epsilon=0.2)),
+    Neuron("softplus", BatchNorm(center=False, beta=-0.5)),
+    Neuron("sigmoid", BatchNorm(scale=False)),
+    Neuron("gelu", bias=True),
+]
+
+
+def batch_loss(xp: Any, phi: Any, neuron: Neuron, w: Any, x: Any, t: Any) -> Any:
+    """Return the loss on one batch, written from the formulas once more."""
+    norm, d = neuron.normalization, x.shape[1]
+    y = x @ w[:d] + (w[d] if neuron.bias else 0.0)
+    if norm is not None:
+        if norm.center:
+            y = y - y.sum() / len(t)
+        if norm.scale:
+            y = y / xp.sqrt((y * y).sum() / len(t) + norm.epsilon)
+        y = norm.gamma * y + norm.beta
+    return ((phi(y) - t) ** 2).sum() / len(t)
+
+
+def by_masks(m: int, b: int) -> list[list[int]]:
+    """Return all subsets of size b, found among all 0/1 masks."""
+    masks = (mask for mask in product((0, 1), repeat=m) if sum(mask) == b)
+    return [[i for i in range(m) if mask[i]] for mask in masks]
+
+
+def with_replacement(m: int, b: int) -> list[list[int]]:
+    """Return what a wrong enumeration would use: draws that put examples back."""
+    return [list(rows) for rows in product(range(m), repeat=b) if len(set(rows)) > 1]
+
+
+def expected_with_jax(
+    neuron: Neuron, w: Array, data: LearningSet, batches: list[list[int]], *, hessian: bool
+) -> dict[str, Array]:
+    """Return loss and derivatives of the mean over some batches."""
+    phi = oracles.jax_activations()[str(neuron.activation)]
+    import jax
+
+    rows = np.array(batches)
+    x, t = jax.numpy.asarray(data.inputs[rows]), jax.numpy.asarray(data.targets[rows])
+
+    def mean(v: Any) -> Any:
+        each = jax.vmap(lambda a, b: batch_loss(jax.numpy, phi, neuron, v, a, b))(x, t)
+        return each.mean()
+
+    loss, gradient = jax.value_and_grad(mean)(w)
+    found = {"loss": np.asarray(loss), "gradient": np.asarray(gradient)}
+    if hessian:
+        found["hessian"] = np.asarray(jax.jacfwd(jax.grad(mean))(w))
+    return found
+
+
+def compare(neuron: Neuron, size: int, batches: list[list[int]], *, hessian: bool = False) -> None:
+    data = oracles.normal_set(21, m=6, d=2)
+    w = np.array([0.7, -1.1, 0.4])[: 2 + neuron.bias]
+    expected = expected_with_jax(neuron, w, data, batches, hessian=hessian)
+    found = MiniBatchNeuron(neuron, size)
+    for name, value in expected.items():
+        actual = getattr(found, name)(w, data)
+        # A derivative that vanishes, as for batches of two, is rounding of the size of the loss.
+        size_of = max(float(np.abs(value).max()), float(expected["loss"]))
+        oracles.agree(name, actual, value, 1e-11, size_of)
+
+
+@pytest.mark.parametrize(
+    ("neuron", "size"),
+    [(BN, 2), (BN, 3), (BN, 6), *zip(NEURONS[1:], (3, 5, 2, 4), strict=True)],
+    ids=repr,
+)
+def test_the_mean_over_all_batches_against_jax(neuron: Neuron, size: int) -> None:
+    compare(neuron, size, by_masks(6, size), hessian=True)
+
+
+@pytest.mark.parametrize("planted", ["with replacement", "one batch missing", "one size too small"])
+def test_the_oracle_catches_a_wrong_enumeration(planted: str) -> None:
+    batches = {
+        "with replacement": with_replacement(6, 3),
+        "one batch missing": by_masks(6, 3)[1:],
+        "one size too small": by_masks(6, 2),
+    }[planted]
+    with pytest.raises(oracles.Disagreement):
+        compare(NEURONS[1], 3, batches)
+
+
+def test_the_library_with_a_wrong_enumeration_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    neuron = Neuron("tanh", BatchNorm(gamma=0.7))
+    compare(neuron, 3, by_masks(6, 3))
+    monkeypatch.setattr(
+        MiniBatchNeuron,
+        "batches",
+        lambda self, data: np.array(with_replacement(data.m, self.size)),
+    )
+    bn_experiments.variants.mini_batch._split.cache_clear()
+    try:
+        with pytest.raises(oracles.Disagreement):
+            compare(neuron, 3, by_masks(6, 3))
+    finally:
+        bn_experiments.variants.mini_batch._split.cache_clear()
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 6])
+def test_batches_are_all_subsets_each_once(size: int) -> None:
+    rows = MiniBatchNeuron(Neuron(), size).batches(SIX)
+    assert rows.shape == (math.comb(6, size), size)
+    assert [list(row) for row in rows] == sorted(by_masks(6, size))
+
+
+def test_shuffled_epochs_have_this_loss_in_the_mean() -> None:
+    """An epoch splits a shuffled learning set; its mean loss estimates the expected one."""
+    rng = np.random.default_rng(5)
+    data, w = oracles.normal_set(22, m=8, d=2), np.array([0.4, 1.2])
+    losses = []
+    for _ in range(2000):
+        order = rng.permutation(8).reshape(4, 2)
+        each = [batch_loss(np, lambda z: z, BN, w, data.inputs[i], data.targets[i]) for i in order]
+        losses.append(np.mean(each))
+    estimate = probability.Estimate.of_mean(np.sum(losses), np.sum(np.square(losses)), len(losses))
+    assert abs(estimate.deviation(float(MiniBatchNeuron(BN, 2).loss(w, data)))) < 4
+
+
+@given(oracles.well_conditioned(2, 2), st.integers(0, 10_000))
+def test_the_full_batch_is_the_neuron_itself(data: LearningSet, seed: int) -> None:
+    w = np.random.default_rng(seed).normal(size=(3, 2))
+    found = MiniBatchNeuron(BN, data.m)
+    for name in ("loss", "gradient", "hessian"):
+        assert np.array_equal(getattr(found, name)(w, data), getattr(BN, name)(w, data))
+
+
+@given(oracles.well_conditioned(3, 1), st.integers(0, 10_000), st.integers(1, 4))
+def test_without_normalization_batches_change_nothing(
+    data: LearningSet, seed: int, size: int
+) -> None:
+    w = np.random.default_rng(seed).normal(size=(2, data.d))
+    plain, found = Neuron("tanh"), MiniBatchNeuron(Neuron("tanh"), min(size, data.m))
+    for name in ("loss", "gradient", "hessian"):
+        whole = getattr(plain, name)(w, data)
+        oracles.agree(name, getattr(found, name)(w, data), whole, 1e-11)
+
+
+def test_the_loss_is_the_stated_mean_of_covariances() -> None:
+    """γ² + mean (t − β)² − 2γ times the mean of cov_B(y, t) / std_B(y)."""
+    gamma, beta, w = -1.7, 0.6, np.array([1.0, -0.4])
+    y, t = SIX.inputs @ w, SIX.targets
+    for b in (2, 3, 4, 5, 6):
+        score = np.mean(
+            [np.cov(y[[*i]], t[[*i]], ddof=0)[0, 1] / y[[*i]].std() for i in by_masks(6, b)]
+        )
+        neuron = Neuron(normalization=BatchNorm(gamma=gamma, beta=beta))
+        stated = gamma**2 + np.mean((t - beta) ** 2) - 2 * gamma * score
+        assert MiniBatchNeuron(neuron, b).loss(w, SIX) == pytest.approx(stated, rel=1e-13)
+
+
+def test_batches_of_two_see_only_the_order() -> None:
+    rng, two = np.random.default_rng(1), MiniBatchNeuron(BN, 2)
+    w = rng.normal(size=(200, 2))
+    pairs = list(combinations(range(6), 2))
+    i, j = np.array(pairs).T
+    signs = np.sign(w @ (SIX.inputs[i] - SIX.inputs[j]).T)
+    score = (signs * (SIX.targets[i] - SIX.targets[j]) / 2).mean(axis=1)
+    expected = 1 + np.mean(SIX.targets**2) - 2 * score
+    assert np.allclose(two.loss(w, SIX), expected, rtol=1e-13)
+    assert np.abs(two.gradient(w, SIX)).max() < 1e-12
+    with pytest.raises(ValueError, match=r"examples \[0, 1\] are collinear.*sectors"):
+        two.optima(SIX)
+
+
+# ---------------------------------------------------------------- optima
+
+
+def blind_rays(data: LearningSet, size: int, gamma: float = 1.0, count: int = 7200) -> Array:
+    """Return the angles of the local minima of the loss on a fine grid, without derivatives."""
+    angles = 2 * np.pi * np.arange(count) / count
+    w = np.stack([np.cos(angles), np.sin(angles)])
+    score = np.zeros(count)
+    for rows in by_masks(data.m, size):
+        y, t = data.inputs[rows] @ w, data.targets[rows]
+        y = y - y.mean(axis=0)
+        score += gamma * (t @ y) / np.sqrt((y**2).mean(axis=0))
+    lower = (-score < np.roll(-score, 1)) & (-score < np.roll(-score, -1))
+    return angles[lower]
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 6])
+@pytest.mark.parametrize("gamma", [1.0, -2.0])
+def test_rays_are_those_of_a_blind_scan(size: int, gamma: float) -> None:
+    sets = [SIX, *(oracles.normal_set(seed, m=6, d=2) for seed in range(5))]
+    counts = set()
+    for data in sets:
+        neuron = Neuron(normalization=BatchNorm(gamma=gamma, beta=0.4))
+        found = MiniBatchNeuron(neuron, size).optima(data)
+        angles = [np.arctan2(*ray.direction[::-1]) % (2 * np.pi) for ray in found]
+        expected = blind_rays(data, size, gamma)
+        assert len(found) == len(expected)
+        assert len(found) % 2 == 1  # the loss is an odd function of the direction, up to a constant
+        assert np.allclose(sorted(angles), expected, atol=1.01 * np.pi / 3600)
+        losses = [float(MiniBatchNeuron(neuron, size).loss(ray.direction, data)) for ray in found]
+        assert losses == sorted(losses)
+        counts.add(len(found))
+    if size == 3:
+        assert len(counts) > 1  # the sets include some with several rays
+
+
+@settings(max_examples=15)
+@given(oracles.well_conditioned(2, 2), st.integers(3, 5))
+def test_on_an_exact_fit_every_batch_size_has_the_same_ray(data: LearningSet, size: int) -> None:
+    size, v = min(size, data.m), np.array([1.5, -0.5])
+    for rows in by_masks(data.m, size):
+        x = data.inputs[rows] - data.inputs[rows].mean(axis=0)
+        singular = np.linalg.svd(x, compute_uv=False)
+        assume(singular[1] > 1e-2 * singular[0])
+    (ray,) = MiniBatchNeuron(BN, size).optima(data.with_targets(data.inputs @ v + 2.0))
+    assert isinstance(ray, bnlib.Ray)
+    assert bnlib.angle(ray.direction, v) < 1e-7
+
+
+def test_another_batch_size_has_another_ray() -> None:
+    angles = []
+    for size in (3, 4, 5, 6):
+        (ray,) = MiniBatchNeuron(BN, size).optima(SIX)
+        assert isinstance(ray, bnlib.Ray)
+        gradient = MiniBatchNeuron(BN, size).gradient(ray.direction, SIX)
+        assert np.abs(gradient).max() < 1e-12
+        angles.append(np.degrees(np.arctan2(*ray.direction[::-1])))
+    assert angles == pytest.approx([12.2067, 19.6837, 18.8543, 17.7447], abs=1e-3)
+    assert MiniBatchNeuron(BN, 6).optima(SIX)[0].d == 2
+    (whole,) = BN.optima(SIX)
+    assert isinstance(whole, bnlib.Ray)
+    assert bnlib.angle(ray.direction, whole.direction) < 1e-9
+
+
+# ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("neuron", "size", "words"),
+    [
+        (BN, 0, "size: must be at least 1"),
+        (BN, 2.0, "size: must be a whole number"),
+        (BN, 1, "size: a single example has variance 0"),
+        ("BN", 3, "neuron: expected a Neuron"),
+    ],
+)
+def test_bad_arguments_are_named(neuron: Any, size: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        MiniBatchNeuron(neuron, size)
+
+
+def test_single_examples_are_allowed_where_they_have_a_value() -> None:
+    w = np.array([0.3, 0.2])
+    positive = Neuron(normalization=BatchNorm(epsilon=0.1, beta=1.0))
+    assert MiniBatchNeuron(positive, 1).loss(w, SIX) == pytest.approx(
+        np.mean((SIX.targets - 1) ** 2)
+    )
+    signs = Neuron(normalization=BatchNorm(center=False))
+    expected = np.mean((np.sign(SIX.inputs @ w) - SIX.targets) ** 2)
+    assert MiniBatchNeuron(signs, 1).loss(w, SIX) == pytest.approx(expected)
+
+
+def test_too_many_and_too_large_batches_are_refused() -> None:
+    data = oracles.normal_set(1, m=30, d=2)
+    with pytest.raises(ValueError, match="data: 30 examples have 142506 batches of 5, more than"):
+        MiniBatchNeuron(BN, 5).loss([1.0, 2.0], data)
+    with pytest.raises(ValueError, match="size: batches of 7 cannot be drawn"):
+        MiniBatchNeuron(BN, 7).batches(SIX)
+    assert math.comb(30, 3) < bn_experiments.variants.mini_batch.MAX_BATCHES
+    assert np.isfinite(MiniBatchNeuron(BN, 3).loss([1.0, 2.0], data))
+
+
+def test_a_batch_with_constant_preactivations_is_named() -> None:
+    data = LearningSet([[1, 0], [2, 2], [1, 0], [3, 1]], [1, 2, 3, 4])
+    with pytest.raises(ValueError, match=r"batch of the examples \[0, 2\]: weights: .* constant"):
+        MiniBatchNeuron(BN, 2).loss([0.3, 0.7], data)
+    with pytest.raises(ValueError, match=r"batch of the examples \[1, 3\]"):
+        MiniBatchNeuron(BN, 2).gradient(
+            [1.0, 1.0], LearningSet([[1, 0], [2, 2], [5, 1], [1, 3]], [1, 2, 3, 4])
+        )
+    assert np.isfinite(MiniBatchNeuron(BN, 3).loss([0.3, 0.7], data))
+
+
+@pytest.mark.parametrize(
+    ("neuron", "data", "words"),
+    [
+        (Neuron("tanh", BatchNorm()), SIX, "identity without a bias"),
+        (Neuron(), SIX, "not scale invariant"),
+        (Neuron(normalization=BatchNorm(epsilon=1e-5)), SIX, "not scale invariant"),
+        (Neuron(normalization=BatchNorm(gamma=0.0)), SIX, "not scale invariant"),
+        (BN, oracles.normal_set(2, m=6, d=3), "in the plane, got 3 inputs"),
+        (BN, SIX.with_targets(np.ones(6)), "the same in all directions"),
+        (BN, LearningSet([[0, 0], [1, 1], [2, 2], [0, 1]], [1, 2, 4, 5]), r"\[0, 1, 2\] are col"),
+        (BN, "six", "expected a LearningSet"),
+    ],
+)
+def test_rays_are_refused_where_there_are_none(neuron: Neuron, data: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        MiniBatchNeuron(neuron, 3).optima(data)
+
+
+def test_repr_shows_the_call() -> None:
+    shown = repr(MiniBatchNeuron(BN, 3))
+    assert shown == "MiniBatchNeuron(neuron=Neuron(normalization=BatchNorm()), size=3)"

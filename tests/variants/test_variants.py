@@ -1,0 +1,146 @@
+"""What chapter 7 says of ε, γ, β and running averages, on other learning sets than its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize
+
+import bnlib
+from bn_experiments import probability
+from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray
+from tests import oracles
+
+CHAPTER = Path(__file__).resolve().parents[2] / "chapters" / "variants.ipynb"
+positive = st.floats(0.05, 20.0)
+
+
+def spread(data: LearningSet) -> tuple[oracles.Array, float]:
+    """Return the slope of least squares with intercept and the spread of its fitted values."""
+    design = np.column_stack([data.inputs, np.ones(data.m)])
+    u = np.linalg.lstsq(design, data.targets, rcond=None)[0][:-1]
+    return np.asarray(u, dtype=np.float64), float(np.std(data.inputs @ u))
+
+
+@given(oracles.well_conditioned(3), positive, positive, st.integers(0, 1000))
+def test_the_loss_with_epsilon_is_that_of_centring_alone_at_another_place(
+    data: LearningSet, gamma: float, epsilon: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    w, beta, sign = rng.normal(size=data.d), rng.normal(), rng.choice([-1.0, 1.0])
+    norm = BatchNorm(gamma=sign * gamma, beta=beta, epsilon=epsilon)
+    v = sign * gamma * w / np.sqrt(np.var(data.inputs @ w) + epsilon)
+    assert np.std(data.inputs @ v) < gamma
+    centring = Neuron(normalization=BatchNorm(scale=False, beta=beta))
+    expected = float(centring.loss(v, data))
+    oracles.agree("loss", Neuron(normalization=norm).loss(w, data), expected, 1e-10)
+
+
+@given(oracles.well_conditioned(3, 2), st.floats(0.05, 0.95), st.sampled_from([1e-5, 1e-2, 1.0]))
+def test_below_the_threshold_one_point_above_it_none(
+    data: LearningSet, ratio: float, epsilon: float
+) -> None:
+    u, size = spread(data)
+    for sign in (1.0, -1.0):
+        norm = BatchNorm(gamma=sign * size / ratio, beta=2.0, epsilon=epsilon)
+        (point,) = bnlib.linear_optima(data, norm)
+        assert isinstance(point, Point)
+        expected = sign * np.sqrt(epsilon) / np.sqrt((size / ratio) ** 2 - size**2) * u
+        oracles.agree("point", point.weights, expected, 1e-7)
+        above = BatchNorm(gamma=sign * size * ratio, epsilon=epsilon)
+        assert bnlib.linear_optima(data, above) == []
+
+
+@given(oracles.well_conditioned(3, 2), st.floats(0.01, 50.0), st.sampled_from([0.0, 1e-5, 1.0]))
+def test_trained_parameters_make_every_length_optimal(
+    data: LearningSet, k: float, epsilon: float
+) -> None:
+    """Loss and all derivatives at (k û, γ(k), t̄): those of least squares with intercept."""
+    u, size = spread(data)
+    gamma, beta = np.sqrt(size**2 + epsilon / k**2), data.mean_target
+
+    def loss(gamma: float, beta: float) -> float:
+        norm = BatchNorm(gamma=gamma, beta=beta, epsilon=epsilon)
+        return float(Neuron(normalization=norm).loss(k * u, data))
+
+    design = np.column_stack([data.inputs, np.ones(data.m)])
+    fit = design @ np.linalg.lstsq(design, data.targets, rcond=None)[0]
+    scale = float(np.mean(data.targets**2))
+    oracles.agree("loss", loss(gamma, beta), np.mean((fit - data.targets) ** 2), 1e-9, scale)
+    neuron = Neuron(normalization=BatchNorm(gamma=gamma, beta=beta, epsilon=epsilon))
+    assert k * np.linalg.norm(neuron.gradient(k * u, data)) < 1e-8 * scale
+    h = 1e-4
+    assert loss(gamma, beta) <= min(loss(gamma * (1 + h), beta), loss(gamma * (1 - h), beta))
+    assert loss(gamma, beta) <= min(loss(gamma, beta + h), loss(gamma, beta - h))
+
+
+def test_in_the_limit_of_small_epsilon_the_lemma_fails_almost_always() -> None:
+    """The share of starts at which it holds goes down tenfold where ε goes down by 10⁴."""
+    data = bnlib.counterexample()
+    quarter = data.with_targets(data.targets / 4)
+    (star,) = Neuron().optima(quarter)
+    assert isinstance(star, Point)
+    starts = np.random.default_rng(2).normal(size=(400_000, 2))
+    held = []
+    for epsilon in (1e-4, 1e-8):
+        optima = bnlib.linear_optima(quarter, BatchNorm(epsilon=epsilon))
+        check = bnlib.check_lemma(starts, [star], optima)
+        n = int(np.count_nonzero(check.applies))
+        held.append(probability.Estimate.of_proportion(n - int(np.sum(check.violated)), n))
+    # The leading term is 2^(1/4) Γ(3/4) / π √(η sin θ). The interval of ⟨W₀, e⟩ is centred at
+    # η cos θ, not at 0, which adds at most 2 φ(0) P(z′ > 0) η cos θ < η / 2.
+    for epsilon, share in zip((1e-4, 1e-8), held, strict=True):
+        (point,) = bnlib.linear_optima(quarter, BatchNorm(epsilon=epsilon))
+        assert isinstance(point, Point)
+        eta = np.linalg.norm(point.weights)
+        leading = 0.463868 * np.sqrt(eta * np.sin(np.arctan(2 / 9)))
+        assert abs(share.value - leading) < 4 * share.standard_error + eta / 2
+
+
+@given(oracles.well_conditioned(3), st.integers(0, 1000))
+def test_the_evaluated_neuron_has_the_stated_optimum(data: LearningSet, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mean, divisor = rng.normal(), 10 ** rng.uniform(-1, 1)
+    gamma, beta = rng.choice([-1, 1]) * 10 ** rng.uniform(-1, 1), rng.normal()
+    (star,) = Neuron().optima(data)
+    assert isinstance(star, Point)
+    n = np.linalg.solve(data.inputs.T @ data.inputs / data.m, data.mean_input)
+    stated = divisor / gamma * (star.weights - beta * n) + mean * n
+    design, rest = gamma * data.inputs / divisor, gamma * mean / divisor - beta
+    found = optimize.lsq_linear(design, data.targets + rest).x
+    oracles.agree("optimum", stated, found, 1e-7, max(1.0, float(np.abs(found).max())))
+
+
+def test_numbers_typed_in_the_chapter_are_the_computed_ones() -> None:
+    notebook = json.loads(CHAPTER.read_text(encoding="utf-8"))
+    text = json.dumps(notebook, ensure_ascii=False)
+    data = bnlib.counterexample()
+    _, size = spread(data)
+    assert f"about {size:.2f}" in text
+    assert rf"\\rho\\tau\\approx{size:.2f}" in text
+    assert f"rho tau about {size / 4:.2f}" in text
+    assert rf"\\rho\\tau\\approx{size / 4:.2f}" in text
+    assert size > 1 > size / 4  # void with t, a point with t/4
+
+
+def test_rays_and_points_turn_round_with_gamma_and_ignore_beta() -> None:
+    data = oracles.normal_set(3, m=8, d=3)
+    (ray,) = bnlib.linear_optima(data, BatchNorm())
+    (shifted,) = bnlib.linear_optima(data, BatchNorm(beta=3.0))
+    (turned,) = bnlib.linear_optima(data, BatchNorm(gamma=-2.0, beta=-1.0))
+    assert isinstance(ray, Ray)
+    assert isinstance(shifted, Ray)
+    assert isinstance(turned, Ray)
+    assert np.allclose(shifted.direction, ray.direction, rtol=1e-12)
+    assert np.allclose(turned.direction, -ray.direction, rtol=1e-12)
+    _, size = spread(data)
+    for gamma in (2 * size, -2 * size):
+        (point,) = bnlib.linear_optima(data, BatchNorm(gamma=gamma, beta=1.0, epsilon=0.1))
+        assert isinstance(point, Point)
+        along = point.weights @ ray.direction / np.linalg.norm(point.weights)
+        assert along == pytest.approx(np.sign(gamma), abs=1e-12)
