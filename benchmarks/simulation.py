@@ -54,8 +54,8 @@ def _against_the_draws(n: int, d: int) -> Iterator[Case]:
         if ours.bit_generator.state != bare.bit_generator.state:
             raise DisagreementError("random numbers: the floor does not draw those of `simulate`.")
         law = bnlib.failure_probability(_ANGLE), bnlib.mean_excess(_ANGLE)
-        agree("violated", result.violated.deviation(float(law[0])), 0.0, 5.0, 1.0)
-        agree("excess", result.excess.deviation(float(law[1])), 0.0, 5.0, 1.0)
+        agree("violated", result.violated.z_score(float(law[0])), 0.0, 5.0, 1.0)
+        agree("excess", result.excess.z_score(float(law[1])), 0.0, 5.0, 1.0)
 
     rng = np.random.default_rng(2)
     yield Case(lambda: _run(n, d, rng), lambda: _draw(n, rng), check)

@@ -20,7 +20,7 @@ class Activation:
     ----------
     name : str
         The name under which `activation` finds it.
-    value, slope, curvature : callable
+    value, derivative, second_derivative : callable
         φ, φ′ and φ″, from an array of any shape to an array of the same shape.
     slopes : tuple of two floats, optional
         The slopes left and right of 0, if φ is linear on both sides of 0 and φ(0) = 0; the
@@ -29,8 +29,8 @@ class Activation:
 
     name: str
     value: Function
-    slope: Function
-    curvature: Function
+    derivative: Function
+    second_derivative: Function
     slopes: tuple[float, float] | None = None
 
     def __repr__(self) -> str:
@@ -43,23 +43,23 @@ def _sigmoid(z: Array) -> Array:
     return np.where(z >= 0, 1.0, decay) / (1.0 + decay)
 
 
-def _sigmoid_slope(z: Array) -> Array:
+def _sigmoid_derivative(z: Array) -> Array:
     decay = np.exp(-np.abs(z))
     return decay / (1.0 + decay) ** 2
 
 
-def _sigmoid_curvature(z: Array) -> Array:
-    return -_sigmoid_slope(z) * np.tanh(z / 2)
+def _sigmoid_second_derivative(z: Array) -> Array:
+    return -_sigmoid_derivative(z) * np.tanh(z / 2)
 
 
-def _tanh_slope(z: Array) -> Array:
+def _tanh_derivative(z: Array) -> Array:
     # 1/cosh(z)², which unlike 1 - tanh(z)² keeps its digits in the tails.
     decay = np.exp(-np.abs(z)) ** 2
     return 4.0 * decay / (1.0 + decay) ** 2
 
 
-def _tanh_curvature(z: Array) -> Array:
-    return -2.0 * np.tanh(z) * _tanh_slope(z)
+def _tanh_second_derivative(z: Array) -> Array:
+    return -2.0 * np.tanh(z) * _tanh_derivative(z)
 
 
 def _gelu_parts(z: Array) -> tuple[Array, Array]:
@@ -75,12 +75,12 @@ def _gelu(z: Array) -> Array:
     return z * _gelu_parts(z)[0]
 
 
-def _gelu_slope(z: Array) -> Array:
+def _gelu_derivative(z: Array) -> Array:
     cumulative, density = _gelu_parts(z)
     return cumulative + z * density
 
 
-def _gelu_curvature(z: Array) -> Array:
+def _gelu_second_derivative(z: Array) -> Array:
     bounded = np.clip(z, -40, 40)
     return (2.0 - bounded**2) * _gelu_parts(z)[1]
 
@@ -97,7 +97,7 @@ def _relu(z: Array) -> Array:
     return np.maximum(z, 0.0)
 
 
-def _relu_slope(z: Array) -> Array:
+def _relu_derivative(z: Array) -> Array:
     return np.where(z > 0, 1.0, 0.0)
 
 
@@ -108,7 +108,7 @@ def _leaky_relu(z: Array) -> Array:
     return np.where(z > 0, z, _LEAK * z)
 
 
-def _leaky_relu_slope(z: Array) -> Array:
+def _leaky_relu_derivative(z: Array) -> Array:
     return np.where(z > 0, 1.0, _LEAK)
 
 
@@ -116,39 +116,39 @@ def _silu(z: Array) -> Array:
     return z * _sigmoid(z)
 
 
-def _silu_slope(z: Array) -> Array:
+def _silu_derivative(z: Array) -> Array:
     # Beyond |z| = 800 the product z σ′ is 0 in float64; the bound keeps it from overflowing.
-    return _sigmoid(z) + np.clip(z, -800, 800) * _sigmoid_slope(z)
+    return _sigmoid(z) + np.clip(z, -800, 800) * _sigmoid_derivative(z)
 
 
-def _silu_curvature(z: Array) -> Array:
+def _silu_second_derivative(z: Array) -> Array:
     bounded = np.clip(z, -800, 800)
-    return _sigmoid_slope(z) * (2.0 - bounded * np.tanh(bounded / 2))
+    return _sigmoid_derivative(z) * (2.0 - bounded * np.tanh(bounded / 2))
 
 
 def _elu(z: Array) -> Array:
     return np.where(z > 0, z, np.expm1(np.minimum(z, 0.0)))
 
 
-def _elu_slope(z: Array) -> Array:
+def _elu_derivative(z: Array) -> Array:
     return np.exp(np.minimum(z, 0.0))
 
 
-def _elu_curvature(z: Array) -> Array:
+def _elu_second_derivative(z: Array) -> Array:
     return np.where(z > 0, 0.0, np.exp(np.minimum(z, 0.0)))
 
 
 # Named functions, not lambdas: an activation must travel to other processes.
 _ALL = (
     Activation("identity", _identity, np.ones_like, np.zeros_like, (1.0, 1.0)),
-    Activation("tanh", np.tanh, _tanh_slope, _tanh_curvature),
-    Activation("sigmoid", _sigmoid, _sigmoid_slope, _sigmoid_curvature),
-    Activation("softplus", _softplus, _sigmoid, _sigmoid_slope),
-    Activation("relu", _relu, _relu_slope, np.zeros_like, (0.0, 1.0)),
-    Activation("gelu", _gelu, _gelu_slope, _gelu_curvature),
-    Activation("leaky_relu", _leaky_relu, _leaky_relu_slope, np.zeros_like, (_LEAK, 1.0)),
-    Activation("silu", _silu, _silu_slope, _silu_curvature),
-    Activation("elu", _elu, _elu_slope, _elu_curvature),
+    Activation("tanh", np.tanh, _tanh_derivative, _tanh_second_derivative),
+    Activation("sigmoid", _sigmoid, _sigmoid_derivative, _sigmoid_second_derivative),
+    Activation("softplus", _softplus, _sigmoid, _sigmoid_derivative),
+    Activation("relu", _relu, _relu_derivative, np.zeros_like, (0.0, 1.0)),
+    Activation("gelu", _gelu, _gelu_derivative, _gelu_second_derivative),
+    Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative, np.zeros_like, (_LEAK, 1.0)),
+    Activation("silu", _silu, _silu_derivative, _silu_second_derivative),
+    Activation("elu", _elu, _elu_derivative, _elu_second_derivative),
 )
 
 ACTIVATIONS = {each.name: each for each in _ALL}
@@ -183,8 +183,8 @@ def activation(name: str | Activation) -> Activation:
     :math:`e^z - 1` elsewhere.
 
     At z = 0 the derivatives that differ between the sides are those from the left: ReLU has
-    slope 0 and leaky ReLU slope 0.01, both with curvature 0; ELU has slope 1 from both sides
-    and curvature 1. JAX says the same, except that its leaky ReLU has slope 1 there.
+    derivative 0 and leaky ReLU 0.01, both with second derivative 0; ELU has derivative 1 from both
+    sides and second derivative 1. JAX says the same, except that its leaky ReLU has 1 there.
     """
     if isinstance(name, Activation):
         return name

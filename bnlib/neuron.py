@@ -140,7 +140,7 @@ class Neuron:
         y, z = self._preactivations(weights, data)
         phi = activation(self.activation)
         with np.errstate(over="ignore", invalid="ignore"):
-            g = 2 / data.m * (phi.value(z) - data.targets) * phi.slope(z)
+            g = 2 / data.m * (phi.value(z) - data.targets) * phi.derivative(z)
             g = representable("gradient", g, cause="weights, data")
             back = g if self.normalization is None else self.normalization.derivative(y, g)
             result = back @ self._columns(data).T
@@ -176,8 +176,8 @@ class Neuron:
         y, z = self._preactivations(weights, data)
         phi, columns = activation(self.activation), self._columns(data)
         with np.errstate(over="ignore", invalid="ignore"):
-            error, slope = phi.value(z) - data.targets, phi.slope(z)
-            h = 2 / data.m * (slope**2 + error * phi.curvature(z))
+            error, slope = phi.value(z) - data.targets, phi.derivative(z)
+            h = 2 / data.m * (slope**2 + error * phi.second_derivative(z))
             representable("Hessian", h, cause="weights, data")
             if self.normalization is None:
                 return representable(

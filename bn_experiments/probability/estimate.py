@@ -79,7 +79,7 @@ class Estimate:
         variance = max(total_of_squares / n - mean**2, 0.0) * n / (n - 1)
         return cls(float(mean), float(np.sqrt(variance / n)), n)
 
-    def deviation(self, expected: float) -> float:
+    def z_score(self, expected: float) -> float:
         """Return the distance from an expected value, in standard errors.
 
         Parameters

@@ -55,7 +55,7 @@ class Search:
     def linearized(self) -> Array:
         """Return the least-squares solution with φ(z) replaced by φ(0) + φ′(0) z."""
         phi, zero = activation(self.neuron.activation), np.zeros(1)
-        slope = float(phi.slope(zero)[0]) or 1.0
+        slope = float(phi.derivative(zero)[0]) or 1.0
         target = (self.data.targets - phi.value(zero)) / slope
         return np.asarray(self.outputs.T @ target / len(target))
 

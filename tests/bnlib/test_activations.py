@@ -76,8 +76,10 @@ def test_slope_and_curvature_are_the_derivatives_of_jax(name: str) -> None:
     z = np.linspace(-6, 6, 42)  # not through the kink at 0
     each = activation(name)
     oracles.agree("value", each.value(z), jax.vmap(phi)(z), 1e-14)
-    oracles.agree("slope", each.slope(z), jax.vmap(jax.grad(phi))(z), 1e-13)
-    oracles.agree("curvature", each.curvature(z), jax.vmap(jax.grad(jax.grad(phi)))(z), 1e-13)
+    oracles.agree("derivative", each.derivative(z), jax.vmap(jax.grad(phi))(z), 1e-13)
+    oracles.agree(
+        "second derivative", each.second_derivative(z), jax.vmap(jax.grad(jax.grad(phi)))(z), 1e-13
+    )
 
 
 def test_formulas_of_this_test_are_consistent() -> None:
@@ -93,7 +95,7 @@ def test_formulas_of_this_test_are_consistent() -> None:
 def test_the_largest_numbers_raise_no_warning(name: str) -> None:
     z = np.array([1.7e308, -1.7e308, 5e-324, -5e-324])
     each = activation(name)
-    for part in (each.value, each.slope, each.curvature):
+    for part in (each.value, each.derivative, each.second_derivative):
         assert np.isfinite(part(z)).all()
 
 
@@ -101,7 +103,7 @@ def test_the_largest_numbers_raise_no_warning(name: str) -> None:
 def test_shapes_are_kept(name: str) -> None:
     each = activation(name)
     for shape in ((), (0,), (3,), (2, 3)):
-        for part in (each.value, each.slope, each.curvature):
+        for part in (each.value, each.derivative, each.second_derivative):
             assert np.shape(part(np.full(shape, 0.3))) == shape
 
 
@@ -112,17 +114,21 @@ def test_activations_survive_pickling(name: str) -> None:
 
 def test_relu_is_flat_at_its_kink() -> None:
     relu, zero = activation("relu"), np.array([0.0, -0.0])
-    assert not relu.slope(zero).any()
-    assert not relu.curvature(zero).any()
+    assert not relu.derivative(zero).any()
+    assert not relu.second_derivative(zero).any()
 
 
 def test_at_zero_the_derivatives_are_those_from_the_left() -> None:
     zero, left = np.array([0.0, -0.0]), np.full(2, -1e-300)
     for each in ACTIVATIONS.values():
-        assert np.allclose(each.slope(zero), each.slope(left), rtol=1e-15, atol=1e-290), each
-        assert np.allclose(each.curvature(zero), each.curvature(left), rtol=1e-15, atol=1e-290)
-    assert (activation("leaky_relu").slope(zero) == 0.01).all()
-    assert (activation("elu").curvature(zero) == 1).all()
+        assert np.allclose(each.derivative(zero), each.derivative(left), rtol=1e-15, atol=1e-290), (
+            each
+        )
+        assert np.allclose(
+            each.second_derivative(zero), each.second_derivative(left), rtol=1e-15, atol=1e-290
+        )
+    assert (activation("leaky_relu").derivative(zero) == 0.01).all()
+    assert (activation("elu").second_derivative(zero) == 1).all()
 
 
 def test_at_zero_jax_says_the_same_except_for_leaky_relu() -> None:
@@ -131,7 +137,7 @@ def test_at_zero_jax_says_the_same_except_for_leaky_relu() -> None:
 
     for name, each in ACTIVATIONS.items():
         first, second = jax.grad(functions[name]), jax.grad(jax.grad(functions[name]))
-        ours = float(each.slope(np.zeros(1))[0]), float(each.curvature(np.zeros(1))[0])
+        ours = float(each.derivative(np.zeros(1))[0]), float(each.second_derivative(np.zeros(1))[0])
         theirs = (1.0, 0.0) if name == "leaky_relu" else ours
         assert np.allclose((first(0.0), second(0.0)), theirs, rtol=1e-14)
 
@@ -150,7 +156,7 @@ def test_the_slope_of_silu_keeps_its_digits_where_it_vanishes() -> None:
         root = mp.findroot(FIRST["silu"], mp.mpf("-1.278"))
         for offset in (0, 1e-9, -1e-3):
             z = float(root) + offset
-            error = float(activation("silu").slope(np.array(z)) - FIRST["silu"](mp.mpf(z)))
+            error = float(activation("silu").derivative(np.array(z)) - FIRST["silu"](mp.mpf(z)))
             assert abs(error) < 1e-16
 
 

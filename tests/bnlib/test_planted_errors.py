@@ -309,10 +309,10 @@ PLANTS = {
         around(NORM, "second_derivative", lambda bent, *_: 0 * bent), with_jax(), "hessian"
     ),
     "tanh-slope-without-square": Plant(
-        wrong_activation("tanh", slope=lambda z: 1 - np.tanh(z)), with_jax(), "gradient"
+        wrong_activation("tanh", derivative=lambda z: 1 - np.tanh(z)), with_jax(), "gradient"
     ),
     "tanh-curvature-sign": Plant(
-        wrong_activation("tanh", curvature=lambda z: 2 * np.tanh(z) / np.cosh(z) ** 2),
+        wrong_activation("tanh", second_derivative=lambda z: 2 * np.tanh(z) / np.cosh(z) ** 2),
         with_jax(),
         "hessian",
     ),

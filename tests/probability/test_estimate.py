@@ -41,7 +41,7 @@ def test_a_constant_sample_has_no_standard_error_and_never_a_nan() -> None:
 @pytest.mark.parametrize("p", [0.5, 0.53, 0.95])
 def test_proportions_are_as_far_off_as_their_standard_errors_say(p: float) -> None:
     counts = np.random.default_rng(1).binomial(2000, p, 4000)
-    scores = [Estimate.of_proportion(int(each), 2000).deviation(p) for each in counts]
+    scores = [Estimate.of_proportion(int(each), 2000).z_score(p) for each in counts]
     # 4000 scores of variance 1: the variance of a sample of them errs by √(2/4000).
     assert abs(np.var(scores) - 1) < 4.5 * np.sqrt(2 / 4000) + 1e-2
     assert abs(np.mean(scores)) < 4.5 / np.sqrt(4000) + 1e-2
@@ -50,7 +50,7 @@ def test_proportions_are_as_far_off_as_their_standard_errors_say(p: float) -> No
 def test_means_are_as_far_off_as_their_standard_errors_say() -> None:
     samples = np.random.default_rng(2).exponential(2.0, (4000, 2000))
     totals = samples.sum(axis=1), (samples**2).sum(axis=1)
-    scores = [Estimate.of_mean(a, b, 2000).deviation(2.0) for a, b in zip(*totals, strict=True)]
+    scores = [Estimate.of_mean(a, b, 2000).z_score(2.0) for a, b in zip(*totals, strict=True)]
     assert abs(np.var(scores) - 1) < 4.5 * np.sqrt(2 / 4000) + 1e-2
 
 
@@ -65,8 +65,8 @@ def test_agreement_of_all_trials_is_not_certainty(of: object, n: int) -> None:
 
 def test_a_deviation_counts_standard_errors_with_their_sign() -> None:
     estimate = Estimate(0.53, 0.01, 100)
-    assert np.isclose(estimate.deviation(0.50), 3.0)
-    assert np.isclose(estimate.deviation(0.55), -2.0)
+    assert np.isclose(estimate.z_score(0.50), 3.0)
+    assert np.isclose(estimate.z_score(0.55), -2.0)
 
 
 @pytest.mark.parametrize(

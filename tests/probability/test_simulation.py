@@ -92,7 +92,7 @@ def test_without_rotation_invariance_the_law_is_only_approximate() -> None:
     # In d = 2 the direction of a uniform start prefers the diagonals; d = 200 mends it.
     star, ray = Point([1.0, 0.0]), Ray([np.cos(0.5), np.sin(0.5)])
     found = simulate(Uniform(), star, ray, 400_000, seeded(4))
-    assert abs(found.violated.deviation(float(failure_probability(0.5)))) > 8
+    assert abs(found.violated.z_score(float(failure_probability(0.5)))) > 8
     star, ray = sampling.plane_with(0.5, 200, seed=4)
     found = simulate(Uniform(), star, ray, 10_000, seeded(4))
     sampling.within("violated", found.violated, float(failure_probability(0.5)))
@@ -220,5 +220,5 @@ def test_standard_errors_are_honest() -> None:
     laws = {"violated": failure_probability(angle), "excess": mean_excess(angle)}
     found = [simulate(Gaussian(), STAR, RAY, 4000, seeded(seed)) for seed in range(500)]
     for name, law in laws.items():
-        scores = [getattr(each, name).deviation(float(law)) for each in found]
+        scores = [getattr(each, name).z_score(float(law)) for each in found]
         assert abs(np.var(scores) - 1) < sampling.Z * np.sqrt(2 / 500), name

@@ -140,7 +140,7 @@ def test_shuffled_epochs_have_this_loss_in_the_mean() -> None:
         each = [batch_loss(np, lambda z: z, BN, w, data.inputs[i], data.targets[i]) for i in order]
         losses.append(np.mean(each))
     estimate = probability.Estimate.of_mean(np.sum(losses), np.sum(np.square(losses)), len(losses))
-    assert abs(estimate.deviation(float(MiniBatchNeuron(BN, 2).loss(w, data)))) < 4
+    assert abs(estimate.z_score(float(MiniBatchNeuron(BN, 2).loss(w, data)))) < 4
 
 
 @given(oracles.well_conditioned(2, 2), st.integers(0, 10_000))
