@@ -78,8 +78,10 @@ def test_simulations_and_sweeps_load_nothing_heavy() -> None:
         "sweep(lambda n, rng: simulate(Sphere(), star, ray, n, rng), [50, 60], seed=0)"
     )
     assert not loaded_after(code).intersection(HEAVY)
-    above = vars(owner) if owner else {}
-    scope = {**vars(bnlib), **vars(inspect.getmodule(thing)), **above}
+    bar = (
+        "from bn_experiments.sweeps import sweep\n"
+        "sweep(lambda case, rng: case, [1], seed=0, progress=True)"
+    )
     assert "tqdm" in loaded_after(bar)
 
 
@@ -121,7 +123,7 @@ def contracts(thing: Any, owner: Any = None) -> list[FunctionDoc]:
     """
     doc = FunctionDoc(thing)
     found = [doc]
-    scope = {**vars(bnlib), **inspect.getmodule(thing).__dict__, **(vars(owner) if owner else {})}
+    scope = {**vars(bnlib), **inspect.getmodule(thing).__dict__, **vars(owner or object)}
     for targets, _ in doc["See Also"]:
         for target, _ in targets:
             named, *attributes = target.split(".")
