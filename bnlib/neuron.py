@@ -143,7 +143,7 @@ class Neuron:
             g = 2 / data.m * (phi.value(z) - data.targets) * phi.derivative(z)
             g = representable("gradient", g, cause="weights, data")
             back = g if self.normalization is None else self.normalization.derivative(y, g)
-            result = back @ self._columns(data).T
+            result = back @ self.columns(data).T
         return representable("gradient", result, cause="weights, data")
 
     def hessian(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
@@ -174,7 +174,7 @@ class Neuron:
             As for `loss`.
         """
         y, z = self._preactivations(weights, data)
-        phi, columns = activation(self.activation), self._columns(data)
+        phi, columns = activation(self.activation), self.columns(data)
         with np.errstate(over="ignore", invalid="ignore"):
             error, slope = phi.value(z) - data.targets, phi.derivative(z)
             h = 2 / data.m * (slope**2 + error * phi.second_derivative(z))
@@ -217,11 +217,24 @@ class Neuron:
             )
         return linear_optima(data, self.normalization, bias=self.bias)
 
-    def _columns(self, data: LearningSet) -> Array:
-        """Return Xᵀ, with a row of ones for the bias: shape (d, m) or (d + 1, m).
+    def columns(self, data: LearningSet) -> Array:
+        """Return Xᵀ as the weights see it: a row for each weight.
 
-        In front of a centring normalization the inputs are centred: the output is the same,
-        and a large common offset costs no digits.
+        Parameters
+        ----------
+        data : LearningSet
+            The examples and targets.
+
+        Returns
+        -------
+        ndarray, shape (d, m) or (d + 1, m)
+            With a row of ones for the bias. In front of a centring normalization the inputs
+            are centred: the output is the same, and a large common offset costs no digits.
+
+        Raises
+        ------
+        ValueError
+            If it is no learning set.
         """
         require_learning_set(data)
         if self.normalization is not None and self.normalization.center:
@@ -230,7 +243,7 @@ class Neuron:
 
     def _preactivations(self, weights: npt.ArrayLike, data: LearningSet) -> tuple[Array, Array]:
         """Return y (centred in front of a centring normalization) and z, shape (..., m) each."""
-        columns, norm = self._columns(data), self.normalization
+        columns, norm = self.columns(data), self.normalization
         shape = "(..., d + 1)" if self.bias else "(..., d)"
         w = real_array("weights", weights, shape=shape, last=len(columns))
         with np.errstate(over="ignore", invalid="ignore"):

@@ -33,7 +33,7 @@ class Search:
     def __init__(self, neuron: Neuron, data: LearningSet) -> None:
         self.neuron, self.data = neuron, data
         self.found: list[tuple[str, float, Array]] = []
-        x = neuron._columns(data).T
+        x = neuron.columns(data).T
         columns = np.linalg.norm(x, axis=0)
         columns = np.where(columns > 0, columns, 1.0)
         u, singular, v = np.linalg.svd(x / columns, full_matrices=False)

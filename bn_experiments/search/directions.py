@@ -161,7 +161,7 @@ class _Circle:
             raise ValueError(f"data: has {data.d} inputs, directions are scanned for 2 only.")
         self.neuron, self.data = neuron, data
         columns = (
-            neuron._columns(data).T if isinstance(neuron, Neuron) else centered(data.inputs, 0)
+            neuron.columns(data).T if isinstance(neuron, Neuron) else centered(data.inputs, 0)
         )
         if isinstance(neuron, Neuron):
             norm = neuron.normalization

@@ -119,7 +119,7 @@ def piecewise_minima(neuron: Neuron, data: LearningSet) -> PiecewiseMinima:
             "neuron: must be a standard neuron whose activation is linear on both sides of 0; "
             "use search_weights for other activations, scan_directions with batch norm."
         )
-    rows = neuron._columns(data).T
+    rows = neuron.columns(data).T
     if rows.shape[1] != 2:
         raise ValueError(
             f"data: the neuron has {rows.shape[1]} weights, the pieces are known for 2; "
