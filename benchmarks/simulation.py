@@ -14,7 +14,7 @@ import numpy as np
 import bnlib
 from benchmarks.measure import Case, DisagreementError, Row, agree, alternate
 from bn_experiments.probability import Gaussian, Simulation, simulate
-from bn_experiments.probability.simulation import _CHUNK
+from bn_experiments.probability.simulation import CHUNK
 from bnlib import Point, Ray
 
 _ANGLE = 0.7
@@ -37,11 +37,11 @@ def rows(n: int, dimensions: tuple[int, int], repetitions: int) -> list[Row]:
 def _run(n: int, d: int, rng: np.random.Generator) -> Simulation:
     star, ray = np.zeros((2, d))
     star[0], ray[:2] = 3.0, [np.cos(_ANGLE), np.sin(_ANGLE)]
-    return simulate(Gaussian(), Point(star), Ray(ray), n, rng)
+    return simulate(Gaussian(), [Point(star)], [Ray(ray)], n, rng)
 
 
 def _draw(n: int, rng: np.random.Generator) -> None:
-    size = _CHUNK // 2
+    size = CHUNK // 2
     for begin in range(0, n, size):
         rng.standard_normal((2, min(size, n - begin)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,10 @@ from bn_experiments.probability.estimate import Estimate
 from bn_experiments.probability.initialization import Initialization
 from bnlib._validation import Array, whole_number
 from bnlib.lemma import check_lemma
-from bnlib.optima import Point, Ray, angle
+from bnlib.optima import Optimum, Point, Ray, angle
 
-# Numbers drawn at a time: large enough for NumPy, small enough for the processor's cache.
-_CHUNK = 1 << 17
+CHUNK = 1 << 17
+"""Numbers drawn at a time: large enough for NumPy, small enough for the processor's cache."""
 
 # Below this angle the two rays are one up to rounding; `check_lemma` finds no violation either.
 _SAME_RAY = 1e-12
@@ -49,8 +50,8 @@ class Simulation:
 
 def simulate(
     law: Initialization,
-    star: Point,
-    ray: Ray,
+    standard_optima: Sequence[Optimum],
+    normalized_optima: Sequence[Optimum],
     n: int,
     rng: np.random.Generator,
     *,
@@ -62,18 +63,17 @@ def simulate(
     ----------
     law : Initialization
         The law of W₀.
-    star : Point
-        The optimum W* of the standard neuron.
-    ray : Ray
-        The optima of the BN neuron.
+    standard_optima, normalized_optima : sequence of Point, sequence of Point or Ray
+        As for `check_lemma`: what ``Neuron.optima`` returns.
     n : int
         Number of initializations.
     rng : numpy.random.Generator
         The source of randomness.
     shortcut : bool
-        For a law with the method ``project``, draw only the coordinates of W₀ in the plane of
-        W* and the ray, on which both sides depend up to a common term. The cost then does not
-        grow with d. If false, draw all of W₀ and call `check_lemma`.
+        For one W*, one ray and a law with the method ``project``, draw only the coordinates of
+        W₀ in their plane, on which both sides depend up to a common term. The cost then does
+        not grow with d. If false, and in all other cases, draw all of W₀ and call
+        `check_lemma`.
 
     Returns
     -------
@@ -82,42 +82,62 @@ def simulate(
     Raises
     ------
     ValueError
-        If W* = 0, if the numbers of weights differ, or if hardly any start meets the
+        If `check_lemma` refuses the optima, if every W* is 0, or if hardly any start meets the
         hypothesis.
     """
-    if not isinstance(star, Point) or not isinstance(ray, Ray):
-        raise ValueError(
-            f"star, ray: expected a Point and a Ray, got {type(star).__name__} and "
-            f"{type(ray).__name__}; pass one optimum of each neuron."
-        )
-    if star.d != ray.d:
-        raise ValueError(f"ray: has {ray.d} weights, but star has {star.d}.")
-    if not star.weights.any():
-        raise ValueError("star: W* is zero, so no start meets the hypothesis.")
+    d = _number_of_weights(standard_optima, normalized_optima)
     whole_number("n", n, at_least=1)
-    theta = angle(star.weights, ray.direction)
-    project = getattr(law, "project", None) if shortcut and star.d > 1 else None
-    size = _CHUNK // (star.d if project is None else 2) or 1
-    totals = np.zeros(4)  # applicable, violated, sum of excess, sum of its squares
-    for begin in range(0, n, size):
-        count = min(size, n - begin)
-        if project is not None:
-            coordinates = project(rng, count, star.d)
-            for first in range(0, count, _PART):
-                totals += _in_the_plane(coordinates[:, first : first + _PART], theta)
-        else:
-            totals += _in_full(law.sample(rng, count, star.d), star, ray)
-    applicable = round(totals[0])
+    project = getattr(law, "project", None) if shortcut and d > 1 else None
+    star, image = standard_optima[0], normalized_optima[0]
+    one_of_each = len(standard_optima) == len(normalized_optima) == 1
+    if project and one_of_each and isinstance(star, Point) and isinstance(image, Ray):
+        theta = angle(star.weights, image.direction)
+        parts = (
+            _in_the_plane(coordinates[:, begin : begin + _PART], theta)
+            for size in _sizes(n, 2)
+            for coordinates in [project(rng, size, d)]
+            for begin in range(0, size, _PART)
+        )
+    else:
+        parts = (
+            _in_full(law.sample(rng, size, d), standard_optima, normalized_optima)
+            for size in _sizes(n, d)
+        )
+    applicable, violated, excess, squares = sum(parts, np.zeros(4))
     if applicable < 2:
-        raise ValueError(f"n: only {applicable} of {n} starts meet the hypothesis; draw more.")
+        raise ValueError(f"n: only {applicable:.0f} of {n} starts meet the hypothesis; draw more.")
+    count = round(applicable)
     return Simulation(
-        Estimate.of_proportion(round(totals[1]), applicable),
-        Estimate.of_mean(totals[2], totals[3], applicable),
+        Estimate.of_proportion(round(violated), count),
+        Estimate.of_mean(excess, squares, count),
     )
 
 
+def _number_of_weights(
+    standard_optima: Sequence[Optimum], normalized_optima: Sequence[Optimum]
+) -> int:
+    """Return d, if `check_lemma` takes the optima and the hypothesis can be met."""
+    first = (
+        standard_optima[0] if isinstance(standard_optima, Sequence) and standard_optima else None
+    )
+    d = getattr(first, "d", 1)
+    check_lemma(np.zeros(d), standard_optima, normalized_optima)
+    if not any(each.weights.any() for each in standard_optima if isinstance(each, Point)):
+        raise ValueError("standard_optima: every W* is zero, so no start meets the hypothesis.")
+    return d
+
+
+def _sizes(n: int, numbers: int) -> list[int]:
+    """Return how many of n starts to draw at a time, each of so many numbers."""
+    size = CHUNK // numbers or 1
+    return [min(size, n - begin) for begin in range(0, n, size)]
+
+
 def _in_the_plane(coordinates: Array, theta: float) -> Array:
-    """Return the totals for coordinates along W* and across it, shape (2, n)."""
+    """Return count, violations, sum of excess and of its squares where the hypothesis is true.
+
+    The coordinates, shape (2, n), are along W* and across it; they are overwritten.
+    """
     along, across = coordinates
     # ⟨W₀, u⟩₊ where the hypothesis is true; W* and u have the angle theta.
     toward = np.cos(theta) * along
@@ -132,9 +152,10 @@ def _in_the_plane(coordinates: Array, theta: float) -> Array:
     return np.array([np.count_nonzero(applies), violated, along.sum(), along @ along])
 
 
-def _in_full(starts: Array, star: Point, ray: Ray) -> Array:
-    """Return the totals from `check_lemma`."""
-    check = check_lemma(starts, [star], [ray])
+def _in_full(
+    starts: Array, standard_optima: Sequence[Optimum], normalized_optima: Sequence[Optimum]
+) -> Array:
+    """Return the same four numbers from `check_lemma`."""
+    check = check_lemma(starts, standard_optima, normalized_optima)
     excess = -check.margin[check.applies]
-    counts = np.count_nonzero(check.applies), np.count_nonzero(check.violated)
-    return np.array([*counts, excess.sum(), excess @ excess])
+    return np.array([len(excess), np.count_nonzero(check.violated), excess.sum(), excess @ excess])

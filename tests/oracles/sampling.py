@@ -83,7 +83,7 @@ def compare_simulation(
     """Compare with both laws; `square` is the mean square of one coordinate of W₀."""
     star, ray = plane_with(angle, d, seed)
     rng = np.random.default_rng(seed)
-    found = probability.simulate(law, star, ray, n, rng, shortcut=shortcut)
+    found = probability.simulate(law, [star], [ray], n, rng, shortcut=shortcut)
     within("violated", found.violated, float(bnlib.failure_probability(angle)))
     within("excess", found.excess, square * float(bnlib.mean_excess(angle)))
 

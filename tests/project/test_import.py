@@ -75,7 +75,7 @@ def test_simulations_and_sweeps_load_nothing_heavy() -> None:
         "found = stacked_optima(*LinearFamily(9, 2).sample(rng, 3))\n"
         "star, ray = Point(found.stars[0]), Ray(found.slopes[0])\n"
         "check_weaker(xavier(2).sample(rng, 5, 2), [star], [ray])\n"
-        "sweep(lambda n, rng: simulate(Sphere(), star, ray, n, rng), [50, 60], seed=0)"
+        "sweep(lambda n, rng: simulate(Sphere(), [star], [ray], n, rng), [50, 60], seed=0)"
     )
     assert not loaded_after(code).intersection(HEAVY)
     bar = (

@@ -17,8 +17,8 @@ from bn_experiments.probability import Gaussian, simulate
 from bn_experiments.sweeps import sweep
 from bnlib import Point, Ray
 
-# A task that workers can import without this file: simulate(law, star, ray, case, rng).
-TASK = partial(simulate, Gaussian(), Point([3.0, 1.0]), Ray([5.0, 3.0]))
+# A task that workers can import without this file: simulate(law, [star], [ray], case, rng).
+TASK = partial(simulate, Gaussian(), [Point([3.0, 1.0])], [Ray([5.0, 3.0])])
 CASES = [100, 300, 200, 50, 100, 100, 400, 75, 100]
 SEED = 20250225
 
