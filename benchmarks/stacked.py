@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 
 from benchmarks.measure import Array, Case, Row, agree, alternate
-from bn_experiments.datasets import LinearFamily
+from bn_experiments.datasets import RandomLearningSets
 from bnlib import stacked_optima
 
 
@@ -25,7 +25,7 @@ def rows(n: int, repetitions: int, looped: int) -> list[Row]:
 
 
 def _against_a_loop(n: int, looped: int) -> Iterator[Case]:
-    inputs, targets = LinearFamily(3, 2).sample(np.random.default_rng(1), n)
+    inputs, targets = RandomLearningSets(3, 2).sample(np.random.default_rng(1), n)
     some = inputs[:looped], targets[:looped]
 
     def check() -> None:

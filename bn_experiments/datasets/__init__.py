@@ -1,5 +1,5 @@
 """On which learning sets: random ones, and those of scikit-learn."""
 
-from bn_experiments.datasets.families import LinearFamily, NeuronFamily
+from bn_experiments.datasets.random import RandomLearningSets
 
-__all__ = ["LinearFamily", "NeuronFamily"]
+__all__ = ["RandomLearningSets"]

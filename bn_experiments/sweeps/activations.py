@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_experiments.datasets.families import NeuronFamily
+from bn_experiments.datasets.random import RandomLearningSets
 from bn_experiments.search.directions import scan_directions
 from bn_experiments.search.landscape import numerical_optima, search_weights
 from bn_experiments.sweeps import shares
@@ -61,8 +61,8 @@ def cases(sets: int = SETS) -> list[dict[str, Any]]:
 
 def task(case: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Draw the learning sets of a case and examine each."""
-    family = [case[key] for key in ("m", "d", "offset", "level", "noise")]
-    inputs, targets = NeuronFamily(case["activation"], *family).sample(rng, case["sets"])
+    family = [case[key] for key in ("m", "d", "offset", "level", "noise", "activation")]
+    inputs, targets = RandomLearningSets(*family).sample(rng, case["sets"])
     found = [
         examine(case["activation"], LearningSet(x, t), case["starts"], case["draws"], rng)
         for x, t in zip(inputs, targets, strict=True)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import erf
 
-from bn_experiments.datasets import NeuronFamily
+from bn_experiments.datasets import RandomLearningSets
 from bn_experiments.search import directions, scan_directions
 from bnlib import ACTIVATIONS, BatchNorm, LearningSet, Neuron, counterexample, linear_optima
 from tests import oracles
@@ -31,7 +31,8 @@ COUNT = 200_000
 
 
 def sets(name: str, n: int, m: int = 6) -> list[LearningSet]:
-    inputs, targets = NeuronFamily(name, m, 2, 1.0, 0.5, 0.3).sample(np.random.default_rng(3), n)
+    family = RandomLearningSets(m, 2, 1.0, 0.5, 0.3, name)
+    inputs, targets = family.sample(np.random.default_rng(3), n)
     return [LearningSet(x, t) for x, t in zip(inputs, targets, strict=True)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize
 
-from bn_experiments.datasets import NeuronFamily
+from bn_experiments.datasets import RandomLearningSets
 from bn_experiments.search import (
     _search,
     numerical_optima,
@@ -187,13 +187,13 @@ def test_pieces_are_enumerated_where_they_can_be(name: str) -> None:
 @pytest.mark.parametrize("name", SMOOTH)
 @pytest.mark.parametrize("seed", range(3))
 def test_blind_search_finds_nothing_else(name: str, seed: int) -> None:
-    inputs, targets = NeuronFamily(name, 6, 2, 1.0, 0.5, 0.3).sample(generator(seed), 1)
+    inputs, targets = RandomLearningSets(6, 2, 1.0, 0.5, 0.3, name).sample(generator(seed), 1)
     compare_with_blind_search(name, LearningSet(inputs[0], targets[0]))
 
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_random_starts_find_nothing_else(name: str) -> None:
-    inputs, targets = NeuronFamily(name, 6, 2, 1.0, 0.5, 0.3).sample(generator(1), 4)
+    inputs, targets = RandomLearningSets(6, 2, 1.0, 0.5, 0.3, name).sample(generator(1), 4)
     for x, t in zip(inputs, targets, strict=True):
         data = LearningSet(x, t)
         found = [each.weights for each in numerical_optima(Neuron(name), data, generator())]
@@ -205,7 +205,7 @@ def test_random_starts_find_nothing_else(name: str) -> None:
 @pytest.mark.parametrize("name", SMOOTH)
 def test_newtons_method_with_60_digits_stays_at_every_minimum(name: str) -> None:
     # Far out, between saturated outputs, a minimum in float64 might be one of rounding only.
-    inputs, targets = NeuronFamily(name, 6, 2, 1.0, 0.5, 0.3).sample(generator(11), 8)
+    inputs, targets = RandomLearningSets(6, 2, 1.0, 0.5, 0.3, name).sample(generator(11), 8)
     for x, t in zip(inputs, targets, strict=True):
         for point in numerical_optima(Neuron(name), LearningSet(x, t), generator()):
             start = w = mp.matrix([float(each) for each in point.weights])
@@ -227,7 +227,7 @@ def test_newtons_method_with_60_digits_stays_at_every_minimum(name: str) -> None
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_the_lowest_minimum_is_below_a_fine_grid(name: str) -> None:
-    inputs, targets = NeuronFamily(name, 7, 2, 1.0, 0.5, 0.3).sample(generator(5), 6)
+    inputs, targets = RandomLearningSets(7, 2, 1.0, 0.5, 0.3, name).sample(generator(5), 6)
     axis = np.linspace(-4, 4, 161)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     compared = 0
@@ -245,7 +245,7 @@ def test_the_lowest_minimum_is_below_a_fine_grid(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["tanh", "silu"])
 def test_more_weights_are_searched_from_random_starts(name: str) -> None:
-    inputs, targets = NeuronFamily(name, 12, 4, 1.0, 0.5, 0.1).sample(generator(2), 1)
+    inputs, targets = RandomLearningSets(12, 4, 1.0, 0.5, 0.1, name).sample(generator(2), 1)
     data = LearningSet(inputs[0], targets[0])
     found = numerical_optima(Neuron(name), data, generator())
     again = numerical_optima(Neuron(name), data, generator())
@@ -260,7 +260,7 @@ def test_more_weights_are_searched_from_random_starts(name: str) -> None:
 @pytest.mark.parametrize("name", ["tanh", "softplus", "elu"])
 @pytest.mark.parametrize("scale", [1e-6, 1e5])
 def test_units_of_the_inputs_do_not_matter(name: str, scale: float) -> None:
-    inputs, targets = NeuronFamily(name, 6, 2, 1.0, 0.5, 0.3).sample(generator(4), 1)
+    inputs, targets = RandomLearningSets(6, 2, 1.0, 0.5, 0.3, name).sample(generator(4), 1)
     stretched = LearningSet(inputs[0] * [scale, 1.0], targets[0])
     here = numerical_optima(Neuron(name), LearningSet(inputs[0], targets[0]), generator())
     there = numerical_optima(Neuron(name), stretched, generator())

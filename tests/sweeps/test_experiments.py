@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bn_experiments.__main__ import rounded
-from bn_experiments.datasets.families import NeuronFamily
+from bn_experiments.datasets import RandomLearningSets
 from bn_experiments.sweeps import activations, shares, sweep
 from bn_experiments.sweeps.experiment import EXPERIMENTS
 from bn_experiments.sweeps.sweep import case_seeds
@@ -66,8 +66,8 @@ def lemma_fails(start: Any, star: Any, ray: Any) -> tuple[bool, bool]:
 
 def test_the_counts_for_the_identity_are_those_of_the_closed_form() -> None:
     rng, other = np.random.default_rng(4), np.random.default_rng(4)
-    x, t = NeuronFamily("identity", 6, 2, 1.0, 0.5, 0.3).sample(rng, 1)
-    NeuronFamily("identity", 6, 2, 1.0, 0.5, 0.3).sample(other, 1)
+    x, t = RandomLearningSets(6, 2, 1.0, 0.5, 0.3).sample(rng, 1)
+    RandomLearningSets(6, 2, 1.0, 0.5, 0.3).sample(other, 1)
     data = LearningSet(x[0], t[0])
     [star], [ray] = linear_optima(data), linear_optima(data, BatchNorm())
     other.standard_normal((5, 2))
@@ -351,7 +351,7 @@ def test_the_stored_angles_of_the_identity_are_those_of_the_closed_form(
     seeds = case_seeds(activations.SEED, len(every))
     for case, seed in zip(every, seeds, strict=True):
         if case["activation"] == "identity":
-            family = NeuronFamily("identity", 6, 2, 1.0, 0.5, 0.3)
+            family = RandomLearningSets(6, 2, 1.0, 0.5, 0.3)
             optima = stacked_optima(*family.sample(np.random.default_rng(seed), case["sets"]))
             found += [angle(*pair) for pair in zip(optima.stars, optima.slopes, strict=True)]
     degrees = np.degrees(found)

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from bn_experiments.datasets import LinearFamily, NeuronFamily
+from bn_experiments.datasets import RandomLearningSets
 from bnlib import ACTIVATIONS, Activation, stacked_optima
 from tests.oracles import sampling
 
 
-def drawn(family: LinearFamily, n: int, seed: int = 0) -> tuple[Any, Any]:
+def drawn(family: RandomLearningSets, n: int, seed: int = 0) -> tuple[Any, Any]:
     return family.sample(np.random.default_rng(seed), n)
 
 
 def test_one_set_is_one_row_of_two_arrays() -> None:
-    x, t = drawn(LinearFamily(7, 3), 5)
+    x, t = drawn(RandomLearningSets(7, 3), 5)
     assert x.shape == (5, 7, 3)
     assert t.shape == (5, 7)
-    again = drawn(LinearFamily(7, 3), 5)
+    again = drawn(RandomLearningSets(7, 3), 5)
     assert np.array_equal(x, again[0])
     assert np.array_equal(t, again[1])
-    assert not np.array_equal(x, drawn(LinearFamily(7, 3), 5, seed=1)[0])
-    assert [part.shape for part in drawn(LinearFamily(7, 3), 0)] == [(0, 7, 3), (0, 7)]
+    assert not np.array_equal(x, drawn(RandomLearningSets(7, 3), 5, seed=1)[0])
+    assert [part.shape for part in drawn(RandomLearningSets(7, 3), 0)] == [(0, 7, 3), (0, 7)]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_moments_are_those_of_the_docstring(
     offset: float, level: float, noise: float, d: int
 ) -> None:
     n, m = 4000, 12
-    x, t = drawn(LinearFamily(m, d, offset, level, noise), n, seed=d)
+    x, t = drawn(RandomLearningSets(m, d, offset, level, noise), n, seed=d)
     middle = x - x.mean(axis=1, keepdims=True)
     # Inputs: each set has its own mean, of length o, and unit covariance around it.
     sampling.same_law("spread", np.sqrt(m / (m - 1)) * middle[:, 0, 0], stats.norm.cdf)
@@ -55,7 +56,7 @@ def test_moments_are_those_of_the_docstring(
 @pytest.mark.parametrize("d", [1, 3, 4])
 def test_without_noise_the_targets_are_linear_with_the_stated_intercept(d: int) -> None:
     offset, level = 2.5, 0.7
-    x, t = drawn(LinearFamily(d + 3, d, offset, level, 0.0), 3000, seed=d)
+    x, t = drawn(RandomLearningSets(d + 3, d, offset, level, 0.0), 3000, seed=d)
     found = stacked_optima(x, t)
     fitted = np.einsum("nmd,nd->nm", x, found.slopes) + found.intercepts[:, None]
     assert np.abs(fitted - t).max() < 1e-9
@@ -73,7 +74,7 @@ def test_without_noise_the_targets_are_linear_with_the_stated_intercept(d: int) 
 @pytest.mark.parametrize("m", [100, 1600])
 def test_the_fitted_intercept_tends_to_the_stated_one_as_sets_grow(m: int) -> None:
     offset, level, noise, d, n = 1.5, 2.0, 0.5, 3, 200
-    x, t = drawn(LinearFamily(m, d, offset, level, noise), n, seed=m)
+    x, t = drawn(RandomLearningSets(m, d, offset, level, noise), n, seed=m)
     found = stacked_optima(x, t)
     # e and v are not returned: take them from the set itself, with errors of order 1/√m.
     means = x.mean(axis=1)
@@ -88,20 +89,20 @@ def test_the_fitted_intercept_tends_to_the_stated_one_as_sets_grow(m: int) -> No
 def test_centred_inputs_have_no_angle_as_sets_grow() -> None:
     # At offset 0 both optima tend to v; at level o⟨v, e⟩ would too, but e and v are random.
     angles = [
-        np.median(stacked_optima(*drawn(LinearFamily(m, 2, 0.0, 3.0, 0.1), 200)).angles)
+        np.median(stacked_optima(*drawn(RandomLearningSets(m, 2, 0.0, 3.0, 0.1), 200)).angles)
         for m in (20, 2000)
     ]
     assert angles[1] < 0.2 * angles[0]
-    away = stacked_optima(*drawn(LinearFamily(2000, 2, 1.0, 3.0, 0.1), 200)).angles
+    away = stacked_optima(*drawn(RandomLearningSets(2000, 2, 1.0, 3.0, 0.1), 200)).angles
     assert np.median(away) > 10 * angles[1]
 
 
 @pytest.mark.parametrize("d", [1, 2, 5])
 def test_the_fewest_examples_allowed_make_both_optima_unique(d: int) -> None:
-    found = stacked_optima(*drawn(LinearFamily(d + 1, d), 50))
+    found = stacked_optima(*drawn(RandomLearningSets(d + 1, d), 50))
     assert np.isfinite(found.angles).all()
     with pytest.raises(ValueError, match=f"^m, d: got {d} examples"):
-        LinearFamily(d, d)
+        RandomLearningSets(d, d)
 
 
 @pytest.mark.parametrize(
@@ -114,34 +115,27 @@ def test_the_fewest_examples_allowed_make_both_optima_unique(d: int) -> None:
         ({"offset": np.inf}, "^offset: "),
         ({"level": "high"}, "^level: "),
         ({"level": [1.0, 2.0]}, "^level: "),
+        ({"m": 2}, "^m, d: got 2 examples"),
+        ({"activation": "tanhh"}, "^activation: 'tanhh' is unknown"),
     ],
     ids=str,
 )
 def test_what_is_no_family_is_refused_by_name(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        LinearFamily(**{"m": 9, "d": 2} | arguments)
+        RandomLearningSets(**{"m": 9, "d": 2} | arguments)
 
 
-def test_families_are_values() -> None:
-    family = LinearFamily(9, 2, noise=0.0)
+def test_families_are_values_and_take_an_activation_of_your_own() -> None:
+    family = RandomLearningSets(9, 2, noise=0.0, activation="elu")
     assert pickle.loads(pickle.dumps(family)) == family
-    assert len({family, LinearFamily(9, 2, noise=0.0), LinearFamily(9, 2)}) == 2
-
-
-# ---------------------------------------------------------------- a teacher with an activation
-
-
-@pytest.mark.parametrize("d", [1, 2, 5])
-def test_the_identity_teacher_is_the_linear_family(d: int) -> None:
-    rest = (d + 4, d, 1.3, -0.4, 0.6)
-    linear = drawn(LinearFamily(*rest), 20, seed=d)
-    teacher = NeuronFamily("identity", *rest).sample(np.random.default_rng(d), 20)
-    for one, other in zip(linear, teacher, strict=True):
-        assert np.array_equal(one, other)
+    others = [replace(family, activation="silu"), replace(family, noise=1.0), replace(family)]
+    assert len({family, *others}) == 3
+    mine = replace(family, activation=Activation("sine", np.sin, np.cos, lambda z: -np.sin(z)))
+    assert np.abs(drawn(mine, 5)[1]).max() <= 1
 
 
 def test_the_stream_of_the_linear_family_is_as_it_was() -> None:
-    x, t = drawn(LinearFamily(3, 2), 2, seed=2025)
+    x, t = drawn(RandomLearningSets(3, 2), 2, seed=2025)
     rng = np.random.default_rng(2025)
     spread, directions = rng.standard_normal((2, 3, 2)), rng.standard_normal((2, 2, 2))
     away, slope = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
@@ -152,35 +146,11 @@ def test_the_stream_of_the_linear_family_is_as_it_was() -> None:
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_the_teacher_applies_its_activation_before_the_noise(name: str) -> None:
-    rest, phi = (6, 2, 1.0, 0.5), ACTIVATIONS[name]
-    linear = drawn(LinearFamily(*rest, 0.0), 30)[1]
-    x, t = NeuronFamily(name, *rest, 0.0).sample(np.random.default_rng(0), 30)
-    assert np.array_equal(t, phi.value(linear))
-    noisy = NeuronFamily(name, *rest, 0.3).sample(np.random.default_rng(0), 30)
+    linear = RandomLearningSets(6, 2, 1.0, 0.5, noise=0.0)
+    teacher = replace(linear, activation=name)
+    x, t = drawn(teacher, 30)
+    assert np.array_equal(x, drawn(linear, 30)[0])
+    assert np.array_equal(t, ACTIVATIONS[name].value(drawn(linear, 30)[1]))
+    noisy = drawn(replace(teacher, noise=0.3), 30)
     assert np.array_equal(noisy[0], x)
     sampling.same_law("noise", ((noisy[1] - t) / 0.3).ravel(), stats.norm.cdf)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"activation": "tanhh"}, "^activation: 'tanhh' is unknown"),
-        ({"m": 2}, "^m, d: got 2 examples"),
-        ({"d": 0}, "^d: must be at least 1"),
-        ({"noise": -1}, "^noise: must be at least 0"),
-        ({"level": np.nan}, "^level: "),
-    ],
-    ids=str,
-)
-def test_what_is_no_teacher_is_refused_by_name(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        NeuronFamily(**{"activation": "tanh", "m": 9, "d": 2} | arguments)
-
-
-def test_teachers_are_values_and_take_an_activation_of_your_own() -> None:
-    family = NeuronFamily("elu", 9, 2, noise=0.0)
-    assert pickle.loads(pickle.dumps(family)) == family
-    assert family != NeuronFamily("silu", 9, 2, noise=0.0)
-    mine = Activation("sine", np.sin, np.cos, lambda z: -np.sin(z))
-    targets = NeuronFamily(mine, 9, 2, noise=0.0).sample(np.random.default_rng(0), 5)[1]
-    assert np.abs(targets).max() <= 1

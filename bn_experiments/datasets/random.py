@@ -1,0 +1,87 @@
+"""Random learning sets around the output of a neuron, the teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnlib._validation import Array, real_number, whole_number
+from bnlib.activations import Activation, activation
+
+
+@dataclass(frozen=True)
+class RandomLearningSets:
+    r"""Random learning sets around a linear law, or around the output of any neuron.
+
+    .. math:: x_i = o\,e' + \xi_i, \qquad
+       t_i = \varphi\bigl(\langle v, \xi_i\rangle + \ell\bigr) + \nu\,\eta_i,
+
+    with independent standard normal ξᵢ, ηᵢ, and independent uniform unit vectors e′ and v, new
+    for each learning set. With the identity for φ, the intercept in terms of the inputs is
+    ℓ − o⟨v, e′⟩. The same generator gives the same ξ, η, e′ and v for every φ.
+
+    Parameters
+    ----------
+    m, d : int
+        Numbers of examples and of inputs; m ≥ d + 1 makes both optima of the linear neurons
+        unique almost surely.
+    offset : float
+        o: length of the inputs' mean, in units of their standard deviation. At 0 the inputs
+        are centred up to sampling.
+    level : float
+        ℓ: mean of the pre-activations, which are the targets of a linear law.
+    noise : float
+        ν ≥ 0: standard deviation of what is added to the output.
+    activation : str or Activation
+        φ of the teacher.
+
+    Raises
+    ------
+    ValueError
+        If m or d is too small, a number is not finite, or the activation is unknown.
+    """
+
+    m: int
+    d: int
+    offset: float = 1.0
+    level: float = 1.0
+    noise: float = 0.5
+    activation: str | Activation = "identity"
+
+    def __post_init__(self) -> None:
+        whole_number("m", self.m, at_least=1)
+        whole_number("d", self.d, at_least=1)
+        if self.m < self.d + 1:
+            raise ValueError(
+                f"m, d: got {self.m} examples with {self.d} inputs; both optima are unique only "
+                "with at least d + 1 examples."
+            )
+        real_number("offset", self.offset)
+        real_number("level", self.level)
+        real_number("noise", self.noise, at_least=0.0)
+        activation(self.activation)
+
+    def sample(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
+        """Draw n learning sets.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            The source of randomness.
+        n : int
+            Number of learning sets.
+
+        Returns
+        -------
+        inputs : ndarray, shape (n, m, d)
+        targets : ndarray, shape (n, m)
+        """
+        phi = activation(self.activation)
+        spread = rng.standard_normal((n, self.m, self.d))
+        away, slope = rng.standard_normal((2, n, self.d))
+        away /= np.linalg.norm(away, axis=-1, keepdims=True)
+        slope /= np.linalg.norm(slope, axis=-1, keepdims=True)
+        targets = phi.value(np.einsum("nmd,nd->nm", spread, slope) + self.level)
+        targets += self.noise * rng.standard_normal((n, self.m))
+        return spread + self.offset * away[:, None, :], targets
