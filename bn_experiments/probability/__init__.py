@@ -9,6 +9,7 @@ from bn_experiments.probability.initialization import (
     he,
     xavier,
 )
+from bn_experiments.probability.point_law import point_failure_probability
 from bn_experiments.probability.simulation import Simulation, simulate
 from bn_experiments.probability.weaker import check_weaker, weaker_failure_probability
 
@@ -21,6 +22,7 @@ __all__ = [
     "Uniform",
     "check_weaker",
     "he",
+    "point_failure_probability",
     "simulate",
     "weaker_failure_probability",
     "xavier",
