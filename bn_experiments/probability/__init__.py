@@ -1,5 +1,6 @@
 """How often the lemma fails for a random initialization, and by how much."""
 
+from bn_experiments.probability.bootstrap import resampled_angles
 from bn_experiments.probability.estimate import Estimate
 from bn_experiments.probability.initialization import (
     Gaussian,
@@ -23,6 +24,7 @@ __all__ = [
     "check_weaker",
     "he",
     "point_failure_probability",
+    "resampled_angles",
     "simulate",
     "weaker_failure_probability",
     "xavier",

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 import optax
 
+from bn_experiments.datasets import load
 from bn_experiments.networks.descent import initialize_many, select, train_many
 from bn_experiments.networks.insertion import absorb, check_insertion, insert
 from bn_experiments.networks.network import Network, Parameters
@@ -448,12 +449,7 @@ def _balanced(network: Network, params: Parameters) -> Parameters:
 
 
 def _real(name: str) -> tuple[Array, Array]:
-    from sklearn import datasets
-
-    if name == "diabetes":
-        x, t = datasets.load_diabetes(return_X_y=True)
-        x = x[:, [2, 3, 8]]
-        return x / x.std(axis=0), (t / t.std())[:, None]
-    x, t = {"iris": datasets.load_iris, "wine": datasets.load_wine}[name](return_X_y=True)
-    x = x[:, :4]
-    return x / x.std(axis=0), 0.9 * np.eye(3)[t] + 0.1 / 3
+    x, t, *_ = load(name)
+    x = x[:, [2, 3, 8]] if name == "diabetes" else x[:, :4]
+    targets = (t / t.std())[:, None] if name == "diabetes" else 0.9 * np.eye(3)[t] + 0.1 / 3
+    return x / x.std(axis=0), targets

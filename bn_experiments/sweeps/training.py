@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from bn_experiments.datasets import load
 from bnlib.batch_norm import BatchNorm
 
 DESCRIPTION = "Digits with and without batch norm, over learning rates and scales of W₀"
@@ -71,13 +72,12 @@ def digits(inputs: str) -> Digits:
     "pixels" are divided by 16 and lie in [0, 1]; "standardised" have mean 0 and variance 1 over
     the training set, where they are not constant.
     """
-    from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
     from sklearn.preprocessing import StandardScaler
 
     if inputs not in INPUTS:
         raise ValueError(f"inputs: {inputs!r} is unknown; use one of {', '.join(INPUTS)}.")
-    pixels, labels = load_digits(return_X_y=True)
+    pixels, labels, *_ = load("digits")
     x, test, own, other = train_test_split(
         pixels / 16, labels, train_size=TRAINING_EXAMPLES, random_state=0, stratify=labels
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import socket
 from fractions import Fraction
@@ -14,22 +13,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpydoc.docscrape import FunctionDoc
 from sklearn import datasets
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
 import bnlib
-from bn_experiments.datasets import real_data
-from bn_experiments.datasets.real_data import (
+from bn_experiments.datasets import (
     DATA_SETS,
     PREPARATIONS,
     Task,
     independent_columns,
     load_tasks,
     prepare,
-    resampled_angles,
 )
+from bn_experiments.probability import resampled_angles
 from bnlib import BatchNorm, LearningSet, linear_optima
 from tests import oracles
 
@@ -378,8 +375,8 @@ RNG = np.random.default_rng(7)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: load_tasks(["mnist"]), "sources: unknown 'mnist'"),
-        (lambda: load_tasks("mnist"), "sources: unknown 'mnist'"),
+        (lambda: load_tasks(["mnist"]), "source: unknown 'mnist'"),
+        (lambda: load_tasks("mnist"), "source: unknown 'mnist'"),
         (lambda: load_tasks(coding=(1.0, 1.0)), "coding: both targets are 1"),
         (lambda: load_tasks(coding=(0.0, np.nan)), "coding: entry"),
         (lambda: load_tasks(coding=(0.0, 1.0, 2.0)), "coding: expected"),  # type: ignore[arg-type]
@@ -426,26 +423,3 @@ def test_alt_text_of_the_chapter_names_the_computed_angles() -> None:
 
 def test_a_constant_input_can_still_be_centred() -> None:
     assert not prepare(FLAT, "centred").inputs[:, 0].any()
-
-
-# ---------------------------------------------------------------- documentation
-
-
-@pytest.mark.parametrize(
-    "function",
-    [load_tasks, independent_columns, prepare, resampled_angles],
-    ids=lambda f: f.__name__,
-)
-def test_functions_document_what_they_take_return_and_raise(function: Any) -> None:
-    doc = FunctionDoc(function)
-    assert {each.name for each in doc["Parameters"]} == set(inspect.signature(function).parameters)
-    assert doc["Returns"]
-    assert doc["Raises"]
-    assert doc["Summary"]
-
-
-def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
-    source = inspect.getsource(real_data)
-    head = source[: source.index("def load_tasks")]
-    assert "sklearn" not in head
-    assert "from scipy" not in head

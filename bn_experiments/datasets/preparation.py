@@ -1,0 +1,99 @@
+"""Inputs and targets prepared: centred, scaled, without collinear columns or intercept."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from bnlib._numeric import centered, unit
+from bnlib._validation import real_array, real_number
+from bnlib.learning_set import LearningSet, require_learning_set
+
+PREPARATIONS = ("raw", "scaled", "centred", "standardised")
+"""What `prepare` knows."""
+
+
+def prepare(data: LearningSet, preparation: str) -> LearningSet:
+    """Return a learning set with its inputs prepared, and the targets as they are.
+
+    Parameters
+    ----------
+    data : LearningSet
+        Examples and targets.
+    preparation : str
+        ``"raw"``: as it is. ``"scaled"``: each input over its population standard deviation.
+        ``"centred"``: minus its mean. ``"standardised"``: both. Means and deviations are over
+        the examples of `data`.
+
+    Returns
+    -------
+    LearningSet
+
+    Raises
+    ------
+    ValueError
+        If the preparation is unknown, or an input that is to be scaled is constant.
+    """
+    require_learning_set(data)
+    if preparation not in PREPARATIONS:
+        raise ValueError(f"preparation: unknown {preparation!r}; use one of {PREPARATIONS}.")
+    if preparation == "raw":
+        return data
+    difference = centered(data.inputs, axis=0)
+    x = difference if preparation in ("centred", "standardised") else data.inputs
+    if preparation != "centred":
+        if not difference.any(axis=0).all():
+            column = int(np.flatnonzero(~difference.any(axis=0))[0])
+            raise ValueError(f"data: input {column} is constant, so it has no scale; drop it.")
+        x = x / np.sqrt(np.mean(difference**2, axis=0))
+    return LearningSet(x, data.targets)
+
+
+def independent_columns(
+    inputs: npt.ArrayLike, *, tolerance: float = 1e-6
+) -> tuple[list[int], dict[int, str]]:
+    """Return which columns to keep so that the covariance Σ is invertible.
+
+    Constant columns go first. The others are centred and scaled to length 1, and a QR
+    decomposition with column pivoting takes them one by one, each time the one farthest from
+    the span of those taken before. Where that distance falls to the tolerance, the rest goes.
+    Centring comes first because columns may be collinear only together with an intercept;
+    columns that are collinear as they are stay so when centred.
+
+    Parameters
+    ----------
+    inputs : array_like, shape (m, d)
+        The inputs X.
+    tolerance : float
+        Smallest distance, as a fraction of a column's own length after centring, at which a
+        column still counts as independent; in (0, 1).
+
+    Returns
+    -------
+    kept : list of int
+        In increasing order.
+    dropped : dict of int to str
+        The other columns, each with ``"constant"`` or ``"collinear"``.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit, a value is not finite, all columns are constant, or the
+        tolerance is not in (0, 1).
+    """
+    from scipy.linalg import qr
+
+    x = real_array("inputs", inputs, shape="(m, d)")
+    if not 0.0 < real_number("tolerance", tolerance) < 1.0:
+        raise ValueError(f"tolerance: must lie in (0, 1), got {tolerance:g}.")
+    if 0 in x.shape:
+        raise ValueError(f"inputs: need at least one example and one input, got {x.shape}.")
+    difference = centered(x, axis=0)
+    varying = np.flatnonzero(difference.any(axis=0))
+    if varying.size == 0:
+        raise ValueError("inputs: every column is constant, so none is left; use other inputs.")
+    triangle, order = qr(unit(difference[:, varying].T).T, mode="r", pivoting=True)
+    distance = np.abs(np.diagonal(triangle))
+    kept = sorted(varying[order[: len(distance)][distance > tolerance]].tolist())
+    why = dict.fromkeys(range(x.shape[1]), "constant") | {int(j): "collinear" for j in varying}
+    return kept, {j: reason for j, reason in why.items() if j not in kept}

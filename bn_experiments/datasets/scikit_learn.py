@@ -1,0 +1,162 @@
+"""The data that scikit-learn ships: as they are, and as learning sets. No network is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bn_experiments.datasets.preparation import independent_columns
+from bnlib._validation import Array, real_array
+from bnlib.learning_set import LearningSet
+
+DATA_SETS = (
+    *("iris", "wine", "breast_cancer", "digits"),
+    *("diabetes", "diabetes_raw", "linnerud"),
+)
+"""What there is. scikit-learn centres and scales ``diabetes``; ``diabetes_raw`` is the same data
+before that."""
+
+
+class DataSet(NamedTuple):
+    """A data set as scikit-learn ships it.
+
+    Attributes
+    ----------
+    inputs : ndarray, shape (m, d)
+        One row for each example.
+    targets : ndarray, shape (m,) or (m, 3)
+        Numbers of the classes, as integers, or quantities: three for linnerud.
+    input_names : tuple of str
+        Names of the columns.
+    target_names : tuple of str
+        Names of the classes or of the quantities, in lower case if quantities.
+    """
+
+    inputs: Array
+    targets: npt.NDArray[Any]
+    input_names: tuple[str, ...]
+    target_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A learning set with a name.
+
+    Attributes
+    ----------
+    source : str
+        The data set, one of `DATA_SETS`.
+    target : str
+        The class that is told from the rest, or the quantity that is predicted.
+    data : LearningSet
+        Inputs as they are shipped, without the dropped columns, and targets.
+    columns : tuple of str
+        Names of the inputs.
+    dropped : tuple of (str, str)
+        Name of each dropped column, and why: ``"constant"`` or ``"collinear"``.
+    """
+
+    source: str
+    target: str
+    data: LearningSet
+    columns: tuple[str, ...]
+    dropped: tuple[tuple[str, str], ...]
+
+    @property
+    def name(self) -> str:
+        """The data set and the target, for people."""
+        return f"{self.source.replace('_', ' ')}, {self.target}"
+
+
+def load(source: str) -> DataSet:
+    """Return one of the data sets that scikit-learn ships.
+
+    Parameters
+    ----------
+    source : str
+        A name from `DATA_SETS`.
+
+    Returns
+    -------
+    DataSet
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    ImportError
+        If scikit-learn is not installed.
+    """
+    if source not in DATA_SETS:
+        raise ValueError(f"source: unknown {source!r}; use one of {DATA_SETS}.")
+    try:
+        from sklearn import datasets
+    except ImportError as error:
+        raise ImportError(
+            "the data sets need scikit-learn; install it, for example with bnlib[data]."
+        ) from error
+    if source == "diabetes_raw":
+        bunch = datasets.load_diabetes(scaled=False)
+    else:
+        bunch = getattr(datasets, f"load_{source}")()
+    if source.startswith("diabetes"):
+        names = ["progression"]
+    elif source == "linnerud":
+        names = [each.lower() for each in bunch.target_names]
+    else:
+        names = [str(each).replace("_", " ") for each in bunch.target_names]
+    inputs = np.asarray(bunch.data, dtype=float)
+    return DataSet(inputs, bunch.target, tuple(map(str, bunch.feature_names)), tuple(names))
+
+
+def load_tasks(
+    sources: Iterable[str] = DATA_SETS, *, coding: tuple[float, float] = (0.0, 1.0)
+) -> list[Task]:
+    """Return the tasks of some of the data sets that scikit-learn ships.
+
+    A data set with classes gives one task for each class, told from the rest; one with
+    quantities gives one task for each quantity.
+
+    Parameters
+    ----------
+    sources : iterable of str
+        Names from `DATA_SETS`.
+    coding : tuple of float
+        Targets of the rest and of the class.
+
+    Returns
+    -------
+    list of Task
+        In the order of the sources, then of the classes or quantities. Columns are dropped
+        by `independent_columns`.
+
+    Raises
+    ------
+    ValueError
+        If a source is unknown, or the coding is not two different finite numbers.
+    ImportError
+        If scikit-learn is not installed.
+    """
+    codes = real_array("coding", coding, shape="(2,)", last=2)
+    if codes[0] == codes[1]:
+        raise ValueError(f"coding: both targets are {codes[0]:g}; give two different numbers.")
+    wanted = [sources] if isinstance(sources, str) else list(sources)
+    return [task for source in wanted for task in _tasks(source, codes)]
+
+
+def _tasks(source: str, codes: Array) -> list[Task]:
+    """Return the tasks of one data set."""
+    x, t, names, kinds = load(source)
+    kept, dropped = independent_columns(x)
+    columns = tuple(names[j] for j in kept)
+    reasons = tuple((names[j], why) for j, why in dropped.items())
+    quantities = source.startswith("diabetes") or source == "linnerud"
+    found = []
+    for k, kind in enumerate(kinds):
+        target = t.reshape(len(x), -1)[:, k] if quantities else np.where(t == k, *codes[::-1])
+        found.append(Task(source, kind, LearningSet(x[:, kept], target), columns, reasons))
+    return found
