@@ -9,6 +9,21 @@ NAME :=
 
 VENV_PYTHON := .venv/bin/python
 
+# .venv holds a stamp for the packages and one for bnlib. Their names say what they were made with:
+# another Python, another folder (of a moved or copied checkout), another version has none yet.
+# Each lists what it installed; where something of that is lost, all is installed again.
+MADE_WITH := $(shell { $(PYTHON) -VV; pwd; } 2>&1 | cksum | tr ' ' -)
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' bnlib/__init__.py)
+PACKAGES := .venv/packages-$(MADE_WITH)
+BNLIB := .venv/bnlib-$(VERSION)-$(MADE_WITH)
+LOST := $(shell cat $(PACKAGES) $(BNLIB) 2>/dev/null | xargs ls -dL 2>&1 >/dev/null)
+
+# What a machine may rightly set: where packages come from. Everything else that pip and Python
+# read from the environment (PIP_TARGET, PYTHONPATH, …) would install or run something else.
+PIP_SETTINGS := $(addprefix PIP_,CACHE_DIR CERT CLIENT_CERT CONFIG_FILE DEFAULT_TIMEOUT\
+ EXTRA_INDEX_URL FIND_LINKS INDEX_URL NO_CACHE_DIR NO_INDEX PROXY RETRIES TRUSTED_HOST)
+unexport $(filter-out $(PIP_SETTINGS),$(filter PIP_% PYTHON% VIRTUAL_ENV%,$(.VARIABLES)))
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -18,14 +33,13 @@ help: ## list these commands
 	@echo "Usage: make COMMAND"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 	@echo "Settings: PYTHON=python3.12 (all), PORT=8000 (serve), CHAPTERS=\"claim\" (rerun),\
- NAME=activations (sweep)"
+ NAME=activations (sweep), UPGRADE=1 (lock)"
 
-book: environment ## build the book from the stored outputs, print the verdict
+book: environment ## build the book from the stored outputs, print where it lies and the verdict
 	@$(VENV_PYTHON) -m tools.book
-	@$(VENV_PYTHON) -m tools.verdict
+	@$(VENV_PYTHON) -m bnlib
 
 test: environment ## check everything: library, every output of every chapter, the built book
-	@$(VENV_PYTHON) -m tools.book
 	@$(VENV_PYTHON) -m pytest
 
 rerun: environment ## execute the chapters again, in place (CHAPTERS="claim …" for some)
@@ -39,23 +53,34 @@ bench: environment ## measure how fast the library is, write benchmarks/results.
 
 sweep: environment ## run or continue a large sweep (NAME=…), write its summary to results/
 	@test -n "$(NAME)" || { echo "Which one? For instance:  make sweep NAME=activations";\
-	 $(VENV_PYTHON) -m bnlib list; exit 1; }
-	@$(VENV_PYTHON) -m bnlib sweep "$(NAME)" --output "results/$(NAME).jsonl"
-	@$(VENV_PYTHON) -m bnlib summary "$(NAME)" "results/$(NAME).jsonl" --output "results/$(NAME).json"
+	 $(VENV_PYTHON) -m bn_experiments list; exit 1; }
+	@$(VENV_PYTHON) -m bn_experiments sweep "$(NAME)" --output "results/$(NAME).jsonl"
+	@$(VENV_PYTHON) -m bn_experiments summary "$(NAME)" "results/$(NAME).jsonl" --output "results/$(NAME).json"
 
 lint: environment ## style and types: ruff and mypy
 	@$(VENV_PYTHON) -m ruff check
 	@$(VENV_PYTHON) -m ruff format --check
 	@$(VENV_PYTHON) -m mypy
 
+# What is pinned already stays, unless told:  make lock UPGRADE=1
 lock: environment ## write requirements.txt anew from pyproject.toml (needs the network)
-	@$(VENV_PYTHON) -m tools.lock
+	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11.0\
+	 --all-extras --no-emit-index-url --custom-compile-command "make lock"\
+	 $(if $(UPGRADE),--upgrade) pyproject.toml --output-file requirements.txt
 
 clean: ## remove everything that is generated: .venv, _build, caches
 	rm -rf .venv _build .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-environment:
+environment: $(BNLIB)
+
+$(BNLIB): $(PACKAGES) pyproject.toml
+	@$(PYTHON) -B -m tools.environment bnlib $@
+
+$(PACKAGES): requirements.txt $(if $(LOST),lost)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found. Remedy: install\
 	 Python 3.11 or newer, or name one:  make book PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -B -m tools.environment
+	@$(PYTHON) -B -m tools.environment packages $@
+
+.PHONY: lost
+lost:

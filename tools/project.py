@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,15 +15,6 @@ CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 VENV = ROOT / ".venv"
-
-
-def fingerprint(files: Iterable[Path]) -> str:
-    """Hash the names and contents of `files`; times do not count, git rewrites them."""
-    digest = hashlib.sha256()
-    for path in sorted(set(files)):
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 @contextmanager
@@ -36,22 +26,15 @@ def exclusive() -> Iterator[None]:
 
 
 def run_logged(
-    command: list[str],
-    log: Path,
-    env: dict[str, str],
-    on_line: Callable[[str], object] | None = None,
+    command: list[str], log: Path, on_line: Callable[[str], object] | None = None
 ) -> int:
-    """Run `command` with its output in the file `log` (each line also to `on_line`).
-
-    Returns the exit code.
-    """
+    """Run `command`, each line to the file `log` and to `on_line`; return the exit code."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
         log.open("w", encoding="utf-8") as out,
         subprocess.Popen(
             command,
             cwd=ROOT,
-            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -73,9 +56,8 @@ class Progress:
 
     def __init__(self, title: str) -> None:
         self.title = title
-        self.start = time.monotonic()
+        self.start = self.shown = time.monotonic()
         self.terminal = sys.stdout.isatty()
-        self.shown = time.monotonic()
         print(title, end="" if self.terminal else "\n", flush=True)
 
     def update(self, detail: str) -> None:
@@ -84,13 +66,12 @@ class Progress:
         if now - self.shown < (0.2 if self.terminal else 20):
             return
         self.shown = now
-        text = f"{self.title} {detail}"
-        print(f"\r\033[K{text[:100]}" if self.terminal else f"  {detail}", end="", flush=True)
-        if not self.terminal:
-            print(flush=True)
+        if self.terminal:
+            print(f"\r\033[K{self.title} {detail}"[:100], end="", flush=True)
+        else:
+            print(f"  {detail}", flush=True)
 
     def done(self, word: str = "done") -> None:
         """End the line with `word` and the seconds it took."""
-        seconds = time.monotonic() - self.start
         head = f"\r\033[K{self.title}" if self.terminal else " "
-        print(f"{head} {word}, {seconds:.1f} s", flush=True)
+        print(f"{head} {word}, {time.monotonic() - self.start:.1f} s", flush=True)

@@ -6,6 +6,7 @@ machine's names, one way of writing JSON.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -18,8 +19,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from tools.determinism import settle
-from tools.guards import figures
-from tools.project import BUILD, CHAPTERS, Progress
+from tools.project import BUILD, CHAPTERS, ROOT, Progress
 from tools.toc import entries, notebooks
 
 METADATA = {
@@ -109,10 +109,11 @@ def chosen(names: list[str]) -> list[Path]:
 
 def write_verdict() -> None:
     """Keep the landing page's first figure as a file of its own, for the README."""
-    landing = CHAPTERS.parent / f"{entries()[0]}.ipynb"
-    drawn = figures(landing) if landing.is_file() else []
-    if drawn and write(VERDICT, drawn[0]):
-        print(f"Written: {VERDICT.relative_to(CHAPTERS.parent)}")
+    landing = json.loads((ROOT / f"{entries()[0]}.ipynb").read_text(encoding="utf-8"))
+    outputs = [output for cell in landing["cells"] for output in cell.get("outputs", [])]
+    drawn = [svg for output in outputs if (svg := output.get("data", {}).get("image/svg+xml"))]
+    if drawn and write(VERDICT, "".join(drawn[0])):
+        print(f"Written: {VERDICT.relative_to(ROOT)}")
 
 
 def main(names: list[str]) -> int:
@@ -120,7 +121,7 @@ def main(names: list[str]) -> int:
     settle(os.environ)
     (BUILD / "ipython").mkdir(parents=True, exist_ok=True)
     for path in chosen(names):
-        progress = Progress(f"{path.relative_to(CHAPTERS.parent)} …")
+        progress = Progress(f"{path.relative_to(ROOT)} …")
         try:
             text = execute(path, progress)
         except ChapterError as error:

@@ -10,9 +10,9 @@ import yaml
 from tools.project import ROOT
 
 
-def entries(root: Path = ROOT) -> list[str]:
+def entries() -> list[str]:
     """Return the pages of the book in reading order, without suffix."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     return [toc["root"], *_files(toc)]
 
 
@@ -25,7 +25,7 @@ def _files(node: dict[str, Any]) -> list[str]:
     return found
 
 
-def notebooks(root: Path = ROOT) -> list[Path]:
+def notebooks() -> list[Path]:
     """Return the executable chapters of the book in reading order."""
-    paths = [root / f"{entry}.ipynb" for entry in entries(root)]
+    paths = [ROOT / f"{entry}.ipynb" for entry in entries()]
     return [path for path in paths if path.is_file()]

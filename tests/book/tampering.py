@@ -2,7 +2,8 @@
 
 import re
 
-from tools import guards, toc
+from tests.book import guards
+from tools import toc
 
 STDOUT, LATEX, SVG = "stdout", "text/latex", "image/svg+xml"
 

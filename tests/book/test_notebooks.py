@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tools import guards, toc
+from tests.book import guards
+from tools import toc
 from tools.project import CHAPTERS, ROOT
 
 CHAPTER_FILES = sorted(CHAPTERS.glob("**/*.ipynb"))

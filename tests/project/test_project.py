@@ -2,13 +2,18 @@
 
 import importlib.metadata
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -16,24 +21,32 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import bnlib
-from tools import book, determinism, environment, guards, project, rerun, toc, verdict
+from bnlib.__main__ import verdict
+from tests.book import guards
+from tools import determinism, environment, project, rerun, toc
 from tools.project import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 LOCK = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 # One pin: name==version, perhaps a marker, and its hashes on the continued lines.
 PIN = re.compile(
     r"^(\S+==\S+)((?: ;[^\\\n]*)?)((?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", re.MULTILINE
 )
-PYTHONS = ("3.11", "3.12", "3.13")
+RELOCK = "Remedy: make lock"
+
+
+def run(*command, cwd=ROOT, **environ):
+    """Return what a command prints; it must succeed."""
+    env = os.environ | environ
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def machine(python):
-    return default_environment() | {
-        "python_version": python,
-        "python_full_version": f"{python}.0",
-        "extra": "",
-    }
+    named = {"python_version": python, "python_full_version": f"{python}.0"}
+    return default_environment() | named | {"extra": ""}
 
 
 def pins(machine):
@@ -47,33 +60,25 @@ def pins(machine):
     return found
 
 
-def requirements():
-    extras = PYPROJECT["project"]["optional-dependencies"].values()
-    return [*PYPROJECT["project"]["dependencies"], *(line for extra in extras for line in extra)]
-
-
-@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 def test_lock_satisfies_every_requirement(python):
-    assert Version(python) in SpecifierSet(PYPROJECT["project"]["requires-python"])
-    pinned, remedy = pins(machine(python)), "Remedy: make lock"
-    assert all(len(versions) == 1 for versions in pinned.values()), f"two pins of one. {remedy}"
-    for line in [*requirements(), *PYPROJECT["build-system"]["requires"]]:
+    table = PYPROJECT["project"]
+    assert Version(python) in SpecifierSet(table["requires-python"])
+    pinned = pins(machine(python))
+    assert all(len(versions) == 1 for versions in pinned.values()), f"two pins of one. {RELOCK}"
+    lines = table["dependencies"] + PYPROJECT["build-system"]["requires"]
+    for line in sum(table["optional-dependencies"].values(), lines):
         requirement = Requirement(line)
-        if requirement.marker is not None and not requirement.marker.evaluate(machine(python)):
-            continue
-        versions = pinned.get(canonicalize_name(requirement.name))
-        assert versions, f"{line} is not in requirements.txt. {remedy}"
-        assert versions[0] in requirement.specifier, f"{line} is not met by {versions[0]}. {remedy}"
+        if requirement.marker is None or requirement.marker.evaluate(machine(python)):
+            versions = pinned.get(canonicalize_name(requirement.name))
+            assert versions, f"{line} is not in requirements.txt. {RELOCK}"
+            assert versions[0] in requirement.specifier, f"{line}: {versions[0]}. {RELOCK}"
 
 
 def test_every_pin_has_hashes_and_the_lock_names_no_index():
     lines = [line for line in LOCK.splitlines() if line and line[0] not in "# "]
-    assert len(lines) == len(PIN.findall(LOCK)), (
-        "a line of the lock is not a pin. Remedy: make lock"
-    )
-    assert all(hashes for _, _, hashes in PIN.findall(LOCK)), (
-        "a pin without hash. Remedy: make lock"
-    )
+    assert len(lines) == len(PIN.findall(LOCK)), f"a line of the lock is not a pin. {RELOCK}"
+    assert all(hashes for _, _, hashes in PIN.findall(LOCK)), f"a pin without hash. {RELOCK}"
     assert not re.search(r"^\s*--(?!hash)|https?://|file://", LOCK, re.MULTILINE)
 
 
@@ -84,6 +89,17 @@ def test_what_is_installed_is_what_is_locked():
     assert importlib.metadata.version("bnlib") == bnlib.__version__
 
 
+def test_a_wheel_holds_both_packages_their_style_and_that_they_are_typed(tmp_path):
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
+    [wheel] = tmp_path.glob("*.whl")
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    packages = ("bnlib", "bn_experiments")
+    files = [path for package in packages for path in (ROOT / package).rglob("*") if path.is_file()]
+    assert held == {str(path.relative_to(ROOT)) for path in files if path.suffix != ".pyc"}
+    assert {"bnlib/py.typed", "bn_experiments/py.typed"} < held
+    assert "bn_experiments/book/book.mplstyle" in held
+
+
 def test_verdict_figure_is_the_first_of_the_landing_page():
     landing = ROOT / f"{toc.entries()[0]}.ipynb"
     svg = rerun.VERDICT.read_text(encoding="utf-8")
@@ -92,70 +108,168 @@ def test_verdict_figure_is_the_first_of_the_landing_page():
 
 
 def test_verdict_is_computed_and_says_that_the_lemma_fails():
-    assert "8/17 > 0: the lemma FAILS" in verdict.verdict()
+    assert "8/17 > 0: the lemma FAILS" in verdict()
+    assert run(sys.executable, "-m", "bnlib") == f"{verdict()}\n"
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
 def test_documents_name_only_commands_and_files_that_exist(document):
     text = (ROOT / document).read_text(encoding="utf-8")
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
-    assert set(re.findall(r"`make (\w+)", text)) - targets == set()
+    assert set(re.findall(r"`make (\w+)", text)) <= set(re.findall(r"^(\w+):", MAKEFILE, re.M))
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    named = re.findall(r"`((?:\w+/)+(?:[\w.]+\.\w+)?|\w+/[\w/]*)`", text)
+    assert [each for each in links + named if not (ROOT / each).exists()] == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_documents_name_every_room(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    rooms = {f"bn_experiments/{path.parent.name}/" for path in ROOT.glob("bn_experiments/*/*.py")}
+    named = re.findall(r"^\| `(bn_experiments/\w+/)`", text, re.MULTILINE)
+    assert sorted(named) == sorted(rooms), "Remedy: one row of the table for each room"
 
 
 def test_contributing_explains_every_command():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"^(\w+):.*##", makefile, re.MULTILINE):
+    for target in re.findall(r"^(\w+):.*##", MAKEFILE, re.MULTILINE):
         assert f"`make {target}`" in text
 
 
-def test_importing_bnlib_is_quick_and_light():
-    code = "import sys, time; t = time.perf_counter(); import bnlib; t = time.perf_counter() - t;"
-    heavy = "{'sympy', 'matplotlib', 'jax', 'sklearn', 'flint', 'IPython'}"
-    code += f" print(t); print(sorted({heavy} & set(sys.modules)))"
-    runs = [subprocess.check_output([sys.executable, "-c", code], text=True) for _ in range(5)]
-    assert {run.splitlines()[1] for run in runs} == {"[]"}, "import it inside the module needing it"
-    assert min(float(run.splitlines()[0]) for run in runs) < 0.2
+def test_hooks_before_a_commit_are_the_commands_of_make_lint():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    hooks = [hook for repository in config["repos"] for hook in repository["hooks"]]
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)[1]
+    commands = recipe.replace("$(VENV_PYTHON)", ".venv/bin/python").replace("\t@", "")
+    assert [hook["entry"] for hook in hooks] == commands.splitlines()
+    assert all(hook["language"] == "system" and not hook["pass_filenames"] for hook in hooks)
 
 
-def test_fingerprint_follows_contents_and_names_not_times(tmp_path, monkeypatch):
-    monkeypatch.setattr(project, "ROOT", tmp_path)
-    file = tmp_path / "a"
-    file.write_text("1")
-    before = project.fingerprint([file])
-    file.touch()
-    assert project.fingerprint([file]) == before
-    file.write_text("2")
-    assert project.fingerprint([file]) != before
-    assert project.fingerprint([file.rename(tmp_path / "b")]) != before
+@pytest.mark.parametrize("attributes", [True, False])
+def test_line_ends_survive_a_clone_that_converts_them(tmp_path, attributes):
+    for name in (".ci/run", *[".gitattributes"][: int(attributes)]):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    git = ("git", "-c", "core.autocrlf=true", "-c", "core.safecrlf=false")
+    run(*git, "init", "-q", cwd=tmp_path)
+    run(*git, "add", ".", cwd=tmp_path)
+    (tmp_path / ".ci" / "run").unlink()
+    run(*git, "checkout", ".", cwd=tmp_path)
+    assert (b"\r" in (tmp_path / ".ci" / "run").read_bytes()) is not attributes
 
 
-def test_book_is_out_of_date_after_a_change_or_a_loss(html, monkeypatch):
-    wanted = project.fingerprint(book.inputs())
-    assert book.is_current(wanted)
-    assert not book.is_current(wanted + "0")
-    sizes = book.pages()
-    monkeypatch.setattr(book, "pages", lambda: dict(list(sizes.items())[1:]))
-    assert not book.is_current(wanted)
+def test_every_text_file_has_the_line_ends_and_the_last_line_of_the_editor_settings():
+    assert "end_of_line = lf" in (ROOT / ".editorconfig").read_text(encoding="utf-8")
+    texts = [p for p in ROOT.glob("[!._]*/**/*") if p.suffix in {".py", ".md", ".ipynb", ".json"}]
+    assert len(texts) > 100
+    ends = {path: path.read_bytes() for path in texts if path.stat().st_size}
+    assert [path for path, text in ends.items() if b"\r" in text or text[-1:] != b"\n"] == []
 
 
-def test_environment_is_whole_and_a_lost_package_is_noticed(monkeypatch):
-    assert environment.installed() == environment.wanted(), "Remedy: make environment"
-    names = environment.distributions()
-    monkeypatch.setattr(environment, "distributions", lambda: names - {sorted(names)[0]})
-    assert environment.installed() == {}
+PACKAGES, BNLIB = "environment packages", "environment bnlib"
 
 
-def test_user_settings_do_not_reach_an_installation(monkeypatch):
-    for name in ("PIP_TARGET", "PIP_USER", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
-        monkeypatch.setenv(name, "x")
-    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
-    env = environment.clean_environment()
-    assert not {"PIP_TARGET", "PIP_USER", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"} & set(env)
-    assert env["PIP_INDEX_URL"] == "https://mirror.example/simple"
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a copy of what `make` looks at, with an environment that says it is whole."""
+    folder = tmp_path / "checkout"
+    for name in ("Makefile", "requirements.txt", "pyproject.toml", "bnlib/__init__.py"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        shutil.copy(ROOT / name, folder / name)
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    (folder / ".venv/lib/python3.11/site-packages/numpy-1.dist-info").mkdir(parents=True)
+    return folder
+
+
+def planned(folder, python=sys.executable):
+    """Return which installations a command would begin with."""
+    shown = run("make", "-n", "environment", f"PYTHON={python}", cwd=folder)
+    return re.findall(r"tools\.(environment \w+) (\S+)", shown)
+
+
+def steps(folder, **options):
+    return [step for step, _ in planned(folder, **options)]
+
+
+@pytest.fixture
+def whole(checkout, monkeypatch):
+    """Return that copy with the stamps that a complete installation leaves."""
+    monkeypatch.setattr(environment, "ROOT", checkout)
+    monkeypatch.setattr(environment, "VENV", checkout / ".venv")
+    for _, path in planned(checkout):
+        environment.stamp(checkout / path)
+    return checkout
+
+
+def later(path):
+    path.touch()
+    os.utime(path, (2e9, 2e9))
+
+
+CHANGES = {
+    "none": (lambda at: None, []),
+    "lock": (lambda at: later(at / "requirements.txt"), [PACKAGES, BNLIB]),
+    "settings": (lambda at: later(at / "pyproject.toml"), [BNLIB]),
+    "version": (lambda at: (at / "bnlib/__init__.py").write_text('__version__ = "9"'), [BNLIB]),
+    "lost package": (
+        lambda at: next(at.glob(".venv/lib/*/*/numpy*")).rmdir(), [PACKAGES, BNLIB],
+    ),
+    "lost Python": (
+        lambda at: [(at / ".venv/bin/python").unlink(),
+                    (at / ".venv/bin/python").symlink_to("/nowhere/python")], [PACKAGES, BNLIB],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_only_what_is_out_of_date_is_installed_again(change, whole):
+    CHANGES[change][0](whole)
+    assert steps(whole) == CHANGES[change][1]
+
+
+def test_a_copied_checkout_and_another_python_are_noticed(whole, tmp_path):
+    copy = shutil.copytree(whole, tmp_path / "copy", symlinks=True)
+    assert steps(copy) == [PACKAGES, BNLIB]
+    other = tmp_path / "python"
+    other.write_text("#!/bin/sh\necho Python 3.12.99\n")
+    other.chmod(0o755)
+    assert steps(whole, python=other) == [PACKAGES, BNLIB]
+
+
+def test_an_interrupted_installation_is_not_taken_for_whole(whole, monkeypatch):
+    def interrupted(what):
+        raise KeyboardInterrupt
+
+    later(whole / "pyproject.toml")
+    [(_, path)] = planned(whole)
+    monkeypatch.setattr(environment, "install", interrupted)
+    monkeypatch.setattr(environment.time, "time", lambda: 1.9e9)
+    with pytest.raises(KeyboardInterrupt):
+        environment.main("bnlib", whole / path)
+    assert steps(whole) == [BNLIB]
+    later(whole / path)  # by another command, while this one waited
+    environment.main("bnlib", whole / path)
+
+
+def test_user_settings_do_not_reach_an_installation():
+    harmful = dict.fromkeys(("PIP_TARGET", "PIP_USER", "PYTHONPATH", "PYTHONHOME"), "x")
+    index = {"PIP_INDEX_URL": "https://mirror.example/simple"}
+    shown = run("make", "-s", "--eval=show: ; @env", "show", **harmful, **index).splitlines()
+    names = {line.partition("=")[0] for line in shown}
+    assert not names & {*harmful, "PYTHON"}
+    assert "PIP_INDEX_URL=https://mirror.example/simple" in shown
+
+
+def test_what_a_bare_machine_lacks_is_named(monkeypatch):
+    missing = subprocess.run(
+        ["make", "environment", "PYTHON=no-such-python"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert missing.returncode
+    assert "no-such-python was not found. Remedy: install Python 3.11" in missing.stdout
+    monkeypatch.setattr(environment.sys, "prefix", "/usr")
+    monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="has no venv module.*\n.*apt-get install python3-venv"):
+        environment.create()
 
 
 @pytest.fixture
@@ -193,7 +307,7 @@ def test_rerun_leaves_a_failing_chapter_as_it_was(chapter, monkeypatch, capsys):
     broken = chapter.read_text(encoding="utf-8").replace("1 / 3", "1 / 0")
     chapter.write_text(broken, encoding="utf-8")
     monkeypatch.setattr(rerun, "chosen", lambda names: [chapter])
-    monkeypatch.setattr(rerun, "CHAPTERS", chapter.parent)
+    monkeypatch.setattr(rerun, "ROOT", chapter.parent)
     assert rerun.main([]) == 1
     assert "Code cell 2 (id c1) failed" in capsys.readouterr().err
     assert chapter.read_text(encoding="utf-8") == broken

@@ -1,4 +1,4 @@
-"""Print the verdict on the lemma, computed now, and where the book lies."""
+"""``python -m bnlib``: the verdict on the lemma, computed exactly and in floating point."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import math
 
 import bnlib
 from bnlib import exact
-from tools.book import FIRST_PAGE
 
 
 def verdict() -> str:
-    """Check Lemma 4.5 on the counterexample at W₀ = W*, exactly and in floating point."""
+    """Check Lemma 4.5 on the counterexample at W₀ = W*; raise if the two results differ."""
     data = exact.counterexample()
     [point] = exact.Neuron().optima(data)
     [ray] = exact.Neuron(normalization=exact.BatchNorm()).optima(data)
@@ -42,4 +41,3 @@ def verdict() -> str:
 
 if __name__ == "__main__":
     print(verdict())
-    print(f"The book: {FIRST_PAGE.as_uri()}")
