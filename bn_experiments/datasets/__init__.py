@@ -2,12 +2,11 @@
 
 from bn_experiments.datasets.preparation import PREPARATIONS, independent_columns, prepare
 from bn_experiments.datasets.random import RandomLearningSets
-from bn_experiments.datasets.scikit_learn import DATA_SETS, DataSet, Task, load, load_tasks
+from bn_experiments.datasets.scikit_learn import DATA_SETS, Task, load, load_tasks
 
 __all__ = [
     "DATA_SETS",
     "PREPARATIONS",
-    "DataSet",
     "RandomLearningSets",
     "Task",
     "independent_columns",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bn_experiments.datasets.preparation import independent_columns
 from bnlib._validation import Array, real_array
@@ -19,27 +18,6 @@ DATA_SETS = (
 )
 """What there is. scikit-learn centres and scales ``diabetes``; ``diabetes_raw`` is the same data
 before that."""
-
-
-class DataSet(NamedTuple):
-    """A data set as scikit-learn ships it.
-
-    Attributes
-    ----------
-    inputs : ndarray, shape (m, d)
-        One row for each example.
-    targets : ndarray, shape (m,) or (m, 3)
-        Numbers of the classes, as integers, or quantities: three for linnerud.
-    input_names : tuple of str
-        Names of the columns.
-    target_names : tuple of str
-        Names of the classes or of the quantities, in lower case if quantities.
-    """
-
-    inputs: Array
-    targets: npt.NDArray[Any]
-    input_names: tuple[str, ...]
-    target_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,7 +50,7 @@ class Task:
         return f"{self.source.replace('_', ' ')}, {self.target}"
 
 
-def load(source: str) -> DataSet:
+def load(source: str) -> Any:
     """Return one of the data sets that scikit-learn ships.
 
     Parameters
@@ -82,7 +60,8 @@ def load(source: str) -> DataSet:
 
     Returns
     -------
-    DataSet
+    sklearn.utils.Bunch
+        With ``data``, ``target``, ``feature_names`` and ``target_names``.
 
     Raises
     ------
@@ -100,17 +79,8 @@ def load(source: str) -> DataSet:
             "the data sets need scikit-learn; install it, for example with bnlib[data]."
         ) from error
     if source == "diabetes_raw":
-        bunch = datasets.load_diabetes(scaled=False)
-    else:
-        bunch = getattr(datasets, f"load_{source}")()
-    if source.startswith("diabetes"):
-        names = ["progression"]
-    elif source == "linnerud":
-        names = [each.lower() for each in bunch.target_names]
-    else:
-        names = [str(each).replace("_", " ") for each in bunch.target_names]
-    inputs = np.asarray(bunch.data, dtype=float)
-    return DataSet(inputs, bunch.target, tuple(map(str, bunch.feature_names)), tuple(names))
+        return datasets.load_diabetes(scaled=False)
+    return getattr(datasets, f"load_{source}")()
 
 
 def load_tasks(
@@ -138,8 +108,10 @@ def load_tasks(
     ------
     ValueError
         If a source is unknown, or the coding is not two different finite numbers.
-    ImportError
-        If scikit-learn is not installed.
+
+    See Also
+    --------
+    load : what else is refused.
     """
     codes = real_array("coding", coding, shape="(2,)", last=2)
     if codes[0] == codes[1]:
@@ -150,13 +122,20 @@ def load_tasks(
 
 def _tasks(source: str, codes: Array) -> list[Task]:
     """Return the tasks of one data set."""
-    x, t, names, kinds = load(source)
+    bunch = load(source)
+    x, t = np.asarray(bunch.data, dtype=float), np.asarray(bunch.target, dtype=float)
+    if source.startswith("diabetes"):
+        targets = {"progression": t}
+    elif source == "linnerud":
+        targets = {name.lower(): t[:, j] for j, name in enumerate(bunch.target_names)}
+    else:
+        kinds = [str(each).replace("_", " ") for each in bunch.target_names]
+        targets = {kind: np.where(t == k, codes[1], codes[0]) for k, kind in enumerate(kinds)}
     kept, dropped = independent_columns(x)
+    names = [str(each) for each in bunch.feature_names]
     columns = tuple(names[j] for j in kept)
     reasons = tuple((names[j], why) for j, why in dropped.items())
-    quantities = source.startswith("diabetes") or source == "linnerud"
-    found = []
-    for k, kind in enumerate(kinds):
-        target = t.reshape(len(x), -1)[:, k] if quantities else np.where(t == k, *codes[::-1])
-        found.append(Task(source, kind, LearningSet(x[:, kept], target), columns, reasons))
-    return found
+    return [
+        Task(source, target, LearningSet(x[:, kept], values), columns, reasons)
+        for target, values in targets.items()
+    ]

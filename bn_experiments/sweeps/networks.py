@@ -449,7 +449,7 @@ def _balanced(network: Network, params: Parameters) -> Parameters:
 
 
 def _real(name: str) -> tuple[Array, Array]:
-    x, t, *_ = load(name)
-    x = x[:, [2, 3, 8]] if name == "diabetes" else x[:, :4]
+    bunch = load(name)
+    x, t = bunch.data[:, [2, 3, 8] if name == "diabetes" else slice(4)], bunch.target
     targets = (t / t.std())[:, None] if name == "diabetes" else 0.9 * np.eye(3)[t] + 0.1 / 3
     return x / x.std(axis=0), targets

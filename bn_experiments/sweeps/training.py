@@ -77,9 +77,10 @@ def digits(inputs: str) -> Digits:
 
     if inputs not in INPUTS:
         raise ValueError(f"inputs: {inputs!r} is unknown; use one of {', '.join(INPUTS)}.")
-    pixels, labels, *_ = load("digits")
+    bunch = load("digits")
+    pixels, labels = bunch.data / 16, bunch.target
     x, test, own, other = train_test_split(
-        pixels / 16, labels, train_size=TRAINING_EXAMPLES, random_state=0, stratify=labels
+        pixels, labels, train_size=TRAINING_EXAMPLES, random_state=0, stratify=labels
     )
     if inputs == "standardised":
         scaler = StandardScaler().fit(x)
