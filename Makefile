@@ -78,8 +78,12 @@ $(BNLIB): $(PACKAGES) pyproject.toml
 	@$(PYTHON) -B -m tools.environment bnlib $@
 
 $(PACKAGES): requirements.txt $(if $(LOST),lost)
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found. Remedy: install\
-	 Python 3.11 or newer, or name one:  make book PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer\
+ is needed, but $(PYTHON) says: $$($(PYTHON) -V 2>&1). Remedy: install a newer Python and name it:\
+  make book PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "$(PYTHON) has no venv module (or no ensurepip).\
+ Remedy: on Debian or Ubuntu  sudo apt-get install python3-venv ; elsewhere use a complete Python:\
+  make book PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -B -m tools.environment packages $@
 
 .PHONY: lost

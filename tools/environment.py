@@ -1,49 +1,30 @@
 """Install into `.venv` what requirements.txt locks, then bnlib itself (editable).
 
-The Makefile says when. This runs before anything is installed, so: standard library only,
-and a first part that even an old Python understands.
+The Makefile says when. This runs before anything is installed: standard library only.
 """
 
-import sys
+from __future__ import annotations
 
-if sys.version_info < (3, 11):  # noqa: UP036 (this runs on whatever python3 is)
-    sys.exit(
-        "Python 3.11 or newer is needed; {} is version {}.{}.\n"
-        "Remedy: install a newer Python and name it, e.g.  make book PYTHON=python3.12".format(
-            sys.executable, *sys.version_info[:2]
-        )
-    )
-
-import importlib.util
 import re
 import shutil
-import subprocess
+import sys
 import time
+import venv
 from pathlib import Path
 
 from tools.project import BUILD, ROOT, VENV, Progress, exclusive, run_logged
 
 LOCK = ROOT / "requirements.txt"
-VENV_REMEDY = (
-    "Remedy: on Debian or Ubuntu  sudo apt-get install python3-venv ; "
-    "elsewhere use a complete Python, e.g.  make book PYTHON=python3.12"
-)
 
 
 def create() -> None:
-    """Make an empty `.venv`; say what to install where Python came without venv."""
+    """Make an empty `.venv`."""
     if Path(sys.prefix).resolve() == VENV.resolve():
         sys.exit("Run this with the system's Python, not the one in .venv: it is to be replaced.")
-    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-        sys.exit(f"{sys.executable} has no venv module (or no ensurepip).\n{VENV_REMEDY}")
     if VENV.is_symlink() or VENV.is_file():
         VENV.unlink()
     shutil.rmtree(VENV, ignore_errors=True)
-    command = [sys.executable, "-m", "venv", str(VENV)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode:
-        told = f"{result.stdout}{result.stderr}\nThe virtual environment {VENV} could not be made."
-        sys.exit(f"{told}\n{VENV_REMEDY}")
+    venv.create(VENV, symlinks=True, with_pip=True)
 
 
 def pip(title: str, *arguments: str, total: int = 0) -> None:
@@ -56,15 +37,8 @@ def pip(title: str, *arguments: str, total: int = 0) -> None:
             seen += 1
             progress.update(f"{seen}/{total} packages" if total else "")
 
-    command = [
-        str(VENV / "bin" / "python"),
-        "-m",
-        "pip",
-        "install",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]
-    if run_logged([*command, *arguments], log, count):
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--no-input"]
+    if run_logged([*command, "--disable-pip-version-check", *arguments], log, count):
         progress.done("failed")
         tail = "".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-25:])
         sys.exit(
@@ -91,8 +65,7 @@ def stamp(path: Path) -> None:
         old.unlink()
     there = [VENV / "bin" / "python", *VENV.glob("lib/python3*/site-packages/*.dist-info")]
     partial = VENV / "stamp.partial"
-    lines = [f"{each.relative_to(ROOT)}\n" for each in there]
-    partial.write_text("".join(lines), encoding="utf-8")
+    partial.write_text("".join(f"{each.relative_to(ROOT)}\n" for each in there), encoding="utf-8")
     partial.replace(path)
 
 
