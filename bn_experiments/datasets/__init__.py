@@ -1,6 +1,13 @@
 """On which learning sets: random ones, and those of scikit-learn, prepared or as they are."""
 
-from bn_experiments.datasets.preparation import PREPARATIONS, independent_columns, prepare
+from bn_experiments.datasets.preparation import (
+    PREPARATIONS,
+    centred_targets,
+    independent_columns,
+    prepare,
+    with_fit,
+    without_intercept,
+)
 from bn_experiments.datasets.random import RandomLearningSets
 from bn_experiments.datasets.scikit_learn import DATA_SETS, Task, load, load_tasks
 
@@ -9,8 +16,11 @@ __all__ = [
     "PREPARATIONS",
     "RandomLearningSets",
     "Task",
+    "centred_targets",
     "independent_columns",
     "load",
     "load_tasks",
     "prepare",
+    "with_fit",
+    "without_intercept",
 ]

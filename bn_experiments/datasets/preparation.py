@@ -1,10 +1,11 @@
-"""Inputs and targets prepared: centred, scaled, without collinear columns or intercept."""
+"""Inputs and targets prepared: centred, scaled, without intercept or collinear columns."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from bnlib import stacked_optima
 from bnlib._numeric import centered, unit
 from bnlib._validation import real_array, real_number
 from bnlib.learning_set import LearningSet, require_learning_set
@@ -47,6 +48,63 @@ def prepare(data: LearningSet, preparation: str) -> LearningSet:
             raise ValueError(f"data: input {column} is constant, so it has no scale; drop it.")
         x = x / np.sqrt(np.mean(difference**2, axis=0))
     return LearningSet(x, data.targets)
+
+
+def centred_targets(data: LearningSet) -> LearningSet:
+    """Return a learning set with its targets minus their mean, and the inputs as they are.
+
+    See Also
+    --------
+    prepare : parameters and errors.
+    """
+    require_learning_set(data)
+    return data.with_targets(data.targets - data.mean_target)
+
+
+def without_intercept(data: LearningSet) -> LearningSet:
+    """Return a learning set with its targets minus the intercept of least squares.
+
+    The intercept of the new set is 0, the slope is the old one.
+
+    See Also
+    --------
+    prepare : parameters and errors; also if an optimum is not unique.
+    """
+    require_learning_set(data)
+    return data.with_targets(data.targets - stacked_optima(data.inputs, data.targets).intercepts)
+
+
+def with_fit(data: LearningSet, slope: npt.ArrayLike, intercept: float) -> LearningSet:
+    r"""Return a learning set with the same inputs and residuals around another linear fit.
+
+    .. math:: t_i' = \langle x_i, v\rangle + a' + e_i ,
+
+    where e are the residuals of t after least squares with intercept. As these are orthogonal
+    to the inputs and to the constant, v and a′ are slope and intercept of the new set.
+
+    Parameters
+    ----------
+    data : LearningSet
+        Examples and targets.
+    slope : array_like, shape (d,)
+        v.
+    intercept : float
+        a′.
+
+    Returns
+    -------
+    LearningSet
+
+    Raises
+    ------
+    ValueError
+        If the slope has another shape or a number is not finite.
+    """
+    require_learning_set(data)
+    v = real_array("slope", slope, shape="(d,)", last=data.d)
+    design = np.column_stack([data.inputs, np.ones(data.m)])
+    residuals = data.targets - design @ np.linalg.lstsq(design, data.targets)[0]
+    return data.with_targets(data.inputs @ v + real_number("intercept", intercept) + residuals)
 
 
 def independent_columns(

@@ -42,6 +42,11 @@ def plane_with(angle: float, d: int, seed: int, length: float = 3.0) -> tuple[An
     return bnlib.Point(length * frame[:, 0]), bnlib.Ray(ray)
 
 
+def arc(u: Array, v: Array) -> float:
+    """Return an angle through the arc cosine, which bnlib does not use."""
+    return float(np.arccos(u @ v / np.sqrt((u @ u) * (v @ v))))
+
+
 # ---------------------------------------------------------------- initializations, estimates
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,6 @@ from typing import Any
 import flint
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn import datasets
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
@@ -22,13 +21,12 @@ from bn_experiments.datasets import (
     DATA_SETS,
     PREPARATIONS,
     Task,
-    independent_columns,
     load_tasks,
     prepare,
 )
-from bn_experiments.probability import resampled_angles
 from bnlib import BatchNorm, LearningSet, linear_optima
 from tests import oracles
+from tests.oracles import sampling
 
 TASKS = load_tasks()
 SIGNED = load_tasks(coding=(-1.0, 1.0))
@@ -47,11 +45,6 @@ each_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def theta(data: LearningSet) -> float:
     (star,), (ray,) = linear_optima(data), linear_optima(data, BatchNorm())
     return bnlib.angle(star.weights, ray.direction)
-
-
-def arc(u: oracles.Array, v: oracles.Array) -> float:
-    """Return an angle through the arc cosine, which bnlib does not use."""
-    return float(np.arccos(u @ v / np.sqrt((u @ u) * (v @ v))))
 
 
 def rational(array: oracles.Array) -> Any:
@@ -143,9 +136,24 @@ def test_no_network_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_missing_scikit_learn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ImportError, match=r"scikit-learn.*bnlib\[data\]"):
         load_tasks(["iris"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sources": ["mnist"]}, "source: unknown 'mnist'"),
+        ({"sources": "mnist"}, "source: unknown 'mnist'"),
+        ({"coding": (1.0, 1.0)}, "coding: both targets are 1"),
+        ({"coding": (0.0, np.nan)}, "coding: entry"),
+        ({"coding": (0.0, 1.0, 2.0)}, "coding: expected"),
+    ],
+)
+def test_what_cannot_be_loaded_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        load_tasks(**arguments)
 
 
 # ---------------------------------------------------------------- optima and the lemma
@@ -165,7 +173,7 @@ def test_angles_agree_with_scikit_learn(task: Task) -> None:
     size = float(np.abs(t).max())
     oracles.agree("a", found.intercepts, with_intercept.intercept_, 1e-8, size)
     # Near 0 and π the arc cosine loses half of the digits.
-    expected = arc(without.coef_, with_intercept.coef_)
+    expected = sampling.arc(without.coef_, with_intercept.coef_)
     assert theta(task.data) == pytest.approx(expected, abs=1e-6)
     assert found.angles == pytest.approx(theta(task.data), abs=1e-9)
 
@@ -240,167 +248,6 @@ def test_swapping_two_classes_matters_for_zero_and_one_only() -> None:
     assert theta(malignant) == pytest.approx(theta(benign), abs=1e-8)
 
 
-# ---------------------------------------------------------------- preparations
-
-
-@pytest.mark.parametrize("source", ["iris", "breast_cancer", "linnerud"])
-def test_preparations_are_those_of_scikit_learn(source: str) -> None:
-    data = load_tasks([source])[0].data
-    for preparation, mean, scale in (
-        ("scaled", False, True),
-        ("centred", True, False),
-        ("standardised", True, True),
-    ):
-        scaler = StandardScaler(with_mean=mean, with_std=scale)
-        found = prepare(data, preparation)
-        expected = scaler.fit_transform(data.inputs)
-        np.testing.assert_allclose(
-            found.inputs, expected, rtol=1e-9, atol=1e-11 * np.abs(expected).max()
-        )
-        np.testing.assert_array_equal(found.targets, data.targets)
-    assert prepare(data, "raw") == data
-
-
-# ---------------------------------------------------------------- columns
-
-
-def test_constant_and_collinear_columns_are_told_apart() -> None:
-    rng = np.random.default_rng(0)
-    a, b, c = rng.normal(size=(3, 40))
-    x = np.column_stack([a, np.full(40, 0.1), b, 2 * a - b + 7, 1e9 * c, np.zeros(40)])
-    kept, dropped = independent_columns(x)
-    assert {j: why for j, why in dropped.items() if why == "constant"} == {
-        1: "constant",
-        5: "constant",
-    }
-    assert len(kept) == 3
-    assert 4 in kept
-    assert len({0, 2, 3} & set(kept)) == 2
-    assert sorted([*kept, *dropped]) == list(range(6))
-
-
-def test_columns_that_are_collinear_only_when_centred_are_dropped() -> None:
-    groups = np.eye(3)[np.arange(30) % 3]  # indicators of three groups: they add up to 1
-    assert np.linalg.matrix_rank(groups) == 3
-    kept, dropped = independent_columns(groups)
-    assert len(kept) == 2
-    assert list(dropped.values()) == ["collinear"]
-    t = np.random.default_rng(1).normal(size=30)
-    with pytest.raises(ValueError, match="centred rank 2"):
-        linear_optima(LearningSet(groups, t), BatchNorm())
-    assert linear_optima(LearningSet(groups[:, kept], t), BatchNorm())
-
-
-def test_the_tolerance_is_the_distance_from_the_span() -> None:
-    rng = np.random.default_rng(2)
-    frame = np.linalg.qr(np.column_stack([np.ones(50), rng.normal(size=(50, 2))]))[0][:, 1:]
-    for distance in (1e-2, 1e-4, 1e-8):
-        second = np.sqrt(1 - distance**2) * frame[:, 0] + distance * frame[:, 1]
-        x = np.column_stack([frame[:, 0], second])
-        for factor, number in ((0.5, 2), (2.0, 1)):
-            assert len(independent_columns(x, tolerance=factor * distance)[0]) == number
-
-
-@settings(derandomize=True, deadline=None, max_examples=60)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    rank=st.integers(1, 4),
-    more=st.integers(0, 4),
-    constant=st.integers(0, 2),
-)
-def test_the_kept_columns_are_a_basis(seed: int, rank: int, more: int, constant: int) -> None:
-    rng = np.random.default_rng(seed)
-    base = rng.normal(size=(30, rank))
-    x = np.hstack([base, base @ rng.normal(size=(rank, more)), np.full((30, constant), 3.5)])
-    x = (x * 10.0 ** rng.integers(-5, 6, x.shape[1]))[:, rng.permutation(x.shape[1])]
-    kept, dropped = independent_columns(x)
-    assert len(kept) == rank
-    assert sum(why == "constant" for why in dropped.values()) == constant
-    z = x[:, kept] - x[:, kept].mean(axis=0)
-    assert np.linalg.matrix_rank(z / z.std(axis=0)) == rank
-
-
-def test_more_columns_than_examples_leave_less_than_the_examples() -> None:
-    x = np.random.default_rng(3).normal(size=(5, 9))
-    kept, dropped = independent_columns(x)
-    assert len(kept) == 4
-    assert set(dropped.values()) == {"collinear"}
-
-
-# ---------------------------------------------------------------- random weights
-
-
-@pytest.mark.parametrize("source", ["iris", "wine", "diabetes", "linnerud"])
-def test_random_weights_give_the_angles_of_weighted_regressions(source: str) -> None:
-    data = load_tasks([source])[-1].data
-    found = resampled_angles(data, np.random.default_rng(4), 5)
-    rng = np.random.default_rng(4)
-    for angle in found:
-        weights = rng.dirichlet(np.ones(data.m))
-        fits = [
-            LinearRegression(fit_intercept=intercept)
-            .fit(data.inputs, data.targets, sample_weight=weights)
-            .coef_
-            for intercept in (False, True)
-        ]
-        assert angle == pytest.approx(arc(*fits), abs=1e-5)
-
-
-def test_the_spread_is_that_of_the_ordinary_bootstrap() -> None:
-    data = load_tasks(["iris"])[1].data
-    rng = np.random.default_rng(5)
-    rows = rng.integers(0, data.m, (2000, data.m))
-    ordinary = bnlib.stacked_optima(data.inputs[rows], data.targets[rows]).angles
-    weighted = resampled_angles(data, rng, 2000)
-    assert weighted.std() == pytest.approx(ordinary.std(), rel=0.15)
-    assert weighted.mean() == pytest.approx(ordinary.mean(), abs=0.15 * ordinary.std())
-
-
-def test_inputs_that_vary_in_one_example_survive_random_weights() -> None:
-    rng = np.random.default_rng(6)
-    x = np.column_stack([rng.normal(1.0, 1.0, 40), np.eye(40)[0]])
-    angles = resampled_angles(LearningSet(x, rng.normal(1.0, 1.0, 40)), rng, 100)
-    assert np.isfinite(angles).all()
-    assert angles.std() > 0
-
-
-# ---------------------------------------------------------------- bad input
-
-
-GOOD = LearningSet([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 0.5]], [2.0, 0.0, 5.0, 1.0])
-FLAT = LearningSet([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [2.0, 0.0, 5.0])
-RNG = np.random.default_rng(7)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: load_tasks(["mnist"]), "source: unknown 'mnist'"),
-        (lambda: load_tasks("mnist"), "source: unknown 'mnist'"),
-        (lambda: load_tasks(coding=(1.0, 1.0)), "coding: both targets are 1"),
-        (lambda: load_tasks(coding=(0.0, np.nan)), "coding: entry"),
-        (lambda: load_tasks(coding=(0.0, 1.0, 2.0)), "coding: expected"),  # type: ignore[arg-type]
-        (lambda: independent_columns([[1.0], [1.0]]), "inputs: every column is constant"),
-        (lambda: independent_columns([1.0, 2.0]), "inputs: expected shape"),
-        (lambda: independent_columns([[np.inf], [1.0]]), "inputs: entry"),
-        (lambda: independent_columns(np.empty((0, 2))), "inputs: need at least"),
-        (lambda: independent_columns(np.empty((2, 0))), "inputs: need at least"),
-        (lambda: independent_columns(GOOD.inputs, tolerance=0.0), "tolerance: must lie"),
-        (lambda: independent_columns(GOOD.inputs, tolerance=1.0), "tolerance: must lie"),
-        (lambda: prepare(GOOD, "whitened"), "preparation: unknown 'whitened'"),
-        (lambda: prepare(GOOD.inputs, "raw"), "data: expected a LearningSet"),  # type: ignore[arg-type]
-        (lambda: prepare(FLAT, "scaled"), "data: input 0 is constant"),
-        (lambda: prepare(FLAT, "standardised"), "data: input 0 is constant"),
-        (lambda: resampled_angles(GOOD, RNG, 1), "n: must be at least 2"),
-        (lambda: resampled_angles(FLAT, RNG), "data: constant or collinear"),
-        (lambda: resampled_angles("iris", RNG), "data: expected a LearningSet"),  # type: ignore[arg-type]
-    ],
-)
-def test_bad_input_is_refused_with_a_reason(call: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        call()
-
-
 def test_alt_text_of_the_chapter_names_the_computed_angles() -> None:
     path = Path(__file__).resolve().parents[2] / "chapters" / "real-data.ipynb"
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -419,7 +266,3 @@ def test_alt_text_of_the_chapter_names_the_computed_angles() -> None:
     largest = max(angles["linnerud"])
     assert f"up to {largest:.0f} degrees for linnerud" in alt
     assert f"up to {bnlib.failure_probability(np.radians(largest)):.2f}" in alt
-
-
-def test_a_constant_input_can_still_be_centred() -> None:
-    assert not prepare(FLAT, "centred").inputs[:, 0].any()

@@ -1,0 +1,146 @@
+"""Preparations against scikit-learn, and the columns that are kept against ranks in NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import StandardScaler
+
+from bn_experiments.datasets import (
+    PREPARATIONS,
+    centred_targets,
+    independent_columns,
+    load_tasks,
+    prepare,
+    with_fit,
+    without_intercept,
+)
+from bnlib import BatchNorm, LearningSet, linear_optima
+
+GOOD = LearningSet([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 0.5]], [2.0, 0.0, 5.0, 1.0])
+FLAT = LearningSet([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [2.0, 0.0, 5.0])
+
+
+@pytest.mark.parametrize("source", ["iris", "breast_cancer", "linnerud"])
+def test_preparations_are_those_of_scikit_learn(source: str) -> None:
+    data = load_tasks([source])[0].data
+    wanted = zip(PREPARATIONS[1:], (False, True, True), (True, False, True), strict=True)
+    for preparation, mean, scale in wanted:
+        expected = StandardScaler(with_mean=mean, with_std=scale).fit_transform(data.inputs)
+        found, size = prepare(data, preparation), np.abs(expected).max()
+        np.testing.assert_allclose(found.inputs, expected, rtol=1e-9, atol=1e-11 * size)
+        np.testing.assert_array_equal(found.targets, data.targets)
+    assert prepare(data, "raw") == data
+    assert not prepare(FLAT, "centred").inputs[:, 0].any()
+
+
+@pytest.mark.parametrize("source", ["iris", "wine", "linnerud"])
+def test_targets_have_the_fit_that_was_asked_for(source: str) -> None:
+    data = load_tasks([source])[0].data
+    fit, size = LinearRegression().fit(data.inputs, data.targets), np.abs(data.targets).max()
+    residuals = data.targets - fit.predict(data.inputs)
+    slope = np.arange(1.0, 1.0 + data.d)
+    for prepared, v, a in (
+        (without_intercept(data), fit.coef_, 0.0),
+        (centred_targets(data), fit.coef_, fit.intercept_ - data.targets.mean()),
+        (with_fit(data, slope, -2.0), slope, -2.0),
+    ):
+        np.testing.assert_array_equal(prepared.inputs, data.inputs)
+        expected = data.inputs @ v + a + residuals
+        np.testing.assert_allclose(prepared.targets, expected, atol=1e-9 * size)
+
+
+# ---------------------------------------------------------------- columns
+
+
+def test_constant_and_collinear_columns_are_told_apart() -> None:
+    a, b, c = np.random.default_rng(0).normal(size=(3, 40))
+    x = np.column_stack([a, np.full(40, 0.1), b, 2 * a - b + 7, 1e9 * c, np.zeros(40)])
+    kept, dropped = independent_columns(x)
+    assert [j for j, why in dropped.items() if why == "constant"] == [1, 5]
+    assert len(kept) == 3
+    assert 4 in kept
+    assert len({0, 2, 3} & set(kept)) == 2
+    assert sorted([*kept, *dropped]) == list(range(6))
+
+
+def test_columns_that_are_collinear_only_when_centred_are_dropped() -> None:
+    groups = np.eye(3)[np.arange(30) % 3]  # indicators of three groups: they add up to 1
+    assert np.linalg.matrix_rank(groups) == 3
+    kept, dropped = independent_columns(groups)
+    assert len(kept) == 2
+    assert list(dropped.values()) == ["collinear"]
+    t = np.random.default_rng(1).normal(size=30)
+    with pytest.raises(ValueError, match="centred rank 2"):
+        linear_optima(LearningSet(groups, t), BatchNorm())
+    assert linear_optima(LearningSet(groups[:, kept], t), BatchNorm())
+
+
+def test_the_tolerance_is_the_distance_from_the_span() -> None:
+    rng = np.random.default_rng(2)
+    frame = np.linalg.qr(np.column_stack([np.ones(50), rng.normal(size=(50, 2))]))[0][:, 1:]
+    for distance in (1e-2, 1e-4, 1e-8):
+        second = np.sqrt(1 - distance**2) * frame[:, 0] + distance * frame[:, 1]
+        x = np.column_stack([frame[:, 0], second])
+        for factor, number in ((0.5, 2), (2.0, 1)):
+            assert len(independent_columns(x, tolerance=factor * distance)[0]) == number
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rank=st.integers(1, 4),
+    more=st.integers(0, 4),
+    constant=st.integers(0, 2),
+)
+def test_the_kept_columns_are_a_basis(seed: int, rank: int, more: int, constant: int) -> None:
+    rng = np.random.default_rng(seed)
+    base = rng.normal(size=(30, rank))
+    x = np.hstack([base, base @ rng.normal(size=(rank, more)), np.full((30, constant), 3.5)])
+    x = (x * 10.0 ** rng.integers(-5, 6, x.shape[1]))[:, rng.permutation(x.shape[1])]
+    kept, dropped = independent_columns(x)
+    assert len(kept) == rank
+    assert sum(why == "constant" for why in dropped.values()) == constant
+    z = x[:, kept] - x[:, kept].mean(axis=0)
+    assert np.linalg.matrix_rank(z / z.std(axis=0)) == rank
+
+
+def test_more_columns_than_examples_leave_less_than_the_examples() -> None:
+    kept, dropped = independent_columns(np.random.default_rng(3).normal(size=(5, 9)))
+    assert len(kept) == 4
+    assert set(dropped.values()) == {"collinear"}
+
+
+# ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: independent_columns([[1.0], [1.0]]), "inputs: every column is constant"),
+        (lambda: independent_columns([1.0, 2.0]), "inputs: expected shape"),
+        (lambda: independent_columns([[np.inf], [1.0]]), "inputs: entry"),
+        (lambda: independent_columns(np.empty((0, 2))), "inputs: need at least"),
+        (lambda: independent_columns(np.empty((2, 0))), "inputs: need at least"),
+        (lambda: independent_columns(GOOD.inputs, tolerance=0.0), "tolerance: must lie"),
+        (lambda: independent_columns(GOOD.inputs, tolerance=1.0), "tolerance: must lie"),
+        (lambda: prepare(GOOD, "whitened"), "preparation: unknown 'whitened'"),
+        (lambda: prepare(GOOD.inputs, "raw"), "data: expected a LearningSet"),  # type: ignore[arg-type]
+        (lambda: prepare(FLAT, "scaled"), "data: input 0 is constant"),
+        (lambda: prepare(FLAT, "standardised"), "data: input 0 is constant"),
+        (lambda: without_intercept(FLAT), "inputs: "),
+        (lambda: without_intercept("iris"), "data: expected a LearningSet"),  # type: ignore[arg-type]
+        (lambda: centred_targets("iris"), "data: expected a LearningSet"),  # type: ignore[arg-type]
+        (lambda: with_fit("iris", [1.0], 0.0), "data: expected a LearningSet"),  # type: ignore[arg-type]
+        (lambda: with_fit(GOOD, [1.0], 0.0), "slope: "),
+        (lambda: with_fit(GOOD, [1.0, 2.0], np.nan), "intercept: "),
+    ],
+)
+def test_bad_input_is_refused_with_a_reason(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
