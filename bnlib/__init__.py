@@ -7,13 +7,12 @@ same objects in SymPy.
 
 from bnlib.activations import ACTIVATIONS, Activation, activation
 from bnlib.batch_norm import BatchNorm
-from bnlib.closed_form import linear_optima
+from bnlib.closed_form import StackedOptima, linear_optima, stacked_optima
 from bnlib.laws import failure_probability, mean_excess
 from bnlib.learning_set import LearningSet, counterexample
 from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.neuron import Neuron
 from bnlib.optima import Optimum, Point, Ray, angle
-from bnlib.stacked import StackedOptima, stacked_optima
 
 __version__ = "0.3.0"
 

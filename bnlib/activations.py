@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
-from bnlib._validation import Array
+from bnlib._arrays import Array
 
 Function = Callable[[Array], Array]
 
@@ -23,8 +24,7 @@ class Activation:
     value, derivative, second_derivative : callable
         φ, φ′ and φ″, from an array of any shape to an array of the same shape.
     slopes : tuple of two floats, optional
-        The slopes left and right of 0, if φ is linear on both sides of 0 and φ(0) = 0; the
-        standard neuron's minima can then be enumerated, see `search.piecewise_minima`.
+        The slopes left and right of 0, if φ is linear on both sides of 0 and φ(0) = 0.
     """
 
     name: str
@@ -36,9 +36,16 @@ class Activation:
     def __repr__(self) -> str:
         return f"Activation({self.name!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By name where it has one: a lambda cannot travel to other processes.
+        if ACTIVATIONS.get(self.name) is self:
+            return activation, (self.name,)
+        return Activation, tuple(getattr(self, each.name) for each in fields(self))
 
+
+# exp is only taken of numbers below 0, so that it never overflows; arguments are bounded where an
+# overflowing factor would meet one that is 0 in float64.
 def _sigmoid(z: Array) -> Array:
-    # exp is only taken of -|z|, so that it never overflows.
     decay = np.exp(-np.abs(z))
     return np.where(z >= 0, 1.0, decay) / (1.0 + decay)
 
@@ -48,77 +55,10 @@ def _sigmoid_derivative(z: Array) -> Array:
     return decay / (1.0 + decay) ** 2
 
 
-def _sigmoid_second_derivative(z: Array) -> Array:
-    return -_sigmoid_derivative(z) * np.tanh(z / 2)
-
-
 def _tanh_derivative(z: Array) -> Array:
     # 1/cosh(z)², which unlike 1 - tanh(z)² keeps its digits in the tails.
     decay = np.exp(-np.abs(z)) ** 2
     return 4.0 * decay / (1.0 + decay) ** 2
-
-
-def _tanh_second_derivative(z: Array) -> Array:
-    return -2.0 * np.tanh(z) * _tanh_derivative(z)
-
-
-def _gelu_parts(z: Array) -> tuple[Array, Array]:
-    """Return Φ(z) and the density φ(z) of the standard normal law."""
-    # Imported on first use: scipy.special would double the import time of bnlib.
-    from scipy.special import ndtr
-
-    # Beyond |z| = 40 the density is 0 in float64; the bound keeps z² from overflowing.
-    return np.asarray(ndtr(z)), np.exp(-0.5 * np.clip(z, -40, 40) ** 2) / np.sqrt(2 * np.pi)
-
-
-def _gelu(z: Array) -> Array:
-    return z * _gelu_parts(z)[0]
-
-
-def _gelu_derivative(z: Array) -> Array:
-    cumulative, density = _gelu_parts(z)
-    return cumulative + z * density
-
-
-def _gelu_second_derivative(z: Array) -> Array:
-    bounded = np.clip(z, -40, 40)
-    return (2.0 - bounded**2) * _gelu_parts(z)[1]
-
-
-def _identity(z: Array) -> Array:
-    return z
-
-
-def _softplus(z: Array) -> Array:
-    return np.logaddexp(0.0, z)
-
-
-def _relu(z: Array) -> Array:
-    return np.maximum(z, 0.0)
-
-
-def _relu_derivative(z: Array) -> Array:
-    return np.where(z > 0, 1.0, 0.0)
-
-
-_LEAK = 0.01
-
-
-def _leaky_relu(z: Array) -> Array:
-    return np.where(z > 0, z, _LEAK * z)
-
-
-def _leaky_relu_derivative(z: Array) -> Array:
-    return np.where(z > 0, 1.0, _LEAK)
-
-
-def _silu(z: Array) -> Array:
-    return z * _sigmoid(z)
-
-
-def _silu_derivative(z: Array) -> Array:
-    # Beyond |z| = 800 the product z σ′ is 0 in float64; the bound keeps it from overflowing.
-    return _sigmoid(z) + np.clip(z, -800, 800) * _sigmoid_derivative(z)
 
 
 def _silu_second_derivative(z: Array) -> Array:
@@ -126,29 +66,64 @@ def _silu_second_derivative(z: Array) -> Array:
     return _sigmoid_derivative(z) * (2.0 - bounded * np.tanh(bounded / 2))
 
 
-def _elu(z: Array) -> Array:
-    return np.where(z > 0, z, np.expm1(np.minimum(z, 0.0)))
+def _normal(z: Array) -> Array:
+    """Return the normal distribution function Φ(z)."""
+    # Imported on first use: scipy.special would double the import time of bnlib.
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(z))
 
 
-def _elu_derivative(z: Array) -> Array:
-    return np.exp(np.minimum(z, 0.0))
+def _density(z: Array) -> Array:
+    """Return the density of the standard normal law."""
+    return np.asarray(np.exp(-0.5 * np.clip(z, -40, 40) ** 2) / np.sqrt(2 * np.pi))
 
 
-def _elu_second_derivative(z: Array) -> Array:
-    return np.where(z > 0, 0.0, np.exp(np.minimum(z, 0.0)))
-
-
-# Named functions, not lambdas: an activation must travel to other processes.
+_LEAK = 0.01
 _ALL = (
-    Activation("identity", _identity, np.ones_like, np.zeros_like, (1.0, 1.0)),
-    Activation("tanh", np.tanh, _tanh_derivative, _tanh_second_derivative),
-    Activation("sigmoid", _sigmoid, _sigmoid_derivative, _sigmoid_second_derivative),
-    Activation("softplus", _softplus, _sigmoid, _sigmoid_derivative),
-    Activation("relu", _relu, _relu_derivative, np.zeros_like, (0.0, 1.0)),
-    Activation("gelu", _gelu, _gelu_derivative, _gelu_second_derivative),
-    Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative, np.zeros_like, (_LEAK, 1.0)),
-    Activation("silu", _silu, _silu_derivative, _silu_second_derivative),
-    Activation("elu", _elu, _elu_derivative, _elu_second_derivative),
+    Activation("identity", lambda z: z, np.ones_like, np.zeros_like, (1.0, 1.0)),
+    Activation(
+        "tanh", np.tanh, _tanh_derivative, lambda z: -2.0 * np.tanh(z) * _tanh_derivative(z)
+    ),
+    Activation(
+        "sigmoid",
+        _sigmoid,
+        _sigmoid_derivative,
+        lambda z: -_sigmoid_derivative(z) * np.tanh(z / 2),
+    ),
+    Activation("softplus", lambda z: np.logaddexp(0.0, z), _sigmoid, _sigmoid_derivative),
+    Activation(
+        "relu",
+        lambda z: np.maximum(z, 0.0),
+        lambda z: np.where(z > 0, 1.0, 0.0),
+        np.zeros_like,
+        (0.0, 1.0),
+    ),
+    Activation(
+        "gelu",
+        lambda z: z * _normal(z),
+        lambda z: _normal(z) + z * _density(z),
+        lambda z: (2.0 - np.clip(z, -40, 40) ** 2) * _density(z),
+    ),
+    Activation(
+        "leaky_relu",
+        lambda z: np.where(z > 0, z, _LEAK * z),
+        lambda z: np.where(z > 0, 1.0, _LEAK),
+        np.zeros_like,
+        (_LEAK, 1.0),
+    ),
+    Activation(
+        "silu",
+        lambda z: z * _sigmoid(z),
+        lambda z: _sigmoid(z) + np.clip(z, -800, 800) * _sigmoid_derivative(z),
+        _silu_second_derivative,
+    ),
+    Activation(
+        "elu",
+        lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0.0))),
+        lambda z: np.exp(np.minimum(z, 0.0)),
+        lambda z: np.where(z > 0, 0.0, np.exp(np.minimum(z, 0.0))),
+    ),
 )
 
 ACTIVATIONS = {each.name: each for each in _ALL}

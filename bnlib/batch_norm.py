@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._numeric import centered
-from bnlib._validation import Array, changed, flag, real_array, real_number, representable
+from bnlib._arrays import Array, centered, changed, flag, real_array, real_number, representable
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,8 +86,8 @@ class BatchNorm:
         ------
         ValueError
             If ε = 0 and y is constant over the examples up to rounding (for
-            ``center=False``: if y = 0), if there is no example, or if z is too large for
-            float64.
+            ``center=False``: if y = 0), if there is no example, or if the result is too large
+            for float64.
         """
         normalized, _ = self._normalize(_examples(preactivations))
         with np.errstate(over="ignore"):
@@ -109,19 +108,12 @@ class BatchNorm:
 
         Parameters
         ----------
-        preactivations : array_like, shape (..., m)
-            The pre-activations y.
         vector : array_like, shape (..., m)
             The vector v; leading axes broadcast against those of y.
 
-        Returns
-        -------
-        ndarray, shape (..., m)
-
-        Raises
-        ------
-        ValueError
-            As for `forward`; also if the result is too large for float64.
+        See Also
+        --------
+        BatchNorm.forward : the other parameter, shapes and errors.
         """
         y = _examples(preactivations)
         v = real_array("vector", vector, shape="(..., m)", last=y.shape[-1])
@@ -146,22 +138,18 @@ class BatchNorm:
               + (\hat y^\top g)\, a^\top \tfrac{J}{\gamma}\, b\Bigr),
             \qquad v = \tfrac{J}{\gamma} g .
 
+        Shape (...). Zero if ``scale`` is false, because z is then affine in y.
+
         Parameters
         ----------
-        preactivations, cotangent : array_like, shape (..., m)
-            The pre-activations y and g = ∂L/∂z.
+        cotangent : array_like, shape (..., m)
+            g = ∂L/∂z.
         first, second : array_like, shape (..., m)
             The two directions a and b in the space of pre-activations.
 
-        Returns
-        -------
-        ndarray, shape (...)
-            Zero if ``scale`` is false, because z is then affine in y.
-
-        Raises
-        ------
-        ValueError
-            As for `derivative`.
+        See Also
+        --------
+        BatchNorm.forward : the other parameter, shapes and errors.
         """
         y = _examples(preactivations)
         m = y.shape[-1]
@@ -220,17 +208,7 @@ def require_normalization(normalization: Any, *, bias: bool) -> None:
 
 
 def refuse_constant(name: str, constant: npt.NDArray[np.bool_], *, center: bool) -> None:
-    """Raise ``ValueError`` where batch normalization would divide by zero.
-
-    Parameters
-    ----------
-    name : str
-        The argument to blame.
-    constant : ndarray of bool, shape (...)
-        Where the pre-activations are constant (zero, for ``center=False``).
-    center : bool
-        Which of the two it is.
-    """
+    """Raise ``ValueError``, blaming an argument, where batch norm would divide by zero."""
     if not np.any(constant):
         return
     where = tuple(int(i) for i in np.argwhere(constant)[0])

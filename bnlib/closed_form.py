@@ -1,13 +1,16 @@
-"""The optima of one linear neuron in closed form: a least-squares problem each."""
+"""The optima of linear neurons in closed form: a least-squares problem each."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from bnlib._numeric import EPS, centered, power_of_two
-from bnlib._validation import Array, representable
+import numpy as np
+import numpy.typing as npt
+
+from bnlib._arrays import EPS, Array, angle_between, mean, real_array, representable, unit
 from bnlib.batch_norm import BatchNorm, require_normalization
 from bnlib.learning_set import LearningSet, require_learning_set
+from bnlib.least_squares import LeastSquares
 from bnlib.optima import Optimum, Point, Ray
 
 # A ratio r this close to 1 is 1 up to rounding, where there is no minimum.
@@ -20,9 +23,9 @@ def linear_optima(
     r"""Return the local minima of the loss of a neuron with identity activation.
 
     With batch norm the loss sees the weights through :math:`\hat y` alone. Let û solve the
-    least-squares problem on the centred data (``center=True``: û = Σ⁻¹c, the slope of least
-    squares *with* intercept) or on the data as it is (``center=False``), for targets t − β.
-    Then, writing *r* for the root mean square of the fitted values over \|γ\|:
+    least-squares problem with intercept (``center=True``: û = Σ⁻¹c) or without
+    (``center=False``), for targets t − β. Then, writing *r* for the root mean square of the
+    fitted values (less their mean, if it centres) over \|γ\|:
 
     ======================  ==========================================================
     normalization           local minima
@@ -53,84 +56,106 @@ def linear_optima(
     ValueError
         If the optimum is not unique (collinear or constant inputs, too few examples), if
         γ = 0, if a bias meets a normalization that centres it away, if a ray has no direction
-        because the targets are uncorrelated with every input (all weights are then equally
-        good), or if the optimum is too large for float64.
+        because the targets are uncorrelated with every input, or if the optimum is too large
+        for float64.
 
     Notes
     -----
-    Inputs that are constant or collinear up to rounding count as constant or collinear, and
-    r that is 1 up to rounding counts as 1.
-
-    With a single weight and ε = 0 the normalized loss has just two values, one on each
-    half-line, and every w ≠ 0 is a local minimum in the weak sense; the half-line with the
-    smaller value is returned.
+    Inputs that are constant or collinear up to rounding count as such, and r that is 1 up to
+    rounding counts as 1. With a single weight and ε = 0 the normalized loss has just two
+    values, one on each half-line; that with the smaller value is returned.
     """
     require_learning_set(data)
     require_normalization(normalization, bias=bias)
-    x, t = data.inputs, data.targets
-    if bias:
-        x = np.column_stack([x, np.ones(len(x))])
     if normalization is None:
-        return [Point(_Fit(x, t, center=False).weights("inputs, targets"))]
+        ones = np.ones((data.m, 1 if bias else 0))
+        fit = LeastSquares(np.hstack([data.inputs, ones]), data.targets, intercept=False)
+        return [Point(fit.weights("inputs, targets"))]
     norm = normalization
     if norm.gamma == 0.0:
         raise ValueError("gamma: is 0, so the loss does not depend on the weights; use gamma != 0.")
     with np.errstate(over="ignore"):
-        t = representable("difference", t - norm.beta, cause="targets, beta")
-    fit = _Fit(x, t, center=norm.center)
+        t = representable("difference", data.targets - norm.beta, cause="targets, beta")
+    fit = LeastSquares(data.inputs, t, intercept=norm.center)
     if not norm.scale:
         return [Point(fit.weights("inputs, targets or gamma", 1.0, norm.gamma))]
     if norm.epsilon == 0.0:
         return [Ray(np.sign(norm.gamma) * fit.direction())]
-    ratio = fit.root_mean_square / abs(norm.gamma)
+    ratio = float(fit.root_mean_square) / abs(norm.gamma)
     if ratio >= 1.0 - _THRESHOLD:
         return []
-    shrink = np.sqrt((1.0 - ratio) * (1.0 + ratio))
+    divisor = norm.gamma * np.sqrt((1.0 - ratio) * (1.0 + ratio))
     root = float(np.sqrt(norm.epsilon))
-    return [Point(fit.weights("inputs, targets or gamma", root, norm.gamma * shrink))]
+    return [Point(fit.weights("inputs, targets or gamma", root, divisor))]
 
 
-class _Fit:
-    """The unique least-squares fit of X w to t, on data scaled to size 1.
+@dataclass(frozen=True, eq=False)
+class StackedOptima:
+    """The optima of many linear neurons.
 
-    Columns and targets are scaled by powers of two, which is exact: so the rank does not
-    depend on units, and neither 1e-150 nor 1e150 leaves the range of float64.
+    Attributes
+    ----------
+    stars : ndarray, shape (..., d)
+        W*: least squares without intercept, the optimum of the standard neuron.
+    slopes : ndarray, shape (..., d)
+        û: the slope of least squares with intercept, the direction of the BN ray.
+    intercepts : ndarray, shape (...)
+        a = t̄ − x̄ᵀû.
     """
 
-    def __init__(self, x: Array, t: Array, *, center: bool) -> None:
-        largest = np.abs(x).max(axis=0), np.abs(t).max()
-        if center:
-            x, t = centered(x, axis=0), centered(t, axis=0)
-        self.columns, self.unit = power_of_two(np.abs(x).max(axis=0)), power_of_two(largest[1])
-        scaled = x / self.columns
-        # What centring cancels leaves rounding of the size of the data before it.
-        noise = EPS * max(1.0, float((largest[0] / self.columns).max()))
-        self.solution, _, rank, _ = np.linalg.lstsq(
-            scaled, t / self.unit, rcond=max(x.shape) * noise
+    stars: Array
+    slopes: Array
+    intercepts: Array
+
+    @property
+    def angles(self) -> Array:
+        """θ, shape (...): the angle between W* and the BN ray, in radians.
+
+        Raises ``ValueError`` where W* or û is zero.
+        """
+        zero = ~(self.stars.any(axis=-1) & self.slopes.any(axis=-1))
+        if zero.any():
+            where = tuple(int(i) for i in np.argwhere(zero)[0])
+            raise ValueError(
+                f"learning set {where}: W* or û is zero, the targets being orthogonal to or "
+                "uncorrelated with every input, so there is no angle; leave that set out."
+            )
+        return angle_between(unit(self.stars), unit(self.slopes))
+
+
+def stacked_optima(inputs: npt.ArrayLike, targets: npt.ArrayLike) -> StackedOptima:
+    r"""Return the optima of the standard and of the BN neuron for many learning sets.
+
+    .. math:: W^* = \arg\min_w \|X w - t\|^2, \qquad
+       \hat u = \arg\min_w \|(X - \mathbf 1\bar x^\top) w - (t - \bar t \mathbf 1)\|^2 .
+
+    Parameters
+    ----------
+    inputs : array_like, shape (..., m, d)
+        X of each learning set.
+    targets : array_like, shape (..., m)
+        t of each learning set.
+
+    Returns
+    -------
+    StackedOptima
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, a value is not finite, an optimum is too large for float64,
+        or an optimum is not unique; the message names the first such set.
+    """
+    x = real_array("inputs", inputs, shape="(..., m, d)")
+    t = real_array("targets", targets, shape="(..., m)")
+    if x.shape[:-1] != t.shape or 0 in x.shape[-2:]:
+        raise ValueError(
+            f"targets: shape {t.shape} does not fit inputs of shape {x.shape}; "
+            "they need (..., m) and (..., m, d)."
         )
-        if rank < x.shape[1]:
-            raise ValueError(
-                f"inputs: {'centred ' if center else ''}rank {rank} with {x.shape[1]} weights, "
-                "so the optimum is not unique; drop constant or collinear columns, or add examples."
-            )
-        fitted = float(np.sqrt(np.mean((scaled @ self.solution) ** 2)))
-        self.root_mean_square = fitted * float(self.unit)
-        self.vanishes = fitted <= 16 * np.sqrt(len(t)) * noise
-        if self.vanishes:
-            self.solution = np.zeros_like(self.solution)
-        self.relation = "uncorrelated with" if center else "orthogonal to"
-
-    def weights(self, cause: str, factor: float = 1.0, divisor: float = 1.0) -> Array:
-        """Return the solution in the units of the data, times a factor, over a divisor."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            weights = self.solution * (self.unit / self.columns) * factor / divisor
-        return representable("optimum", weights, cause=cause)
-
-    def direction(self) -> Array:
-        """Return a positive multiple of the solution, or raise if there is none."""
-        if self.vanishes:
-            raise ValueError(
-                f"targets: {self.relation} every input, so the normalized loss is the same in "
-                "all directions and has no ray of optima; use other targets or inputs."
-            )
-        return np.asarray(self.solution * (self.columns.min() / self.columns))
+    stars = LeastSquares(x, t, intercept=False).weights("inputs, targets")
+    slopes = LeastSquares(x, t, intercept=True).weights("inputs, targets")
+    with np.errstate(over="ignore", invalid="ignore"):
+        offset = np.einsum("...d,...d->...", mean(x, axis=-2), slopes)
+        intercepts = representable("intercept", mean(t, axis=-1) - offset, cause="inputs, targets")
+    return StackedOptima(stars, slopes, intercepts)

@@ -1,9 +1,10 @@
 """The same objects in SymPy: exact rationals and radicals, and symbols for proofs.
 
-Every name mirrors the floating-point library. The formulas are written down again rather than
-shared: gradients and Hessians are SymPy derivatives of the loss, and the lemma's right side is
-the formula as printed. So the two implementations can contradict each other, and tests ask
-whether they do.
+Every name mirrors the floating-point library, whose docstrings hold; numbers may be SymPy
+expressions, and a float is the binary fraction it is. The formulas are written down again rather
+than shared: gradients and Hessians are SymPy derivatives of the loss, and the lemma's right side
+is the formula as printed. So the two implementations can contradict each other, and tests ask
+whether they do. Errors are ``ValueError``, as there.
 """
 
 from __future__ import annotations
@@ -39,34 +40,27 @@ def _exact(value: Any) -> Expr:
     return sp.Rational(number) if isinstance(number, sp.Float) else number
 
 
-def _finite(name: str, matrix: Expr) -> Expr:
+def _matrix(name: str, rows: Any) -> Expr:
+    """Return a matrix of exact entries."""
+    matrix = sp.ImmutableMatrix([[_exact(each) for each in row] for row in rows])
     if matrix.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise ValueError(f"{name}: entries must be finite; remove or replace the others.")
-    return sp.ImmutableMatrix(matrix)
+    return matrix
 
 
 def _column(name: str, values: Any) -> Expr:
-    """Return a column vector of exact entries."""
-    return _finite(name, sp.Matrix([_exact(each) for each in values]))
+    return _matrix(name, [[each] for each in values])
 
 
 @dataclass(frozen=True)
 class LearningSet:
-    """Inputs X, an (m, d) matrix, and targets t, an (m, 1) matrix, with exact entries.
-
-    Parameters
-    ----------
-    inputs : sequence of rows
-        Numbers or SymPy expressions. A float stands for the binary fraction it is.
-    targets : sequence
-        One for each row.
-    """
+    """Inputs X, an (m, d) matrix, and targets t, an (m, 1) matrix, with exact entries."""
 
     inputs: Expr
     targets: Expr
 
     def __init__(self, inputs: Any, targets: Any) -> None:
-        x = _finite("inputs", sp.Matrix([[_exact(each) for each in row] for row in _rows(inputs)]))
+        x = _matrix("inputs", inputs.tolist() if hasattr(inputs, "tolist") else inputs)
         t = _column("targets", targets)
         if len(t) != x.rows or not len(x):
             raise ValueError(f"targets: {len(t)} targets for {x.rows} examples; give one for each.")
@@ -82,10 +76,6 @@ class LearningSet:
     def d(self) -> int:
         """Number of inputs."""
         return int(self.inputs.cols)
-
-
-def _rows(inputs: Any) -> Any:
-    return inputs.tolist() if hasattr(inputs, "tolist") else inputs
 
 
 def counterexample() -> LearningSet:
@@ -185,7 +175,10 @@ class Neuron:
 
     def output(self, weights: Any, data: LearningSet) -> Expr:
         """Return the column of φ(z)."""
-        z = data.inputs * _weights(weights, data)
+        w = _column("weights", weights)
+        if len(w) != data.d:
+            raise ValueError(f"weights: expected {data.d} entries, got {len(w)}.")
+        z = data.inputs * w
         if self.normalization is not None:
             z = self.normalization.forward(z)
         return sp.ImmutableMatrix(z.applyfunc(_ACTIVATIONS[self.activation]))
@@ -197,24 +190,18 @@ class Neuron:
 
     def gradient(self, weights: Any, data: LearningSet) -> Expr:
         """Return the gradient as a column: SymPy's derivative of the loss."""
-        symbols, at = self._symbols(weights, data)
+        symbols, at = _symbols(weights)
         loss = self.loss(symbols, data)
         return sp.ImmutableMatrix([_tidy(loss.diff(each).subs(at)) for each in symbols])
 
     def hessian(self, weights: Any, data: LearningSet) -> Expr:
         """Return the Hessian matrix: SymPy's second derivatives of the loss."""
-        symbols, at = self._symbols(weights, data)
+        symbols, at = _symbols(weights)
         second = sp.hessian(self.loss(symbols, data), symbols)
         return sp.ImmutableMatrix(second.subs(at).applyfunc(_tidy))
 
     def optima(self, data: LearningSet) -> list[Point | Ray]:
-        """Return the local minima for the identity activation and ε = 0.
-
-        Raises
-        ------
-        ValueError
-            If the activation is another, ε ≠ 0, or the minimum is not unique.
-        """
+        """Return the only local minimum, for the identity activation and ε = 0."""
         if self.activation != "identity":
             raise ValueError("activation: closed-form optima are known for 'identity' only.")
         x, t, norm = data.inputs, data.targets, self.normalization
@@ -232,23 +219,15 @@ class Neuron:
         if not norm.scale:
             return [Point(slope / norm.gamma)]
         if slope.is_zero_matrix:
-            raise ValueError(
-                "targets: uncorrelated with every input, so there is no ray of optima."
-            )
+            raise ValueError("targets: uncorrelated with every input: there is no ray of optima.")
         return [Ray(sp.sign(norm.gamma) * slope)]
 
-    def _symbols(self, weights: Any, data: LearningSet) -> tuple[Expr, dict[Expr, Expr]]:
-        # Real symbols, so that SymPy differentiates |z| and Max without complex cases.
-        w = _weights(weights, data)
-        symbols = [sp.Dummy(f"w{i + 1}", real=True) for i in range(data.d)]
-        return symbols, dict(zip(symbols, w, strict=True))
 
-
-def _weights(weights: Any, data: LearningSet) -> Expr:
+def _symbols(weights: Any) -> tuple[Expr, dict[Expr, Expr]]:
+    """Return real symbols, as |z| and Max are differentiated without complex cases, and values."""
     w = _column("weights", weights)
-    if len(w) != data.d:
-        raise ValueError(f"weights: expected {data.d} entries, got {len(w)}.")
-    return w
+    symbols = [sp.Dummy(f"w{i + 1}", real=True) for i in range(len(w))]
+    return symbols, dict(zip(symbols, w, strict=True))
 
 
 def _tidy(expression: Expr) -> Expr:
@@ -291,20 +270,7 @@ class LemmaCheck:
 def check_lemma(
     start: Any, standard_optima: Sequence[Point], normalized_optima: Sequence[Point | Ray]
 ) -> LemmaCheck:
-    """Check the lemma's inequality, evaluated as printed, for one numerical start W₀.
-
-    Parameters
-    ----------
-    start : sequence
-        W₀.
-    standard_optima, normalized_optima : sequence of Point or Ray
-        The optima of the standard and of the BN neuron.
-
-    Raises
-    ------
-    ValueError
-        If W* = 0, where the printed formula is 0/0, or a list is empty.
-    """
+    """Check the lemma's inequality, evaluated as printed, for one start W₀. W* must not be 0."""
     if not standard_optima or not normalized_optima:
         raise ValueError("standard_optima, normalized_optima: both need at least one optimum.")
     w0 = _column("start", start)

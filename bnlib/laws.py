@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._validation import Array, real_array, real_number, representable
+from bnlib._arrays import Array, real_array, real_number, representable
 
 
 def failure_probability(angle: npt.ArrayLike) -> Array:

@@ -8,8 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._numeric import centered, mean
-from bnlib._validation import Array, frozen, real_array, representable
+from bnlib._arrays import Array, centered, frozen, mean, real_array, representable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,7 +31,8 @@ class LearningSet:
     Notes
     -----
     All moments are *population* moments: means over the m examples, divided by m and
-    not by m − 1, because this is what batch normalization divides by.
+    not by m − 1, because this is what batch normalization divides by. They raise ``ValueError``
+    where a product is too large for float64.
     The arrays are copies backed by immutable memory.
 
     Examples
@@ -82,23 +82,18 @@ class LearningSet:
 
     @property
     def input_covariance(self) -> Array:
-        """Σ, shape (d, d): population covariance of the inputs.
-
-        Raises ``ValueError`` where a product is too large for float64.
-        """
-        x = centered(self.inputs, axis=0)
-        with np.errstate(over="ignore", invalid="ignore"):
-            return representable("covariance", x.T @ x / self.m, cause="inputs")
+        """Σ, shape (d, d): population covariance of the inputs."""
+        return self._covariance(centered(self.inputs, axis=0))
 
     @property
     def cross_covariance(self) -> Array:
-        """c, shape (d,): population covariance of each input with the target.
+        """c, shape (d,): population covariance of each input with the target."""
+        return self._covariance(centered(self.targets, axis=0))
 
-        Raises ``ValueError`` where a product is too large for float64.
-        """
-        x, t = centered(self.inputs, axis=0), centered(self.targets, axis=0)
+    def _covariance(self, values: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
-            return representable("covariance", x.T @ t / self.m, cause="inputs, targets")
+            product = centered(self.inputs, axis=0).T @ values / self.m
+        return representable("covariance", product, cause="inputs, targets")
 
     @property
     def target_std(self) -> float:
@@ -110,19 +105,9 @@ class LearningSet:
     def with_targets(self, targets: npt.ArrayLike) -> Self:
         """Return the same inputs with other targets.
 
-        Parameters
-        ----------
-        targets : array_like, shape (m,)
-            The new targets.
-
-        Returns
-        -------
-        LearningSet
-
-        Raises
-        ------
-        ValueError
-            As for a new learning set.
+        See Also
+        --------
+        LearningSet : parameters and errors.
         """
         return type(self)(self.inputs, targets)
 

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._numeric import power_of_two, squared_norm
-from bnlib._validation import Array, real_array, real_number
+from bnlib._arrays import Array, power_of_two, real_array, real_number, squared_norm
 from bnlib.optima import Optimum, Point, residual
 
-# Weights that are checked at a time: they stay in the processor's cache from one pass to the
-# next, and what is computed on the way is never larger.
+# Weights that are checked at a time: they stay in the processor's cache between the passes.
 _BLOCK = 1 << 17
 
 
@@ -111,10 +109,8 @@ def check_lemma(
     distance from W₀ to the line through W*, or to the ray of W* where the hypothesis holds.
     This form has no ‖W*‖⁴ to overflow and is exactly comparable with the left side.
 
-    The starts are checked in blocks, so that beside them and the result only a few megabytes
-    are needed, however many they are.
-
-    Where two optima are equally close, the first in the list is W*.
+    Where two optima are equally close, the first in the list is W*. Beside the starts and the
+    result only a few megabytes are needed, however many starts there are.
 
     Degenerate cases. W* = 0: the hypothesis is false for every W₀; the right side, 0/0 in
     the formula, is given as its bound ‖W₀‖². W₀ = 0: both sides are 0 for a ray and the

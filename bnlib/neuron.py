@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._numeric import EPS, centered
-from bnlib._validation import Array, changed, flag, real_array, representable
+from bnlib._arrays import EPS, Array, centered, changed, flag, real_array, representable
 from bnlib.activations import ACTIVATIONS, Activation, activation
 from bnlib.batch_norm import BatchNorm, refuse_constant, require_normalization
 from bnlib.closed_form import linear_optima
@@ -82,29 +81,18 @@ class Neuron:
         Raises
         ------
         ValueError
-            If the weights do not fit the data, or if batch normalization divides by zero.
+            If the weights do not fit the data, batch normalization divides by zero, or the
+            result exceeds the range of float64.
         """
         _, z = self._preactivations(weights, data)
         return np.asarray(activation(self.activation).value(z))
 
     def loss(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return the mean over the examples of the squared residual.
+        """Return the mean over the examples of the squared residual, shape (...).
 
-        Parameters
-        ----------
-        weights : array_like, shape (..., d)
-            Weight vectors w.
-        data : LearningSet
-            The examples and targets.
-
-        Returns
-        -------
-        ndarray, shape (...)
-
-        Raises
-        ------
-        ValueError
-            As for `output`; also if the loss exceeds the range of float64.
+        See Also
+        --------
+        Neuron.output : parameters and errors.
         """
         with np.errstate(over="ignore"):
             squares = (self.output(weights, data) - data.targets) ** 2
@@ -112,30 +100,17 @@ class Neuron:
         return representable("loss", mean, cause="weights, data")
 
     def gradient(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        r"""Return the exact gradient of the loss.
+        r"""Return the exact gradient of the loss, shape (..., d).
 
         .. math:: \nabla L = X^\top J g, \qquad
            g_i = \tfrac2m (\varphi(z_i) - t_i)\,\varphi'(z_i),
 
-        with J = ∂z/∂y, the identity for the standard neuron.
+        with J = ∂z/∂y, the identity for the standard neuron. With ``scale=True`` and ε = 0 it
+        is orthogonal to w, because the loss does not change along w.
 
-        Parameters
-        ----------
-        weights : array_like, shape (..., d)
-            Weight vectors w.
-        data : LearningSet
-            The examples and targets.
-
-        Returns
-        -------
-        ndarray, shape (..., d)
-            With ``scale=True`` and ε = 0 it is orthogonal to w, because the loss does not
-            change along w.
-
-        Raises
-        ------
-        ValueError
-            As for `loss`.
+        See Also
+        --------
+        Neuron.output : parameters and errors.
         """
         y, z = self._preactivations(weights, data)
         phi = activation(self.activation)
@@ -147,31 +122,18 @@ class Neuron:
         return representable("gradient", result, cause="weights, data")
 
     def hessian(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        r"""Return the exact matrix of second derivatives of the loss.
+        r"""Return the exact, symmetric matrix of second derivatives, shape (..., d, d).
 
         .. math:: \nabla^2 L = A^\top \operatorname{diag}(h)\, A
            + \sum_i g_i\, X^\top (\nabla_y^2 z_i)\, X, \qquad
            h_i = \tfrac2m\bigl(\varphi'^2 + (\varphi - t_i)\,\varphi''\bigr)(z_i),
 
-        with A = J X. The second term is zero without normalization.
+        with A = J X. The second term is zero without normalization. At a kink of φ the
+        one-sided convention of `bnlib.activation` is used.
 
-        Parameters
-        ----------
-        weights : array_like, shape (..., d)
-            Weight vectors w.
-        data : LearningSet
-            The examples and targets.
-
-        Returns
-        -------
-        ndarray, shape (..., d, d)
-            Symmetric. At a kink of the activation the one-sided convention of
-            `bnlib.activation` is used.
-
-        Raises
-        ------
-        ValueError
-            As for `loss`.
+        See Also
+        --------
+        Neuron.output : parameters and errors.
         """
         y, z = self._preactivations(weights, data)
         phi, columns = activation(self.activation), self.columns(data)
@@ -193,22 +155,13 @@ class Neuron:
         return representable("Hessian", result, cause="weights, data")
 
     def optima(self, data: LearningSet) -> list[Optimum]:
-        """Return all local minima of the loss, in closed form.
+        """Return all local minima of the loss in closed form, for the identity activation.
 
-        Parameters
-        ----------
-        data : LearningSet
-            The examples and targets.
+        Raises ``ValueError`` for another activation, and as `linear_optima` does.
 
-        Returns
-        -------
-        list of Point or Ray
-            See `bnlib.linear_optima` for the formulas and the degenerate cases.
-
-        Raises
-        ------
-        ValueError
-            If the activation is not the identity, or as `bnlib.linear_optima` does.
+        See Also
+        --------
+        linear_optima : the formulas and the degenerate cases.
         """
         if activation(self.activation) != ACTIVATIONS["identity"]:
             raise ValueError(
@@ -218,23 +171,14 @@ class Neuron:
         return linear_optima(data, self.normalization, bias=self.bias)
 
     def columns(self, data: LearningSet) -> Array:
-        """Return Xᵀ as the weights see it: a row for each weight.
+        """Return Xᵀ as the weights see it, a row for each weight: shape (d, m) or (d + 1, m).
 
-        Parameters
-        ----------
-        data : LearningSet
-            The examples and targets.
+        With a row of ones for the bias. In front of a centring normalization the inputs are
+        centred: the output is the same, and a large common offset costs no digits.
 
-        Returns
-        -------
-        ndarray, shape (d, m) or (d + 1, m)
-            With a row of ones for the bias. In front of a centring normalization the inputs
-            are centred: the output is the same, and a large common offset costs no digits.
-
-        Raises
-        ------
-        ValueError
-            If it is no learning set.
+        See Also
+        --------
+        Neuron.output : parameters and errors.
         """
         require_learning_set(data)
         if self.normalization is not None and self.normalization.center:

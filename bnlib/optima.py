@@ -8,8 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._numeric import angle_between, squared_norm, unit
-from bnlib._validation import Array, frozen, real_array, representable
+from bnlib._arrays import (
+    Array,
+    angle_between,
+    frozen,
+    real_array,
+    representable,
+    squared_norm,
+    unit,
+)
 
 # A ray's distance loses digits to cancellation below this fraction of the squared norm.
 _CANCELLATION = 1e-2
@@ -37,41 +44,27 @@ class Point:
         return int(self.weights.shape[0])
 
     def nearest(self, start: npt.ArrayLike) -> Array:
-        """Return the element closest to each start: the point itself.
+        """Return the element closest to each start, shape (..., d): the point itself.
 
         Parameters
         ----------
         start : array_like, shape (..., d)
-            W₀.
-
-        Returns
-        -------
-        ndarray, shape (..., d)
+            W₀: one start, or any leading batch shape of them.
 
         Raises
         ------
         ValueError
-            If a start has another number of weights, or is not finite.
+            If a start has another number of weights, is not finite, or is too large.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d)
         return np.broadcast_to(self.weights, w.shape).copy()
 
     def squared_distance(self, start: npt.ArrayLike) -> Array:
-        """Return the squared Euclidean distance ‖W₀ − W‖² from each start.
+        """Return the squared Euclidean distance ‖W₀ − W‖² from each start, shape (...).
 
-        Parameters
-        ----------
-        start : array_like, shape (..., d)
-            W₀.
-
-        Returns
-        -------
-        ndarray, shape (...)
-
-        Raises
-        ------
-        ValueError
-            As for `nearest`; also if a distance is too large for float64.
+        See Also
+        --------
+        Point.nearest : parameters and errors.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
         with np.errstate(over="ignore"):
@@ -119,23 +112,14 @@ class Ray:
         return int(self.direction.shape[0])
 
     def nearest(self, start: npt.ArrayLike) -> Array:
-        """Return the element closest to each start: ⟨u, W₀⟩₊ u.
+        """Return the element closest to each start, shape (..., d): ⟨u, W₀⟩₊ u.
 
-        Parameters
-        ----------
-        start : array_like, shape (..., d)
-            W₀.
+        Where ⟨u, W₀⟩ ≤ 0 this is the origin: the infimum of the distance, which no element of
+        the open ray attains.
 
-        Returns
-        -------
-        ndarray, shape (..., d)
-            Where ⟨u, W₀⟩ ≤ 0 this is the origin: the infimum of the distance, which no
-            element of the open ray attains.
-
-        Raises
-        ------
-        ValueError
-            If a start has another number of weights, is not finite, or is too large.
+        See Also
+        --------
+        Point.nearest : parameters and errors.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -143,23 +127,13 @@ class Ray:
         return along[..., None] * self.direction
 
     def squared_distance(self, start: npt.ArrayLike) -> Array:
-        """Return the squared distance ‖W₀‖² − ⟨u, W₀⟩₊² from each start to the ray.
+        """Return the squared distance ‖W₀‖² − ⟨u, W₀⟩₊² from each start, shape (...).
 
-        Parameters
-        ----------
-        start : array_like, shape (..., d)
-            W₀.
+        Its root is accurate to a few units of rounding of ‖W₀‖, also near the ray.
 
-        Returns
-        -------
-        ndarray, shape (...)
-            The distance, its root, is accurate to a few units of rounding of ‖W₀‖, also
-            for starts near the ray.
-
-        Raises
-        ------
-        ValueError
-            As for `nearest`.
+        See Also
+        --------
+        Point.nearest : parameters and errors.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
         total = squared_norm(w)
@@ -223,15 +197,7 @@ def angle(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
 
 
 def unit_vector(name: str, value: npt.ArrayLike) -> Array:
-    """Return value / ‖value‖, for lengths from the smallest to the largest float64.
-
-    Parameters
-    ----------
-    name : str
-        The argument's name, for the message.
-    value : array_like, shape (d,)
-        A non-zero vector.
-    """
+    """Return value / ‖value‖, for lengths from the smallest to the largest float64."""
     v = real_array(name, value, shape="(d,)")
     if not v.any():
         raise ValueError(f"{name}: is zero, so it has no direction; give a non-zero vector.")
@@ -242,19 +208,8 @@ def residual(w: Array, total: Array, unit: Array, along: Array) -> Array:
     """Return ‖w − along · unit‖² for along = ⟨unit, w⟩ or its positive part.
 
     Pythagoras costs no pass over the weights but subtracts numbers of size ‖w‖²; the few
-    rows in which that cancels are done again from the difference vector.
-
-    Parameters
-    ----------
-    w : ndarray, shape (..., d)
-    total : ndarray, shape (...)
-        ‖w‖².
-    unit : ndarray, shape (d,)
-    along : ndarray, shape (...)
-
-    Returns
-    -------
-    ndarray, shape (...)
+    rows in which that cancels are done again from the difference vector. Shapes (..., d) of w,
+    (...) of total = ‖w‖² and along, (d,) of the unit vector.
     """
     distance = np.atleast_1d(total - along**2)
     close = distance < _CANCELLATION * np.atleast_1d(total)

@@ -55,9 +55,9 @@ every_activation = pytest.mark.parametrize("name", ACTIVATIONS)
 
 
 @every_activation
-@pytest.mark.parametrize("part", ["value", "slope", "curvature"])
+@pytest.mark.parametrize("part", ["value", "derivative", "second_derivative"])
 def test_every_point_has_its_digits(name: str, part: str) -> None:
-    formula = {"value": FORMULAS, "slope": FIRST, "curvature": SECOND}[part][name]
+    formula = {"value": FORMULAS, "derivative": FIRST, "second_derivative": SECOND}[part][name]
     actual = getattr(activation(name), part)(POINTS)
     for z, value in zip(POINTS, actual, strict=True):
         with mp.workdps(60):

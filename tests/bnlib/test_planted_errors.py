@@ -123,7 +123,7 @@ def instead(owner: Any, name: str, other: Any) -> Callable[[Patch], None]:
 def wrong_activation(name: str, **parts: Any) -> Callable[[Patch], None]:
     """Change parts of a known activation."""
     good = bnlib.ACTIVATIONS[name]
-    all_parts = {part: getattr(good, part) for part in ("value", "slope", "curvature")} | parts
+    all_parts = {part: getattr(good, part) for part in ("value", "derivative", "second_derivative")} | parts
     return lambda patch: patch.setitem(bnlib.ACTIVATIONS, name, Activation(name, **all_parts))
 
 
@@ -243,7 +243,7 @@ def weaker_law(power: int, p_plus: bool = True) -> Callable[[Patch], None]:
         density = stats.norm.pdf(p) * stats.norm.cdf(far / np.sin(angle))
         return float(2 * density.sum() * (p[1] - p[0]))
 
-    return instead(bnlib, "weaker_failure_probability", wrong)
+    return instead(probability, "weaker_failure_probability", wrong)
 
 
 def unsquared(check: LemmaCheck, *_: Any) -> LemmaCheck:
@@ -384,13 +384,13 @@ PLANTS = {
         instead(sampling, "sherman_morrison", sherman_morrison(1, -1)), identity, "identity"
     ),
     "stacked-centring-by-m-1": Plant(
-        instead(bnlib.stacked, "centered", divided_by_one_less), stacked, "û"
+        instead(bnlib.least_squares, "centered", divided_by_one_less), stacked, "û"
     ),
     "stacked-means-by-m-1": Plant(
         around(bnlib, "stacked_optima", means_divided_by_one_less), stacked, "intercept"
     ),
     "stacked-uncentred-targets-and-inputs": Plant(
-        instead(bnlib.stacked, "centered", lambda values, axis: values), stacked, "û"
+        instead(bnlib.least_squares, "centered", lambda values, axis: values), stacked, "û"
     ),
     "estimate-mean-by-n-1": Plant(
         estimate_of_mean(lambda s, n: s / np.sqrt(n), missing=1), estimates, "mean"
@@ -429,10 +429,10 @@ PLANTS = {
         instead(sampling, "far_limit", lambda angle: angle / (2 * np.pi)), weaker_limit, "limit"
     ),
     "weaker-right-side-not-squared": Plant(
-        around(bnlib, "check_weaker", unsquared), weaker_check, "right side"
+        around(probability, "check_weaker", unsquared), weaker_check, "right side"
     ),
     "weaker-is-the-lemma": Plant(
-        around(bnlib, "check_weaker", lemma_for_weaker), weaker_check, "right side"
+        around(probability, "check_weaker", lemma_for_weaker), weaker_check, "right side"
     ),
 }
 

@@ -1,0 +1,167 @@
+"""Checks of arguments, and arithmetic that neither overflows nor mistakes rounding for data.
+
+An error names the argument, the problem and the remedy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+EPS = float(np.finfo(np.float64).eps)
+"""Distance from 1 to the next larger float64."""
+
+# Values that differ by no more than this fraction of the largest are equal up to rounding.
+_CONSTANT = 4 * EPS
+
+
+def real_array(
+    name: str, value: Any, *, shape: str, last: int | None = None, finite: bool = True
+) -> Array:
+    """Return `value` as a finite float64 array whose shape fits, or raise ``ValueError``.
+
+    The number of axes in `shape`, ``"(m, d)"`` or ``"(..., d)"``, is enforced: exactly, or at
+    least that many with ``...``; `last` is the required length of the last axis. With
+    ``finite=False`` the caller asks for finite entries later: `squared_norm` does, at the price
+    of the norms alone. The result may share memory with `value`.
+    """
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name}: has masked entries; fill them in or leave those examples out.")
+    try:
+        raw = np.asarray(value)
+    except ValueError as error:  # ragged nested lists
+        raise ValueError(f"{name}: not a rectangular array of shape {shape} ({error}).") from error
+    if raw.dtype.kind not in "iufb":
+        raise ValueError(
+            f"{name}: entries must be real numbers, got dtype {raw.dtype}; "
+            "convert them to float64 (SymPy objects belong to bnlib.exact)."
+        )
+    array = raw.astype(np.float64, copy=False)
+    axes = shape.strip("()").split(",")
+    wanted = sum(1 for axis in axes if axis.strip() not in ("", "..."))
+    fits = array.ndim >= wanted if "..." in shape else array.ndim == wanted
+    if not fits:
+        raise ValueError(f"{name}: expected shape {shape}, got {array.shape}; reshape it.")
+    if last is not None and array.shape[-1] != last:
+        raise ValueError(
+            f"{name}: expected shape {shape} with {last} entries on the last axis, "
+            f"got {array.shape}; pass one entry for each."
+        )
+    if finite:
+        require_finite(name, array)
+    return array
+
+
+def require_finite(name: str, array: Array) -> None:
+    """Raise ``ValueError`` if an entry is not finite; the message names the first one."""
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(
+            f"{name}: entry {where} is {array[where]}; remove or replace non-finite values."
+        )
+
+
+def real_number(name: str, value: Any, *, at_least: float | None = None) -> float:
+    """Return `value` as a finite float, not below `at_least`, or raise ``ValueError``."""
+    number = float(real_array(name, value, shape="()"))
+    if at_least is not None and number < at_least:
+        raise ValueError(f"{name}: must be at least {at_least:g}, got {number:g}.")
+    return number
+
+
+def whole_number(name: str, value: Any, *, at_least: int) -> int:
+    """Return `value` as an int not below `at_least`, or raise ``ValueError``."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        raise ValueError(f"{name}: must be a whole number, got {value!r}.")
+    if value < at_least:
+        raise ValueError(f"{name}: must be at least {at_least}, got {value}.")
+    return int(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return `value` as a bool, if it is one, or raise ``ValueError``."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name}: must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def representable(name: str, result: Array, *, cause: str) -> Array:
+    """Return `result` if it is finite, else say that float64 cannot hold what was computed."""
+    if not np.isfinite(result).all():
+        raise ValueError(
+            f"{cause}: the {name} is too large for float64; rescale the inputs, targets or weights."
+        )
+    return result
+
+
+def frozen(array: Array) -> Array:
+    """Return a copy backed by immutable bytes: no flag can make it writeable again."""
+    copy = np.ascontiguousarray(array, dtype=np.float64)
+    return np.frombuffer(copy.tobytes(), dtype=np.float64).reshape(array.shape)
+
+
+def changed(instance: Any) -> str:
+    """Return the call that makes a dataclass instance, naming only what is not the default."""
+    given = [(each.name, getattr(instance, each.name), each.default) for each in fields(instance)]
+    words = ", ".join(f"{name}={value!r}" for name, value, default in given if value != default)
+    return f"{type(instance).__name__}({words})"
+
+
+def power_of_two(size: Array) -> Array:
+    """Return the largest power of two not above each size, and 1 for size 0.
+
+    Dividing by it is exact and brings numbers to size 1.
+    """
+    exponent = np.frexp(size)[1] - 1
+    return np.where(size > 0, np.ldexp(1.0, exponent), 1.0)
+
+
+def mean(values: Array, axis: int) -> Array:
+    """Return the mean over an axis, without overflow on the way."""
+    unit = power_of_two(np.abs(values).max(axis=axis, keepdims=True))
+    return np.asarray(np.squeeze((values / unit).mean(axis=axis, keepdims=True) * unit, axis))
+
+
+def centered(values: Array, axis: int) -> Array:
+    """Return values minus their mean over an axis: exactly 0 where they are constant.
+
+    Constant means: equal up to rounding, relative to the largest value. Raises ``ValueError``
+    if a difference is too large for float64.
+    """
+    unit = power_of_two(np.abs(values).max(axis=axis, keepdims=True))
+    scaled = values / unit
+    difference = scaled - scaled.mean(axis=axis, keepdims=True)
+    varies = np.ptp(scaled, axis=axis, keepdims=True) > _CONSTANT
+    with np.errstate(over="ignore"):
+        result = np.where(varies, difference, 0.0) * unit
+    return representable("difference from the mean", result, cause="inputs, targets or weights")
+
+
+def unit(vectors: Array) -> Array:
+    """Return each non-zero vector over its length, whatever its scale."""
+    scaled = vectors / np.abs(vectors).max(axis=-1, keepdims=True)
+    return np.asarray(scaled / np.linalg.norm(scaled, axis=-1, keepdims=True))
+
+
+def angle_between(u: Array, v: Array) -> Array:
+    """Return the angles between unit vectors, accurate for small angles too."""
+    apart, along = np.linalg.norm(u - v, axis=-1), np.linalg.norm(u + v, axis=-1)
+    return np.asarray(2 * np.arctan2(apart, along))
+
+
+def squared_norm(w: Array, start: Array | None = None) -> Array:
+    """Return ‖w‖² over the last axis, refusing starts that are not finite or too large.
+
+    A norm is finite only if every entry is, so the norms alone are looked at; only where one
+    is not, the entries of `start`, from which w was made (w itself by default), are.
+    """
+    with np.errstate(over="ignore"):
+        squares = np.asarray(np.einsum("...i,...i->...", w, w))
+    if not np.isfinite(squares).all():
+        require_finite("start", w if start is None else start)
+    return representable("squared norm", squares, cause="start")
