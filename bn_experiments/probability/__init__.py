@@ -12,6 +12,7 @@ from bn_experiments.probability.initialization import (
 )
 from bn_experiments.probability.point_law import point_failure_probability
 from bn_experiments.probability.simulation import Simulation, simulate
+from bn_experiments.probability.verdicts import verdict
 from bn_experiments.probability.weaker import check_weaker, weaker_failure_probability
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "point_failure_probability",
     "resampled_angles",
     "simulate",
+    "verdict",
     "weaker_failure_probability",
     "xavier",
 ]
