@@ -1,0 +1,102 @@
+"""Batches of two: only the order of the pre-activations counts, and sectors are optimal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bnlib import LearningSet, LemmaCheck, Optimum, Ray, check_lemma
+from bnlib._arrays import Array, real_array
+from bnlib.learning_set import require_learning_set
+
+
+class Sector(NamedTuple):
+    """A cone of weights in the plane, edges included, counter-clockwise by half a turn at most.
+
+    Attributes
+    ----------
+    first, last : Ray
+        Its edges.
+    """
+
+    first: Ray
+    last: Ray
+
+    def contains(self, start: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Return whether weights, shape (..., 2), are in the sector, shape (...).
+
+        See Also
+        --------
+        check_lemma : start.
+        """
+        w = real_array("start", start, shape="(..., 2)", last=2)
+        a, b = self.first.direction, self.last.direction
+        after = a[0] * w[..., 1] >= a[1] * w[..., 0]
+        return np.asarray(after & (b[0] * w[..., 1] <= b[1] * w[..., 0]))
+
+
+def best_sectors(data: LearningSet) -> list[Sector]:
+    r"""Return the global minima of the expected loss over batches of two, counter-clockwise.
+
+    At γ = 1, ε = 0 they are the sectors with the largest mean over all pairs of examples of
+
+    .. math:: \tfrac12 (t_i - t_j) \operatorname{sign} \langle w, x_i - x_j\rangle .
+
+    Parameters
+    ----------
+    data : LearningSet
+        Two examples or more with two inputs, no two with the same inputs.
+
+    Returns
+    -------
+    list of Sector
+
+    Raises
+    ------
+    ValueError
+        If the data are not of this kind.
+    """
+    require_learning_set(data)
+    i, j = np.array(list(combinations(range(data.m), 2)), dtype=np.intp).reshape(-1, 2).T
+    x, gain = data.inputs[i] - data.inputs[j], (data.targets[i] - data.targets[j]) / 2
+    if data.d != 2 or data.m < 2 or not x.any(axis=1).all():
+        raise ValueError(f"data: needs two or more examples, with two different inputs; {data}.")
+    lines = np.arctan2(-x[:, 0], x[:, 1]) % np.pi  # directions orthogonal to x
+    lines = np.unique(lines.round(12) % round(np.pi, 12))
+    edges = np.concatenate([lines, lines + np.pi, [lines[0] + 2 * np.pi]])
+    score = np.sign(_directions((edges[1:] + edges[:-1]) / 2) @ x.T) @ gain
+    rays = [Ray(each) for each in _directions(edges)]
+    best = np.flatnonzero(score >= score.max() - 1e-9 * np.abs(gain).sum())
+    return [Sector(rays[k], rays[k + 1]) for k in best]
+
+
+def check_sectors(
+    start: npt.ArrayLike,
+    standard_optima: Sequence[Optimum],
+    normalized_optima: Sequence[Sector],
+    *,
+    rtol: float = 1e-12,
+) -> LemmaCheck:
+    """Check the lemma where the BN optima are sectors: inside them the left side is 0.
+
+    Outside, the closest optimum is on an edge, or it is the infimum, as for a ray.
+
+    See Also
+    --------
+    check_lemma : parameters and errors.
+    """
+    edges = [edge for sector in normalized_optima for edge in sector]
+    check = check_lemma(start, standard_optima, edges, rtol=rtol)
+    inside = np.any([sector.contains(start) for sector in normalized_optima], axis=0)
+    left = np.where(inside, 0.0, check.left)[()]
+    return replace(check, left=left, violated=check.violated & ~inside)
+
+
+def _directions(angles: Array) -> Array:
+    """Return unit vectors, shape (n, 2)."""
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
