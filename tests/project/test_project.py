@@ -116,7 +116,7 @@ def test_documents_name_only_commands_and_files_that_exist(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     assert set(re.findall(r"`make (\w+)", text)) <= set(re.findall(r"^(\w+):", MAKEFILE, re.M))
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
-    named = re.findall(r"`((?:\w+/)+(?:[\w.]+\.\w+)?|\w+/[\w/]*)`", text)
+    named = re.findall(r"`((?:\w+/)+[\w.]*)`", text)
     assert [each for each in links + named if not (ROOT / each).exists()] == []
 
 
