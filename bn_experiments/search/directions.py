@@ -160,9 +160,7 @@ class _Circle:
         if data.d != 2:
             raise ValueError(f"data: has {data.d} inputs, directions are scanned for 2 only.")
         self.neuron, self.data = neuron, data
-        columns = (
-            neuron.columns(data).T if isinstance(neuron, Neuron) else centered(data.inputs, 0)
-        )
+        columns = neuron.columns(data).T if isinstance(neuron, Neuron) else centered(data.inputs, 0)
         if isinstance(neuron, Neuron):
             norm = neuron.normalization
             if norm is None or neuron.bias or not norm.scale or norm.epsilon:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bn_experiments.search._search import Search
 from bn_experiments.search.directions import scan_directions
 from bn_experiments.search.pieces import piecewise_minima
+from bn_experiments.search.whitened import WhitenedSearch
 from bnlib._validation import Array, real_array, whole_number
 from bnlib.activations import activation
 from bnlib.learning_set import LearningSet, require_learning_set
@@ -111,7 +111,7 @@ def search_weights(
         pieces = piecewise_minima(neuron, data)
         outcomes = Counter(pieces.kinds) + Counter(flat=len(pieces.flat))
         return Landscape(pieces.minima, pieces.losses, pieces.kinds, [], [], dict(outcomes))
-    search = Search(neuron, data)
+    search = WhitenedSearch(neuron, data)
     outcomes = Counter(search.minimize(each) for each in begin @ search.inverse.T)
     if saddles:
         for each in begin @ search.inverse.T:
@@ -178,7 +178,7 @@ def numerical_optima(
         and data.d + neuron.bias == 2
     ):
         return list(piecewise_minima(neuron, data).minima)
-    search = Search(neuron, data)
+    search = WhitenedSearch(neuron, data)
     if len(search.frame) == 2:
         for each in search.promising():
             if not search.leads_to_known(each):

@@ -13,11 +13,11 @@ from scipy import optimize
 
 from bn_experiments.datasets import RandomLearningSets
 from bn_experiments.search import (
-    _search,
     numerical_optima,
     piecewise_minima,
     scan_directions,
     search_weights,
+    whitened,
 )
 from bnlib import ACTIVATIONS, BatchNorm, LearningSet, Neuron, Ray, counterexample, linear_optima
 from tests import oracles
@@ -314,15 +314,15 @@ def test_a_bias_is_one_more_weight() -> None:
 
 def test_a_list_cut_short_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     compare_with_blind_search("tanh", TWO_MINIMA)
-    right = _search.Search.points
-    monkeypatch.setattr(_search.Search, "points", lambda self, kind: right(self, kind)[1:])
+    right = whitened.WhitenedSearch.points
+    monkeypatch.setattr(whitened.WhitenedSearch, "points", lambda self, kind: right(self, kind)[1:])
     with pytest.raises(oracles.Disagreement, match="not in the list"):
         compare_with_blind_search("tanh", TWO_MINIMA)
 
 
 def test_a_point_that_is_no_minimum_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_search.Search, "root", lambda self, start: np.zeros(2))
-    monkeypatch.setattr(_search.Search, "kind", lambda self, v: "minimum")
+    monkeypatch.setattr(whitened.WhitenedSearch, "root", lambda self, start: np.zeros(2))
+    monkeypatch.setattr(whitened.WhitenedSearch, "kind", lambda self, v: "minimum")
     with pytest.raises(oracles.Disagreement, match="is none"):
         compare_with_blind_search("tanh", TWO_MINIMA)
 

@@ -1,9 +1,10 @@
-"""Minimization and root finding for the loss of a neuron, and the kinds of what they find."""
+"""The loss in whitened coordinates, and the stationary points that a search finds in them."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from bn_experiments.search.newton import QuadraticModel, polish, quadratic_model
 from bnlib._numeric import EPS
 from bnlib._validation import Array, representable
 from bnlib.activations import activation
@@ -27,7 +28,7 @@ _GRADIENT = 1e-6
 _FAR = 64
 
 
-class Search:
+class WhitenedSearch:
     """The loss in coordinates v = S w in which ‖v‖ is the root mean square of X w."""
 
     def __init__(self, neuron: Neuron, data: LearningSet) -> None:
@@ -134,10 +135,10 @@ class Search:
                 "max_trust_radius": 1e3 * self.reach,
             },
         )
-        step = self.step(result.x)
-        if step is not None:
+        model = self.model(result.x)
+        if not model.flat:
             for kind, _, v in self.found:  # on the way to a point that is known
-                if np.linalg.norm(result.x + step - v) <= _SAME * (1 + np.linalg.norm(v)):
+                if np.linalg.norm(result.x + model.step - v) <= _SAME * (1 + np.linalg.norm(v)):
                     return kind
         polished = self.root(result.x)
         if (
@@ -151,13 +152,7 @@ class Search:
 
     def root(self, start: Array) -> Array:
         """Return a zero of the gradient near a start, or the start where there is none."""
-        from scipy import optimize
-
-        try:
-            found = optimize.root(self.gradient, start, jac=self.hessian, options={"xtol": 1e-14})
-        except ValueError:  # a singular Hessian has thrown it out of the range of float64
-            return start
-        return np.asarray(found.x)
+        return polish(self.gradient, self.hessian, start, method="hybr", xtol=1e-14)
 
     def add(self, v: Array) -> str:
         """Remember a stationary point unless it is known, and return its kind."""
@@ -168,20 +163,15 @@ class Search:
                 self.found.append((kind, self.loss(v), v))
         return kind
 
-    def step(self, v: Array) -> Array | None:
-        """Return Newton's step to a stationary point, None where the Hessian is singular."""
-        hessian = self.hessian(v)
-        if np.linalg.cond(hessian) >= 1 / _SINGULAR:
-            return None
-        return np.asarray(np.linalg.solve(hessian, -self.gradient(v)))
+    def model(self, v: Array) -> QuadraticModel:
+        return quadratic_model(self.gradient(v), self.hessian(v), flat=_SINGULAR)
 
     def kind(self, v: Array) -> str:
-        step = self.step(v)
-        if step is None:
+        model = self.model(v)
+        if model.flat:
             return "flat"
-        if np.linalg.norm(step) <= _STATIONARY * (1 + np.linalg.norm(v)):
-            rising = int((np.linalg.eigvalsh(self.hessian(v)) > 0).sum())
-            return {0: "maximum", len(v): "minimum"}.get(rising, "saddle")
+        if model.length <= _STATIONARY * (1 + np.linalg.norm(v)):
+            return model.kind
         gradient = self.gradient(v)
         slopes = activation(self.neuron.activation).slopes
         if slopes is not None and slopes[0] != slopes[1]:

@@ -1,0 +1,46 @@
+"""The quadratic model against quadratics that are known, and the polish against its roots."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bn_experiments.search.newton import polish, quadratic_model
+
+
+def test_a_quadratic_is_its_own_model() -> None:
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
+    at, zero = np.array([1.0, -2.0, 0.5]), np.array([0.3, 0.1, -0.7])
+    for values, kind, flat in (
+        ([1, 2, 5], "minimum", 0),
+        ([-1, -2, -5], "maximum", 0),
+        ([1, -2, 5], "saddle", 0),
+        ([1, 0, 5], "minimum", 1),
+        ([-1, 1e-14, 1e-13], "maximum", 2),
+        ([0, 0, 0], "flat", 3),
+    ):
+        hessian = turn @ np.diag(values) @ turn.T
+        model = quadratic_model(hessian @ (at - zero), hessian, flat=1e-12)
+        assert (model.kind, model.flat) == (kind, flat), values
+        steep = np.abs(values) > 1e-12
+        expected = -(turn[:, steep] @ turn[:, steep].T) @ (at - zero)
+        assert np.allclose(model.step, expected, rtol=0, atol=1e-12), values
+        assert model.length == pytest.approx(np.linalg.norm(expected), abs=1e-12), values
+        largest = max(map(abs, values)) or 1.0
+        assert model.smallest == pytest.approx(min(values) / largest, abs=1e-12), values
+
+
+def test_the_polish_ends_at_the_zero_or_stays() -> None:
+    def gradient(v: np.ndarray) -> np.ndarray:
+        if np.abs(v).max() > 1e6:
+            raise ValueError("out of range")
+        return np.array([np.sinh(v[0]), v[1] ** 3 + v[1]])
+
+    def hessian(v: np.ndarray) -> np.ndarray:
+        return np.diag([np.cosh(v[0]), 3 * v[1] ** 2 + 1])
+
+    for method in ("hybr", "lm"):
+        found = polish(gradient, hessian, np.array([0.1, -0.2]), method=method, xtol=1e-14)
+        assert np.abs(found).max() < 1e-14, method
+        far = np.array([1e7, 0.0])
+        assert polish(gradient, hessian, far, method=method) is far, method
