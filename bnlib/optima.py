@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +21,40 @@ from bnlib._arrays import (
 _CANCELLATION = 1e-2
 
 
+class _Value:
+    """A set of optima as an immutable value: it is what its one vector is."""
+
+    @property
+    def vector(self) -> Array:
+        """The weights of a point, the direction of a ray."""
+        (vector,) = vars(self).values()
+        return np.asarray(vector)
+
+    @property
+    def d(self) -> int:
+        """Number of weights."""
+        return len(self.vector)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, type(self)):
+            return NotImplemented
+        return np.array_equal(self.vector, other.vector)
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, tuple(self.vector)))
+
+    def __setstate__(self, state: dict[str, Array]) -> None:
+        # Not through the constructor: normalizing again could change the last bit.
+        for name, array in state.items():
+            object.__setattr__(self, name, frozen(array))
+
+    def __repr__(self) -> str:
+        short = np.array2string(self.vector, precision=6, separator=", ", threshold=8)
+        return f"{type(self).__name__}({short})"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Point:
+class Point(_Value):
     """A single optimum.
 
     Parameters
@@ -37,11 +68,6 @@ class Point:
     def __init__(self, weights: npt.ArrayLike) -> None:
         w = real_array("weights", weights, shape="(d,)")
         object.__setattr__(self, "weights", frozen(w))
-
-    @property
-    def d(self) -> int:
-        """Number of weights."""
-        return int(self.weights.shape[0])
 
     def nearest(self, start: npt.ArrayLike) -> Array:
         """Return the element closest to each start, shape (..., d): the point itself.
@@ -70,23 +96,9 @@ class Point:
         with np.errstate(over="ignore"):
             return squared_norm(w - self.weights, w)
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Point):
-            return NotImplemented
-        return np.array_equal(self.weights, other.weights)
-
-    def __hash__(self) -> int:
-        return hash(("Point", tuple(self.weights)))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Point, (np.array(self.weights),)
-
-    def __repr__(self) -> str:
-        return f"Point({_short(self.weights)})"
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Ray:
+class Ray(_Value):
     """The open half-line {k u : k > 0} of optima that a scale-invariant loss has.
 
     Parameters
@@ -105,11 +117,6 @@ class Ray:
     def __init__(self, direction: npt.ArrayLike) -> None:
         u = unit_vector("direction", direction)
         object.__setattr__(self, "direction", frozen(u))
-
-    @property
-    def d(self) -> int:
-        """Number of weights."""
-        return int(self.direction.shape[0])
 
     def nearest(self, start: npt.ArrayLike) -> Array:
         """Return the element closest to each start, shape (..., d): ⟨u, W₀⟩₊ u.
@@ -142,21 +149,6 @@ class Ray:
     def _length(self, w: Array) -> Array:
         """Return ⟨u, W₀⟩₊, the length of the foot of each start."""
         return np.asarray(np.maximum(w @ self.direction, 0.0))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Ray):
-            return NotImplemented
-        return np.array_equal(self.direction, other.direction)
-
-    def __hash__(self) -> int:
-        return hash(("Ray", tuple(self.direction)))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Not through the constructor: normalizing again could change the last bit.
-        return _restore_ray, (np.array(self.direction),)
-
-    def __repr__(self) -> str:
-        return f"Ray({_short(self.direction)})"
 
 
 Optimum = Point | Ray
@@ -218,13 +210,3 @@ def residual(w: Array, total: Array, unit: Array, along: Array) -> Array:
         lengths = np.atleast_1d(along)[close]
         distance[close] = squared_norm(rows - lengths[:, None] * unit)
     return distance.reshape(total.shape)
-
-
-def _restore_ray(direction: Array) -> Ray:
-    ray = object.__new__(Ray)
-    object.__setattr__(ray, "direction", frozen(direction))
-    return ray
-
-
-def _short(vector: Array) -> str:
-    return np.array2string(vector, precision=6, separator=", ", threshold=8)

@@ -147,8 +147,6 @@ def test_what_a_reader_sees() -> None:
         (lambda: STANDARD.loss([1, 2, 3], DATA), "weights: expected 2 entries, got 3"),
         (lambda: NORMALIZED.loss([0, 0], DATA), "preactivations: constant"),
         (lambda: exact.Ray([0, 0]), "direction: is zero"),
-        (lambda: exact.Neuron("foo").loss([1, 2], DATA), "activation: "),
-        (lambda: exact.Neuron("tanh").optima(DATA), "activation: "),
         (lambda: exact.Neuron(normalization=exact.BatchNorm(epsilon=1)).optima(DATA), "epsilon: "),
         (lambda: exact.Neuron(normalization=exact.BatchNorm(gamma=0)).optima(DATA), "gamma: "),
         (

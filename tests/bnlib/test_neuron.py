@@ -7,6 +7,7 @@ import itertools
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,7 +71,7 @@ def test_derivatives_agree_with_differences(neuron: Neuron) -> None:
 )
 def test_a_rational_point_agrees_with_sympy(name: str, norm: str) -> None:
     oracles.compare_with_sympy(
-        Neuron(name, NORMALIZATIONS[norm]), [exact.sp.Rational(3, 2), 1], exact.counterexample()
+        Neuron(name, NORMALIZATIONS[norm]), [sp.Rational(3, 2), 1], exact.counterexample()
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 from scipy import stats
 
 import bn_experiments.probability.simulation
@@ -22,7 +23,7 @@ Patch = pytest.MonkeyPatch
 DATA = oracles.normal_set(11, m=6, d=2)
 WEIGHTS = np.array([[0.7, -1.1], [1.3, 0.4]])
 NEURON = Neuron("tanh", BatchNorm(gamma=1.4, beta=0.3, epsilon=0.2))
-RATIONAL = [bnlib.exact.sp.Rational(3, 2), 1]
+RATIONAL = [sp.Rational(3, 2), 1]
 
 
 def with_jax(neuron: Neuron = NEURON) -> Callable[[], None]:
@@ -123,7 +124,9 @@ def instead(owner: Any, name: str, other: Any) -> Callable[[Patch], None]:
 def wrong_activation(name: str, **parts: Any) -> Callable[[Patch], None]:
     """Change parts of a known activation."""
     good = bnlib.ACTIVATIONS[name]
-    all_parts = {part: getattr(good, part) for part in ("value", "derivative", "second_derivative")} | parts
+    all_parts = {
+        part: getattr(good, part) for part in ("value", "derivative", "second_derivative")
+    } | parts
     return lambda patch: patch.setitem(bnlib.ACTIVATIONS, name, Activation(name, **all_parts))
 
 

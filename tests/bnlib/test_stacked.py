@@ -147,9 +147,7 @@ def test_a_collinear_set_is_refused_with_its_index(kind: str, m: int, swap: int)
     x, t = sets((2, 3), m, 2, seed=m)
     stacked_optima(x, t)
     x[1, 2] = COLLINEAR[kind](x[1, 2])[:, ::swap]
-    with pytest.raises(
-        ValueError, match=r"^inputs: .*rank 1 with 2 .*learning set \(1, 2\), so"
-    ):
+    with pytest.raises(ValueError, match=r"^inputs: .*rank 1 with 2 .*learning set \(1, 2\), so"):
         stacked_optima(x, t)
     with pytest.raises(ValueError, match=r"^inputs: .*rank 1 with 2 .*learning set \(0,\), so"):
         stacked_optima(x[1, 2:], t[1, 2:])

@@ -1,15 +1,7 @@
-"""The same objects in SymPy: exact rationals and radicals, and symbols for proofs.
-
-Every name mirrors the floating-point library, whose docstrings hold; numbers may be SymPy
-expressions, and a float is the binary fraction it is. The formulas are written down again rather
-than shared: gradients and Hessians are SymPy derivatives of the loss, and the lemma's right side
-is the formula as printed. So the two implementations can contradict each other, and tests ask
-whether they do. Errors are ``ValueError``, as there.
-"""
+"""The neuron, batch norm and their optima in SymPy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,21 +12,8 @@ import bnlib
 Expr = Any
 """A SymPy expression; SymPy ships no types."""
 
-_ACTIVATIONS = {
-    "identity": lambda z: z,
-    "tanh": sp.tanh,
-    "sigmoid": lambda z: 1 / (1 + sp.exp(-z)),
-    "softplus": lambda z: sp.log(1 + sp.exp(z)),
-    # Not Max(z, 0), whose derivative at the kink is 1/2: the library's convention is 0.
-    "relu": lambda z: sp.Piecewise((z, z > 0), (0, True)),
-    "gelu": lambda z: z * (1 + sp.erf(z / sp.sqrt(2))) / 2,
-    "leaky_relu": lambda z: sp.Piecewise((z, z > 0), (z / 100, True)),
-    "silu": lambda z: z / (1 + sp.exp(-z)),
-    "elu": lambda z: sp.Piecewise((z, z > 0), (sp.exp(z) - 1, True)),
-}
 
-
-def _exact(value: Any) -> Expr:
+def exact_number(value: Any) -> Expr:
     """Return a SymPy number or expression; a float becomes the rational it is in binary."""
     number = sp.sympify(value.item() if hasattr(value, "item") else value)
     return sp.Rational(number) if isinstance(number, sp.Float) else number
@@ -42,13 +21,14 @@ def _exact(value: Any) -> Expr:
 
 def _matrix(name: str, rows: Any) -> Expr:
     """Return a matrix of exact entries."""
-    matrix = sp.ImmutableMatrix([[_exact(each) for each in row] for row in rows])
+    matrix = sp.ImmutableMatrix([[exact_number(each) for each in row] for row in rows])
     if matrix.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise ValueError(f"{name}: entries must be finite; remove or replace the others.")
     return matrix
 
 
-def _column(name: str, values: Any) -> Expr:
+def column(name: str, values: Any) -> Expr:
+    """Return a column vector of exact entries."""
     return _matrix(name, [[each] for each in values])
 
 
@@ -61,7 +41,7 @@ class LearningSet:
 
     def __init__(self, inputs: Any, targets: Any) -> None:
         x = _matrix("inputs", inputs.tolist() if hasattr(inputs, "tolist") else inputs)
-        t = _column("targets", targets)
+        t = column("targets", targets)
         if len(t) != x.rows or not len(x):
             raise ValueError(f"targets: {len(t)} targets for {x.rows} examples; give one for each.")
         object.__setattr__(self, "inputs", x)
@@ -108,7 +88,7 @@ class Ray:
     direction: Expr
 
     def __init__(self, direction: Any) -> None:
-        u = _column("direction", direction)
+        u = column("direction", direction)
         if u.is_zero_matrix:
             raise ValueError("direction: is zero; give a non-zero vector.")
         if all(each.is_Rational for each in u):
@@ -143,7 +123,7 @@ class BatchNorm:
 
     def __post_init__(self) -> None:
         for name in ("gamma", "beta", "epsilon"):
-            object.__setattr__(self, name, _exact(getattr(self, name)))
+            object.__setattr__(self, name, exact_number(getattr(self, name)))
         if self.epsilon.is_negative:
             raise ValueError(f"epsilon: must be at least 0, got {self.epsilon}.")
 
@@ -163,47 +143,39 @@ class BatchNorm:
 
 @dataclass(frozen=True)
 class Neuron:
-    """One neuron with the mean squared error, as `bnlib.Neuron` without bias."""
+    """One neuron with identity activation and the mean squared error, without bias."""
 
-    activation: str = "identity"
     normalization: BatchNorm | None = None
 
-    def __post_init__(self) -> None:
-        if self.activation not in _ACTIVATIONS:
-            known = ", ".join(_ACTIVATIONS)
-            raise ValueError(f"activation: {self.activation!r} is unknown; use one of {known}.")
-
     def output(self, weights: Any, data: LearningSet) -> Expr:
-        """Return the column of φ(z)."""
-        w = _column("weights", weights)
+        """Return the column of z."""
+        w = column("weights", weights)
         if len(w) != data.d:
             raise ValueError(f"weights: expected {data.d} entries, got {len(w)}.")
         z = data.inputs * w
         if self.normalization is not None:
             z = self.normalization.forward(z)
-        return sp.ImmutableMatrix(z.applyfunc(_ACTIVATIONS[self.activation]))
+        return sp.ImmutableMatrix(z)
 
     def loss(self, weights: Any, data: LearningSet) -> Expr:
         """Return the mean squared residual; simplified when it is an algebraic number."""
         residuals = self.output(weights, data) - data.targets
-        return _tidy(sum(each**2 for each in residuals) / data.m)
+        return tidy(sum(each**2 for each in residuals) / data.m)
 
     def gradient(self, weights: Any, data: LearningSet) -> Expr:
         """Return the gradient as a column: SymPy's derivative of the loss."""
         symbols, at = _symbols(weights)
         loss = self.loss(symbols, data)
-        return sp.ImmutableMatrix([_tidy(loss.diff(each).subs(at)) for each in symbols])
+        return sp.ImmutableMatrix([tidy(loss.diff(each).subs(at)) for each in symbols])
 
     def hessian(self, weights: Any, data: LearningSet) -> Expr:
         """Return the Hessian matrix: SymPy's second derivatives of the loss."""
         symbols, at = _symbols(weights)
         second = sp.hessian(self.loss(symbols, data), symbols)
-        return sp.ImmutableMatrix(second.subs(at).applyfunc(_tidy))
+        return sp.ImmutableMatrix(second.subs(at).applyfunc(tidy))
 
     def optima(self, data: LearningSet) -> list[Point | Ray]:
-        """Return the only local minimum, for the identity activation and ε = 0."""
-        if self.activation != "identity":
-            raise ValueError("activation: closed-form optima are known for 'identity' only.")
+        """Return the only local minimum, for ε = 0."""
         x, t, norm = data.inputs, data.targets, self.normalization
         if norm is None:
             return [Point(_solve(x, t))]
@@ -225,12 +197,12 @@ class Neuron:
 
 def _symbols(weights: Any) -> tuple[Expr, dict[Expr, Expr]]:
     """Return real symbols, as |z| and Max are differentiated without complex cases, and values."""
-    w = _column("weights", weights)
+    w = column("weights", weights)
     symbols = [sp.Dummy(f"w{i + 1}", real=True) for i in range(len(w))]
     return symbols, dict(zip(symbols, w, strict=True))
 
 
-def _tidy(expression: Expr) -> Expr:
+def tidy(expression: Expr) -> Expr:
     """Simplify an algebraic number; SymPy may not finish on anything more."""
     plain = not (expression.free_symbols or expression.atoms(sp.Function, sp.Piecewise, sp.exp))
     return sp.radsimp(sp.simplify(expression)) if plain else expression
@@ -241,81 +213,3 @@ def _solve(x: Expr, t: Expr) -> Expr:
     if (x.T * x).det().is_zero:
         raise ValueError("inputs: collinear or constant columns, so the optimum is not unique.")
     return sp.ImmutableMatrix((x.T * x).LUsolve(x.T * t).applyfunc(sp.cancel))
-
-
-@dataclass(frozen=True)
-class LemmaCheck:
-    """Hypothesis and both sides of the lemma, exactly; see `bnlib.LemmaCheck`."""
-
-    applies: bool
-    left: Expr
-    right: Expr
-
-    @property
-    def margin(self) -> Expr:
-        """right − left."""
-        return _tidy(self.right - self.left)
-
-    @property
-    def violated(self) -> bool:
-        """The hypothesis is true and left > right. No rounding, so no tolerance."""
-        return self.applies and bool(self.left > self.right)
-
-    @property
-    def holds(self) -> bool:
-        """Whether the lemma is true as an implication."""
-        return not self.violated
-
-
-def check_lemma(
-    start: Any, standard_optima: Sequence[Point], normalized_optima: Sequence[Point | Ray]
-) -> LemmaCheck:
-    """Check the lemma's inequality, evaluated as printed, for one start W₀. W* must not be 0."""
-    if not standard_optima or not normalized_optima:
-        raise ValueError("standard_optima, normalized_optima: both need at least one optimum.")
-    w0 = _column("start", start)
-    for each in (*standard_optima, *normalized_optima):
-        vector = each.weights if isinstance(each, Point) else each.direction
-        if len(vector) != len(w0):
-            raise ValueError(f"start: has {len(w0)} weights, but {each} has {len(vector)}.")
-
-    def closest(optima: Sequence[Point | Ray]) -> Expr:
-        return min((each.nearest(w0) for each in optima), key=lambda w: _squared(w0 - w))
-
-    star, hat = closest(standard_optima), closest(normalized_optima)
-    if star.is_zero_matrix:
-        raise ValueError("standard_optima: W* = 0, where the lemma's formula divides by zero.")
-    length = _squared(star)
-    right = _squared(w0 - star) - (length - star.dot(w0)) ** 2 / length
-    return LemmaCheck(bool(star.dot(w0) > 0), _tidy(_squared(w0 - hat)), _tidy(right))
-
-
-def _squared(vector: Expr) -> Expr:
-    return vector.dot(vector)
-
-
-def angle(first: Any, second: Any) -> Expr:
-    """Return the angle between two vectors as an arc cosine of exact numbers."""
-    u, v = _column("first", first), _column("second", second)
-    if u.is_zero_matrix or v.is_zero_matrix:
-        raise ValueError("first, second: a zero vector has no direction.")
-    return sp.acos(_tidy(u.dot(v) / sp.sqrt(_squared(u) * _squared(v))))
-
-
-def failure_probability(angle: Expr) -> Expr:
-    """Return 1/2 + θ/(2π), and 0 at θ = 0; see `bnlib.failure_probability`."""
-    theta = _angle(angle)
-    return sp.Integer(0) if theta.is_zero else sp.Rational(1, 2) + theta / (2 * sp.pi)
-
-
-def mean_excess(angle: Expr, scale: Expr = 1) -> Expr:
-    """Return s² (2θ − sin 2θ)/(2π); see `bnlib.mean_excess`."""
-    theta, s = _angle(angle), _exact(scale)
-    return s**2 * (2 * theta - sp.expand_trig(sp.sin(2 * theta))) / (2 * sp.pi)
-
-
-def _angle(angle: Expr) -> Expr:
-    theta = _exact(angle)
-    if theta.is_number and not 0 <= theta <= sp.pi:
-        raise ValueError("angle: must lie in [0, π] radians; did you pass degrees?")
-    return theta

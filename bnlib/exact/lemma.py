@@ -1,0 +1,89 @@
+"""The check of the lemma and its laws in SymPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from bnlib.exact.neuron import Expr, Point, Ray, column, exact_number, tidy
+
+
+@dataclass(frozen=True)
+class LemmaCheck:
+    """Hypothesis and both sides of the lemma, exactly; see `bnlib.LemmaCheck`."""
+
+    applies: bool
+    left: Expr
+    right: Expr
+
+    @property
+    def margin(self) -> Expr:
+        """right − left."""
+        return tidy(self.right - self.left)
+
+    @property
+    def violated(self) -> bool:
+        """The hypothesis is true and left > right. No rounding, so no tolerance."""
+        return self.applies and bool(self.left > self.right)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the lemma is true as an implication."""
+        return not self.violated
+
+
+def check_lemma(
+    start: Any, standard_optima: Sequence[Point], normalized_optima: Sequence[Point | Ray]
+) -> LemmaCheck:
+    """Check the lemma's inequality, evaluated as printed, for one start W₀. W* must not be 0."""
+    if not standard_optima or not normalized_optima:
+        raise ValueError("standard_optima, normalized_optima: both need at least one optimum.")
+    w0 = column("start", start)
+    for each in (*standard_optima, *normalized_optima):
+        vector = each.weights if isinstance(each, Point) else each.direction
+        if len(vector) != len(w0):
+            raise ValueError(f"start: has {len(w0)} weights, but {each} has {len(vector)}.")
+
+    def closest(optima: Sequence[Point | Ray]) -> Expr:
+        return min((each.nearest(w0) for each in optima), key=lambda w: _squared(w0 - w))
+
+    star, hat = closest(standard_optima), closest(normalized_optima)
+    if star.is_zero_matrix:
+        raise ValueError("standard_optima: W* = 0, where the lemma's formula divides by zero.")
+    length = _squared(star)
+    right = _squared(w0 - star) - (length - star.dot(w0)) ** 2 / length
+    return LemmaCheck(bool(star.dot(w0) > 0), tidy(_squared(w0 - hat)), tidy(right))
+
+
+def _squared(vector: Expr) -> Expr:
+    return vector.dot(vector)
+
+
+def angle(first: Any, second: Any) -> Expr:
+    """Return the angle between two vectors as an arc cosine of exact numbers."""
+    u, v = column("first", first), column("second", second)
+    if u.is_zero_matrix or v.is_zero_matrix:
+        raise ValueError("first, second: a zero vector has no direction.")
+    return sp.acos(tidy(u.dot(v) / sp.sqrt(_squared(u) * _squared(v))))
+
+
+def failure_probability(angle: Expr) -> Expr:
+    """Return 1/2 + θ/(2π), and 0 at θ = 0; see `bnlib.failure_probability`."""
+    theta = _angle(angle)
+    return sp.Integer(0) if theta.is_zero else sp.Rational(1, 2) + theta / (2 * sp.pi)
+
+
+def mean_excess(angle: Expr, scale: Expr = 1) -> Expr:
+    """Return s² (2θ − sin 2θ)/(2π); see `bnlib.mean_excess`."""
+    theta, s = _angle(angle), exact_number(scale)
+    return s**2 * (2 * theta - sp.expand_trig(sp.sin(2 * theta))) / (2 * sp.pi)
+
+
+def _angle(angle: Expr) -> Expr:
+    theta = exact_number(angle)
+    if theta.is_number and not 0 <= theta <= sp.pi:
+        raise ValueError("angle: must lie in [0, π] radians; did you pass degrees?")
+    return theta
