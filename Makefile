@@ -54,8 +54,7 @@ bench: environment ## measure how fast the library is, write benchmarks/results.
 sweep: environment ## run or continue a large sweep (NAME=…), write its summary to results/
 	@test -n "$(NAME)" || { echo "Which one? For instance:  make sweep NAME=activations";\
 	 $(VENV_PYTHON) -m bn_experiments list; exit 1; }
-	@$(VENV_PYTHON) -m bn_experiments sweep "$(NAME)" --output "results/$(NAME).jsonl"
-	@$(VENV_PYTHON) -m bn_experiments summary "$(NAME)" "results/$(NAME).jsonl" --output "results/$(NAME).json"
+	@$(VENV_PYTHON) -m bn_experiments sweep "$(NAME)" --output "results/$(NAME).json"
 
 lint: environment ## style and types: ruff and mypy
 	@$(VENV_PYTHON) -m ruff check

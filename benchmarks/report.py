@@ -36,8 +36,7 @@ ratios, and the medians of the times. Times depend on the machine, ratios much l
 - *Drawing normals*: from the same generator, in chunks of the same size, without using them.
 - *`LinearRegression`*: scikit-learn, for each set without and with intercept.
 - *Compiled, one by one*: the same compiled descent (one hidden layer of 8 tanh units, 100
-  examples), one network after the other. *PyTorch, one by one*: the same descent written with
-  `torch.optim.SGD`, not compiled; a row only where PyTorch is installed.
+  examples), one network after the other.
 - *`jax.grad` alone*: one gradient of the plain network, not compiled. `check_insertion` needs
   two of them, a formula, and the outputs before and after.
 

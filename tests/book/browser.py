@@ -32,6 +32,14 @@ SETTLED = """async () => {
   await document.fonts.ready;
 }"""
 
+# Transitions of the theme are over.
+STILL = """async () => {
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const ending = each => each.effect.getComputedTiming().endTime < Infinity;
+  const running = document.getAnimations().filter(ending);
+  await Promise.allSettled(running.map(each => each.finished));
+}"""
+
 CONTENT = r"""() => {
   const found = [];
   const short = text => JSON.stringify(text.trim().slice(0, 70));
@@ -165,7 +173,7 @@ def problems(browser, url, *, local=("file:", "data:", "blob:"), search_boxes=1)
         page.set_viewport_size({"width": width, "height": 900})
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            page.wait_for_timeout(60)  # transitions of the theme
+            page.evaluate(STILL)
             state = f" ({width} px, {scheme})"
             found += [line + state for line in page.evaluate(LAYOUT)]
         if (count := page.evaluate(SEARCH_BOXES)) != search_boxes:

@@ -71,7 +71,7 @@ def test_search_finds_a_chapter_by_its_title(over_http, html, chromium):
         base = address if over_http else f"{html.as_uri()}/"
         page = chromium.new_page()
         page.goto(f"{base}search.html?q={word}")
-        page.wait_for_selector(f"#search-results a[href*='{chapter}.html']", timeout=10_000)
+        page.wait_for_selector(f"#search-results a[href*='{chapter}.html']")
         page.close()
 
 
@@ -81,7 +81,7 @@ def test_typing_into_the_search_box_searches(html, chromium):
     page.locator(".search-button-field:visible, .search-button__button:visible").first.click()
     page.keyboard.type("initialization")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#search-results a", timeout=10_000)
+    page.wait_for_selector("#search-results a")
     assert "search.html?q=initialization" in page.url
     page.close()
 

@@ -37,9 +37,7 @@ def run(folder, notebooks, *arguments):
     (folder / "_toc.yml").write_text(json.dumps(toc_text), encoding="utf-8")  # JSON is YAML
     command = [sys.executable, "-m", "pytest", "--junitxml=report.xml", *arguments]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    result = subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, timeout=500
-    )
+    result = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
     assert result.returncode in (0, 1), result.stdout + result.stderr
     return {
         (case.get("classname"), case.get("name")): (
