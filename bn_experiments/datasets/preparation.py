@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bnlib import stacked_optima
-from bnlib._numeric import centered, unit
-from bnlib._validation import real_array, real_number
+from bnlib._arrays import centered, real_array, real_number, unit
 from bnlib.learning_set import LearningSet, require_learning_set
 
 PREPARATIONS = ("raw", "scaled", "centred", "standardised")
@@ -84,21 +83,12 @@ def with_fit(data: LearningSet, slope: npt.ArrayLike, intercept: float) -> Learn
 
     Parameters
     ----------
-    data : LearningSet
-        Examples and targets.
-    slope : array_like, shape (d,)
-        v.
-    intercept : float
-        a′.
+    data, slope, intercept : LearningSet, array_like of shape (d,), float
+        Examples and targets, v and a′.
 
-    Returns
-    -------
-    LearningSet
-
-    Raises
-    ------
-    ValueError
-        If the slope has another shape or a number is not finite.
+    See Also
+    --------
+    prepare : result and errors.
     """
     require_learning_set(data)
     v = real_array("slope", slope, shape="(d,)", last=data.d)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnlib._validation import Array, real_number, whole_number
+from bnlib._arrays import Array, real_number, whole_number
 from bnlib.activations import Activation, activation
 
 
@@ -35,11 +35,6 @@ class RandomLearningSets:
         ν ≥ 0: standard deviation of what is added to the output.
     activation : str or Activation
         φ of the teacher.
-
-    Raises
-    ------
-    ValueError
-        If m or d is too small, a number is not finite, or the activation is unknown.
     """
 
     m: int
@@ -57,13 +52,12 @@ class RandomLearningSets:
                 f"m, d: got {self.m} examples with {self.d} inputs; both optima are unique only "
                 "with at least d + 1 examples."
             )
-        real_number("offset", self.offset)
-        real_number("level", self.level)
-        real_number("noise", self.noise, at_least=0.0)
+        for name, floor in (("offset", None), ("level", None), ("noise", 0.0)):
+            real_number(name, getattr(self, name), at_least=floor)
         activation(self.activation)
 
     def sample(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
-        """Draw n learning sets.
+        """Draw n learning sets: inputs, shape (n, m, d), and targets, shape (n, m).
 
         Parameters
         ----------
@@ -71,11 +65,6 @@ class RandomLearningSets:
             The source of randomness.
         n : int
             Number of learning sets.
-
-        Returns
-        -------
-        inputs : ndarray, shape (n, m, d)
-        targets : ndarray, shape (n, m)
         """
         phi = activation(self.activation)
         spread = rng.standard_normal((n, self.m, self.d))

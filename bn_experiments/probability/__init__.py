@@ -10,10 +10,13 @@ from bn_experiments.probability.initialization import (
     he,
     xavier,
 )
-from bn_experiments.probability.point_law import point_failure_probability
+from bn_experiments.probability.laws import (
+    point_failure_probability,
+    weaker_failure_probability,
+)
 from bn_experiments.probability.simulation import Simulation, simulate
 from bn_experiments.probability.verdicts import verdict
-from bn_experiments.probability.weaker import check_weaker, weaker_failure_probability
+from bn_experiments.probability.weaker import check_weaker
 
 __all__ = [
     "Estimate",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bn_experiments.datasets.preparation import independent_columns
-from bnlib._numeric import angle_between, centered, unit
-from bnlib._validation import Array, whole_number
+from bnlib._arrays import Array, angle_between, centered, unit, whole_number
 from bnlib.learning_set import LearningSet, require_learning_set
 
 

@@ -27,7 +27,7 @@ class Estimate:
 
     @classmethod
     def of_proportion(cls, count: int, n: int) -> Estimate:
-        """Return the estimate of a probability from `count` hits in n independent trials.
+        """Return the estimate of a probability from hits in independent trials.
 
         The standard error is √(p (1 − p) / n), with p moved to (count + 1) / (n + 2) so that
         it is not 0 where all trials agree.
@@ -35,16 +35,7 @@ class Estimate:
         Parameters
         ----------
         count, n : int
-            Hits and trials, 0 ≤ count ≤ n.
-
-        Returns
-        -------
-        Estimate
-
-        Raises
-        ------
-        ValueError
-            If there are fewer than 2 trials, or more hits than trials.
+            Hits and trials, 0 ≤ count ≤ n and 2 ≤ n.
         """
         _check_size(n)
         if not 0 <= count <= n:
@@ -54,23 +45,14 @@ class Estimate:
 
     @classmethod
     def of_mean(cls, total: float, total_of_squares: float, n: int) -> Estimate:
-        """Return the estimate of a mean from a sum and a sum of squares.
+        """Return the estimate of a mean.
 
         Parameters
         ----------
         total, total_of_squares : float
             Sums over the sample of the values and of their squares.
         n : int
-            Sample size.
-
-        Returns
-        -------
-        Estimate
-
-        Raises
-        ------
-        ValueError
-            If the sample has fewer than 2 values or a sum is not finite.
+            Sample size, at least 2.
         """
         _check_size(n)
         if not np.isfinite([total, total_of_squares]).all():
@@ -86,10 +68,6 @@ class Estimate:
         ----------
         expected : float
             What the estimate should be.
-
-        Returns
-        -------
-        float
         """
         return (self.value - expected) / self.standard_error
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from bnlib._validation import Array, real_number, whole_number
+from bnlib._arrays import Array, real_number, whole_number
 
 
 class Initialization(Protocol):
     """A law of W₀ in every dimension d.
 
     A law is *rotation invariant* if W₀ and Q W₀ have the same law for every rotation Q. Then
-    the coordinates of W₀ in a plane have the same joint law for every plane, and `project`
-    draws them directly.
+    the coordinates of W₀ in a plane have the same joint law for every plane. Such a law also
+    has the method ``project``, which takes what `sample` takes, and draws these coordinates
+    directly: an array of shape (2, n).
     """
-
-    rotation_invariant: ClassVar[bool]
 
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:
         """Draw n initializations.
@@ -48,7 +47,6 @@ class Gaussian:
     """
 
     scale: float = 1.0
-    rotation_invariant: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", _positive("scale", self.scale))
@@ -56,34 +54,22 @@ class Gaussian:
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:
         """Draw n initializations.
 
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            The source of randomness.
-        n, d : int
-            Numbers of initializations and of weights.
-
-        Returns
-        -------
-        ndarray, shape (n, d)
+        See Also
+        --------
+        Initialization.sample : what it takes and returns.
         """
         return self.scale * rng.standard_normal((n, d))
 
     def project(self, rng: np.random.Generator, n: int, d: int) -> Array:
-        """Draw the coordinates of n initializations in a plane.
+        """Draw the coordinates of n initializations in a plane, shape (2, n).
 
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            The source of randomness.
-        n, d : int
-            Numbers of initializations and of weights.
-
-        Returns
-        -------
-        ndarray, shape (2, n)
+        See Also
+        --------
+        Initialization.sample : what it takes.
         """
-        return _scaled(rng.standard_normal((2, n)), self.scale)
+        plane = rng.standard_normal((2, n))
+        # The common case costs no pass over the array.
+        return plane if self.scale == 1.0 else plane * self.scale
 
 
 @dataclass(frozen=True)
@@ -97,7 +83,6 @@ class Sphere:
     """
 
     radius: float = 1.0
-    rotation_invariant: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "radius", _positive("radius", self.radius))
@@ -105,41 +90,22 @@ class Sphere:
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:
         """Draw n initializations.
 
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            The source of randomness.
-        n, d : int
-            Numbers of initializations and of weights.
-
-        Returns
-        -------
-        ndarray, shape (n, d)
+        See Also
+        --------
+        Initialization.sample : what it takes and returns.
         """
         w = rng.standard_normal((n, d))
         return np.asarray(w * (self.radius / np.linalg.norm(w, axis=1, keepdims=True)))
 
     def project(self, rng: np.random.Generator, n: int, d: int) -> Array:
-        """Draw the coordinates of n initializations in a plane.
+        """Draw the coordinates of n initializations in a plane, shape (2, n); d ≥ 2.
 
         Two coordinates of a normal vector over its length; the other d − 2 enter through
         their sum of squares, which has a chi-squared law.
 
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            The source of randomness.
-        n, d : int
-            Numbers of initializations and of weights, d ≥ 2.
-
-        Returns
-        -------
-        ndarray, shape (2, n)
-
-        Raises
-        ------
-        ValueError
-            If d < 2: there is no plane then.
+        See Also
+        --------
+        Initialization.sample : what it takes.
         """
         if d < 2:
             raise ValueError(f"d: a plane needs at least 2 weights, got {d}; use sample.")
@@ -161,7 +127,6 @@ class Uniform:
     """
 
     bound: float = 1.0
-    rotation_invariant: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bound", _positive("bound", self.bound))
@@ -169,45 +134,26 @@ class Uniform:
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:
         """Draw n initializations.
 
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            The source of randomness.
-        n, d : int
-            Numbers of initializations and of weights.
-
-        Returns
-        -------
-        ndarray, shape (n, d)
+        See Also
+        --------
+        Initialization.sample : what it takes and returns.
         """
         return rng.uniform(-self.bound, self.bound, (n, d))
 
 
-def xavier(d: int, *, normal: bool = False) -> Initialization:
-    """Return Glorot and Bengio's law for a neuron with d inputs and one output.
+def xavier(d: int) -> Uniform:
+    """Return Glorot and Bengio's uniform law for a neuron with d inputs and one output.
 
     The variance of each weight is 2 / (d + 1).
 
-    Parameters
-    ----------
-    d : int
-        Number of inputs.
-    normal : bool
-        The normal variant, which is rotation invariant; else the uniform one, which is not.
-
-    Returns
-    -------
-    Gaussian or Uniform
-
-    Raises
-    ------
-    ValueError
-        If d is not a positive integer.
+    See Also
+    --------
+    he : parameters and errors.
     """
-    return _of_variance(2.0 / (_inputs(d) + 1), normal=normal)
+    return Uniform(np.sqrt(3 * (2.0 / (whole_number("d", d, at_least=1) + 1))))
 
 
-def he(d: int, *, normal: bool = False) -> Initialization:
+def he(d: int, *, normal: bool = False) -> Gaussian | Uniform:
     """Return the law of He et al. for a neuron with d inputs: each variance is 2 / d.
 
     Parameters
@@ -226,15 +172,8 @@ def he(d: int, *, normal: bool = False) -> Initialization:
     ValueError
         If d is not a positive integer.
     """
-    return _of_variance(2.0 / _inputs(d), normal=normal)
-
-
-def _of_variance(variance: float, *, normal: bool) -> Initialization:
+    variance = 2.0 / whole_number("d", d, at_least=1)
     return Gaussian(np.sqrt(variance)) if normal else Uniform(np.sqrt(3 * variance))
-
-
-def _inputs(d: int) -> int:
-    return whole_number("d", d, at_least=1)
 
 
 def _positive(name: str, value: float) -> float:
@@ -242,8 +181,3 @@ def _positive(name: str, value: float) -> float:
     if number <= 0:
         raise ValueError(f"{name}: must be positive, got {number:g}.")
     return number
-
-
-def _scaled(array: Array, scale: float) -> Array:
-    # The common case costs no pass over the array.
-    return array if scale == 1.0 else array * scale

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bn_experiments.probability.estimate import Estimate
 from bn_experiments.probability.initialization import Initialization
-from bnlib._validation import Array, whole_number
-from bnlib.lemma import check_lemma
+from bnlib._arrays import Array, whole_number
+from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.optima import Optimum, Point, Ray, angle
 
 CHUNK = 1 << 17
 """Numbers drawn at a time: large enough for NumPy, small enough for the processor's cache."""
 
-# Below this angle the two rays are one up to rounding; `check_lemma` finds no violation either.
-_SAME_RAY = 1e-12
-
 # Starts looked at together: the arrays on the way are small enough to be used again instead of
 # being fetched from the system each time.
 _PART = 1 << 14
 
+# Below this angle the two rays are one up to rounding; `check_lemma` finds no violation either.
+_SAME_RAY = 1e-12
+
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a sample of initializations says of the lemma, given its hypothesis.
+    """What a sample of initializations says of the lemma, given ⟨W₀, W*⟩ > 0.
 
     Attributes
     ----------
     violated : Estimate
         Share of initializations that violate the lemma.
     excess : Estimate
-        Mean of left − right.
-
-    Notes
-    -----
-    Both are conditional on the hypothesis ⟨W₀, W*⟩ > 0; their n counts the initializations
-    for which it is true.
+        Mean of left − right. The n of both counts the initializations with the hypothesis.
     """
 
     violated: Estimate
@@ -55,6 +50,7 @@ def simulate(
     n: int,
     rng: np.random.Generator,
     *,
+    check: Callable[..., LemmaCheck] = check_lemma,
     shortcut: bool = True,
 ) -> Simulation:
     """Check the lemma on n random initializations, in bounded memory.
@@ -69,11 +65,12 @@ def simulate(
         Number of initializations.
     rng : numpy.random.Generator
         The source of randomness.
+    check : callable
+        Which statement: `check_lemma`, `check_weaker`, or either with another ``rtol``.
     shortcut : bool
-        For one W*, one ray and a law with the method ``project``, draw only the coordinates of
-        W₀ in their plane, on which both sides depend up to a common term. The cost then does
-        not grow with d. If false, and in all other cases, draw all of W₀ and call
-        `check_lemma`.
+        For `check_lemma`, one W*, one ray and a law with the method ``project``, draw only the
+        coordinates of W₀ in their plane, on which both sides depend up to a common term. The
+        cost then does not grow with d. If false, and in all other cases, draw all of W₀.
 
     Returns
     -------
@@ -82,27 +79,28 @@ def simulate(
     Raises
     ------
     ValueError
-        If `check_lemma` refuses the optima, if every W* is 0, or if hardly any start meets the
+        If `check` refuses the optima, if every W* is 0, or if hardly any start meets the
         hypothesis.
     """
-    d = _number_of_weights(standard_optima, normalized_optima)
+    d = _number_of_weights(standard_optima)
+    check(np.zeros(d), standard_optima, normalized_optima)
+    if not any(each.weights.any() for each in standard_optima if isinstance(each, Point)):
+        raise ValueError("standard_optima: every W* is zero, so no start meets the hypothesis.")
     whole_number("n", n, at_least=1)
-    project = getattr(law, "project", None) if shortcut and d > 1 else None
-    star, image = standard_optima[0], normalized_optima[0]
-    one_of_each = len(standard_optima) == len(normalized_optima) == 1
-    if project and one_of_each and isinstance(star, Point) and isinstance(image, Ray):
-        theta = angle(star.weights, image.direction)
-        parts = (
-            _in_the_plane(coordinates[:, begin : begin + _PART], theta)
-            for size in _sizes(n, 2)
-            for coordinates in [project(rng, size, d)]
-            for begin in range(0, size, _PART)
-        )
-    else:
-        parts = (
-            _in_full(law.sample(rng, size, d), standard_optima, normalized_optima)
-            for size in _sizes(n, d)
-        )
+    project = getattr(law, "project", None) if shortcut and check is check_lemma else None
+    match list(standard_optima), list(normalized_optima):
+        case [Point() as star], [Ray() as ray] if project and d > 1:
+            theta = angle(star.weights, ray.direction)
+            parts = (
+                _in_the_plane(coordinates[:, begin : begin + _PART], theta)
+                for size in _sizes(n, 2)
+                for coordinates in [project(rng, size, d)]
+                for begin in range(0, size, _PART)
+            )
+        case stars, images:
+            parts = (
+                _totals(check(law.sample(rng, size, d), stars, images)) for size in _sizes(n, d)
+            )
     applicable, violated, excess, squares = sum(parts, np.zeros(4))
     if applicable < 2:
         raise ValueError(f"n: only {applicable:.0f} of {n} starts meet the hypothesis; draw more.")
@@ -113,18 +111,10 @@ def simulate(
     )
 
 
-def _number_of_weights(
-    standard_optima: Sequence[Optimum], normalized_optima: Sequence[Optimum]
-) -> int:
-    """Return d, if `check_lemma` takes the optima and the hypothesis can be met."""
-    first = (
-        standard_optima[0] if isinstance(standard_optima, Sequence) and standard_optima else None
-    )
-    d = getattr(first, "d", 1)
-    check_lemma(np.zeros(d), standard_optima, normalized_optima)
-    if not any(each.weights.any() for each in standard_optima if isinstance(each, Point)):
-        raise ValueError("standard_optima: every W* is zero, so no start meets the hypothesis.")
-    return d
+def _number_of_weights(optima: Sequence[Optimum]) -> int:
+    """Return d of the first optimum, and 1 where there is none, which any check refuses."""
+    first = optima[0] if isinstance(optima, Sequence) and optima else None
+    return getattr(first, "d", 1)
 
 
 def _sizes(n: int, numbers: int) -> list[int]:
@@ -152,10 +142,7 @@ def _in_the_plane(coordinates: Array, theta: float) -> Array:
     return np.array([np.count_nonzero(applies), violated, along.sum(), along @ along])
 
 
-def _in_full(
-    starts: Array, standard_optima: Sequence[Optimum], normalized_optima: Sequence[Optimum]
-) -> Array:
-    """Return the same four numbers from `check_lemma`."""
-    check = check_lemma(starts, standard_optima, normalized_optima)
+def _totals(check: LemmaCheck) -> Array:
+    """Return the same four numbers for starts that were drawn in full."""
     excess = -check.margin[check.applies]
     return np.array([len(excess), np.count_nonzero(check.violated), excess.sum(), excess @ excess])

@@ -1,0 +1,144 @@
+"""How often a Gaussian start violates the lemma at a point, and the weaker statement at a ray."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+
+from bnlib._arrays import real_number
+
+_FAR = 9.0  # above this Φ(-x) is nothing, next to 1, in float64
+
+
+def point_failure_probability(angle: float, ratio: float) -> float:
+    r"""Return the probability that a Gaussian initialization violates the lemma.
+
+    .. math:: P = 1 - 2 \int_0^\infty \varphi(z)\,
+       \Phi\!\left(-\frac{\rho z^2 - 2z\cos\theta + 1/\rho}{2\sin\theta}\right) dz ,
+
+    given the hypothesis, for :math:`W_0 \sim N(0, s^2 I)` in every dimension d ≥ 2, one
+    standard optimum W* ≠ 0 and one BN optimum, the *point* :math:`\hat W^* \neq 0`: batch norm
+    that only centres, a positive ε with γ frozen, or evaluation with running averages. It tends
+    to 1 for ρ → 0 and ρ → ∞, is more than 1/2 + θ/2π, and is 1 for θ = 0 and θ = π. By adaptive
+    quadrature, to about 1e-12.
+
+    Parameters
+    ----------
+    angle : float
+        θ in [0, π], the angle between W* and the BN optimum, in radians.
+    ratio : float
+        ρ > 0, the standard deviation s of each initial weight over the length of the BN optimum.
+
+    See Also
+    --------
+    weaker_failure_probability : what is refused.
+
+    Notes
+    -----
+    With :math:`z, z'` the coordinates of W₀/s along W* and across it in the plane of the two
+    optima, the lemma holds where :math:`2 z' \sin\theta \ge \rho z^2 - 2z\cos\theta + 1/\rho`:
+    on and inside the parabola with the BN optimum as focus and the line of W* as directrix.
+    """
+    from scipy.integrate import quad  # on first use: it takes longer to load than bnlib
+
+    theta, rho = _checked(angle, ratio)
+    if rho < 0.01:
+        return 1.0  # inside the parabola ‖W₀‖ is at least half the length of its focus
+    sine, axis = math.sin(theta), math.cos(theta) / rho
+    # Φ is 0 farther than this from the axis: for small angles the parabola is a needle.
+    reach = math.sqrt(max(2 * _FAR * sine / rho - (sine / rho) ** 2, 0.0))
+    low, high = max(axis - reach, 0.0), min(axis + reach, _FAR)
+    if low >= high:
+        return 1.0
+
+    def holds(z: float) -> float:
+        edge = (rho * (z - axis) ** 2 + sine**2 / rho) / (2 * sine)
+        return math.exp(-z * z / 2) * math.erfc(edge / math.sqrt(2)) / math.sqrt(2 * math.pi)
+
+    cuts = pairwise(np.linspace(low, high, 9))
+    return float(1.0 - sum(quad(holds, *each, epsabs=1e-14)[0] for each in cuts))
+
+
+def weaker_failure_probability(angle: float, ratio: float) -> float:
+    r"""Return the probability that a Gaussian initialization violates the weaker statement.
+
+    .. math:: P = \frac1\pi \int_{-\pi/2}^{\theta/2}
+       \Bigl(e^{-r_-^2/2\rho^2} - e^{-r_+^2/2\rho^2}\Bigr)\,d\psi, \qquad
+       r_\pm = \frac{\cos\psi \pm \sqrt{\cos^2\psi - \cos_+^2(\psi - \theta)}}
+                    {\cos_+^2(\psi - \theta)},
+
+    given the hypothesis, for :math:`W_0 \sim N(0, s^2 I)` and :math:`\rho = s/\|W^*\|`, one
+    standard optimum and one BN ray, in every dimension d ≥ 2. Where the cosine is not positive,
+    :math:`r_- = 1/(2\cos\psi)` and :math:`r_+ = \infty`. It tends to 0 for ρ → 0 and, slowly,
+    to θ/π for ρ → ∞.
+
+    Parameters
+    ----------
+    angle : float
+        θ in [0, π], the angle between W* and the BN ray, in radians.
+    ratio : float
+        ρ > 0, the standard deviation of each initial weight over the length of W*.
+
+    Returns
+    -------
+    float
+        By adaptive quadrature, to about 1e-9.
+
+    Raises
+    ------
+    ValueError
+        If the angle is not in [0, π] or the ratio is not positive.
+
+    Notes
+    -----
+    In units of ‖W*‖ and polar coordinates (r, ψ) of the plane, ψ from W* towards the ray, the
+    statement is violated where r² cos₊²(ψ − θ) < 2r cos ψ − 1: for r between r₋ and r₊, if
+    ψ < θ/2. The length r has a Rayleigh law, ψ is uniform, and the hypothesis is −π/2 < ψ < π/2.
+    """
+    from scipy.integrate import quad  # on first use: it takes longer to load than bnlib
+
+    theta, rho = _checked(angle, ratio)
+    if rho < 0.01:
+        return 0.0  # at most exp(-1/(8ρ²)), which float64 cannot tell from 0
+    # Where the integrand changes quickly: next to the corners, on scales that ρ sets.
+    length = (np.pi - theta) / 2  # from the corner θ - π/2 to the end θ/2
+    steps = np.array([0.0, *np.geomspace(1e-12, 1.0, 37)])
+    beyond = -np.pi / 2 + theta * np.union1d(steps, 1 - steps)  # the ray is behind
+    within = np.sqrt(length) * np.union1d(steps, np.sqrt(1 - steps))
+    parts = [quad(_behind, *each, (rho,), epsabs=1e-13)[0] for each in pairwise(beyond)]
+    # ψ = θ/2 - v² takes away the root at the end.
+    parts += [quad(_before, *each, (theta, rho), epsabs=1e-13)[0] for each in pairwise(within)]
+    return float(min(sum(parts) / np.pi, 1.0))
+
+
+def _behind(psi: float, rho: float) -> float:
+    """Return P(r > 1/(2 cos ψ))."""
+    cosine = max(math.cos(psi), 1e-300)
+    return math.exp(-0.5 * min(1 / (2 * cosine * rho), 1e100) ** 2)
+
+
+def _before(v: float, theta: float, rho: float) -> float:
+    """Return P(r₋ < r < r₊) times 2v, at ψ = θ/2 − v²."""
+    psi = theta / 2 - v**2
+    cosine = max(math.cos(psi), 0.0)
+    toward = max(math.cos(psi - theta), 1e-150)
+    # cos²ψ - cos²(ψ - θ), without the cancellation
+    root = math.sqrt(max(math.sin(theta) * math.sin(2 * v**2), 0.0))
+    if cosine + root <= 0:
+        return 0.0
+    nearer = min(1 / ((cosine + root) * rho), 1e100)
+    ratio = 2 * math.sqrt(cosine) * math.sqrt(root) / toward**2 / rho
+    width = -math.expm1(-0.5 * min(ratio, 1e100) ** 2)
+    return 2 * v * math.exp(-0.5 * nearer**2) * width
+
+
+def _checked(angle: float, ratio: float) -> tuple[float, float]:
+    """Return θ and ρ as floats, if they are in range."""
+    theta, rho = real_number("angle", angle), real_number("ratio", ratio)
+    if not 0 <= theta <= np.pi:
+        raise ValueError("angle: must lie in [0, π] radians; did you pass degrees?")
+    if rho <= 0:
+        raise ValueError(f"ratio: must be positive, got {rho:g}.")
+    return theta, rho
