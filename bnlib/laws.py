@@ -30,7 +30,7 @@ def failure_probability(angle: npt.ArrayLike) -> Array:
     Raises
     ------
     ValueError
-        If an angle is not in [0, π].
+        If an angle is not in [0, π], or (`mean_excess`) the scale not positive or too large.
 
     Examples
     --------
@@ -48,22 +48,16 @@ def mean_excess(angle: npt.ArrayLike, scale: float = 1.0) -> Array:
        = s^2\,\frac{2\theta - \sin 2\theta}{2\pi} \ge 0,
        \qquad W_0 \sim N(0, s^2 I).
 
+    In units of squared weights; zero only at θ = 0.
+
     Parameters
     ----------
-    angle : array_like, shape (...)
-        θ, the angle between W* and the BN ray, in radians.
     scale : float
         s > 0, the standard deviation of each initial weight.
 
-    Returns
-    -------
-    ndarray, shape (...)
-        In units of squared weights; zero only at θ = 0.
-
-    Raises
-    ------
-    ValueError
-        If an angle is not in [0, π], or the scale is not positive or too large.
+    See Also
+    --------
+    failure_probability : the angle, the shape and errors.
     """
     theta = _angle(angle)
     s = real_number("scale", scale)

@@ -18,9 +18,9 @@ class LearningSet:
     Parameters
     ----------
     inputs : array_like, shape (m, d)
-        The matrix X; row i is the input xᵢ of example i.
+        X; row i is the input xᵢ of example i.
     targets : array_like, shape (m,)
-        The targets t, one real number for each example.
+        t, one real number for each example.
 
     Raises
     ------
@@ -142,9 +142,7 @@ def require_learning_set(data: Any) -> None:
 def counterexample() -> LearningSet:
     r"""Return the three points on which Lemma 4.5 fails.
 
-    .. math::
-
-        x_1 = (1, 0),\ x_2 = (0, 1),\ x_3 = (1, 1), \qquad t = (2, 0, 5).
+    .. math:: x_1 = (1, 0),\ x_2 = (0, 1),\ x_3 = (1, 1), \qquad t = (2, 0, 5).
 
     Returns
     -------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class LemmaCheck:
     applies : ndarray of bool, shape (...)
         The hypothesis: ⟨W₀, W*⟩ > 0.
     left : ndarray, shape (...)
-        ‖W₀ − Ŵ*‖², the squared distance to the closest optimum of the BN network.
+        ‖W₀ − Ŵ*‖².
     right : ndarray, shape (...)
         ‖W₀ − W*‖² − (‖W*‖² − ⟨W*, W₀⟩)² / ‖W*‖².
     violated : ndarray of bool, shape (...)
@@ -85,13 +86,11 @@ def check_lemma(
     ----------
     start : array_like, shape (..., d)
         W₀: one initialization, or any leading batch shape of them.
-    standard_optima : sequence of Point
-        The local optima of the standard network.
-    normalized_optima : sequence of Point or Ray
-        The local optima of the network with batch norm.
+    standard_optima, normalized_optima : sequence of Point, sequence of Point or Ray
+        The local optima of the standard network, and of that with batch norm.
     rtol : float
-        A violation must exceed this fraction of ‖W₀‖² (of the larger side, if that is
-        larger), because two equal sides differ by rounding.
+        A violation must exceed this fraction of the largest of ‖W₀‖² and both sides, because
+        two equal sides differ by rounding.
 
     Returns
     -------
@@ -106,16 +105,13 @@ def check_lemma(
     Notes
     -----
     The right side is evaluated as ‖W₀‖² − ⟨W*/‖W*‖, W₀⟩², to which it is equal: the squared
-    distance from W₀ to the line through W*, or to the ray of W* where the hypothesis holds.
-    This form has no ‖W*‖⁴ to overflow and is exactly comparable with the left side.
+    distance from W₀ to the line through W*. This form has no ‖W*‖⁴ to overflow and is exactly
+    comparable with the left side. Where two optima are equally close, the first in the list is
+    W*. Beside the starts and the result only a few megabytes are needed.
 
-    Where two optima are equally close, the first in the list is W*. Beside the starts and the
-    result only a few megabytes are needed, however many starts there are.
-
-    Degenerate cases. W* = 0: the hypothesis is false for every W₀; the right side, 0/0 in
-    the formula, is given as its bound ‖W₀‖². W₀ = 0: both sides are 0 for a ray and the
-    hypothesis is false. ⟨u, W₀⟩ ≤ 0 for a ray of direction u: the left side is the infimum
-    ‖W₀‖², which no optimum attains.
+    Degenerate cases. W* = 0: the hypothesis is false for every W₀; the right side, 0/0 in the
+    formula, is given as its bound ‖W₀‖². ⟨u, W₀⟩ ≤ 0 for a ray of direction u: the left side is
+    the infimum ‖W₀‖², which no optimum attains.
 
     References
     ----------
@@ -137,7 +133,7 @@ def check_lemma(
         block = slice(begin, begin + size)
         total = squared_norm(rows[block], w)
         along, right[block] = _right_side(rows[block], total, points)
-        left[block] = _left_side(rows[block], images)
+        left[block] = reduce(np.minimum, (each.squared_distance(rows[block]) for each in images))
         applies[block] = along > 0
         noise = tolerance * np.maximum(total, np.maximum(left[block], right[block]))
         violated[block] = applies[block] & (left[block] - right[block] > noise)
@@ -147,14 +143,6 @@ def check_lemma(
         right.reshape(batch)[()],
         violated.reshape(batch)[()],
     )
-
-
-def _left_side(w: Array, images: list[Optimum]) -> Array:
-    """Return the squared distance to the closest of the optima of the BN network."""
-    left = images[0].squared_distance(w)
-    for image in images[1:]:
-        left = np.minimum(left, image.squared_distance(w))
-    return left
 
 
 def _right_side(w: Array, total: Array, points: list[Point]) -> tuple[Array, Array]:
