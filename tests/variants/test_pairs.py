@@ -1,0 +1,100 @@
+"""Batches of two: what the loss sees, which sectors are optimal, and the lemma with them."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import nnls
+
+import bnlib
+from bn_experiments.probability import verdict
+from bn_experiments.variants import MiniBatchNeuron, Sector, best_sectors, check_sectors
+from bnlib import LearningSet, Ray
+from tests import oracles
+from tests.variants.test_mini_batch import BN, SIX
+
+TWO = MiniBatchNeuron(BN, 2)
+THREE = bnlib.counterexample()
+SETS = [THREE, SIX, *(oracles.normal_set(seed, m=3 + seed, d=2) for seed in range(6))]
+
+
+def test_batches_of_two_see_only_the_order() -> None:
+    w = np.random.default_rng(1).normal(size=(200, 2))
+    i, j = np.array(list(combinations(range(6), 2))).T
+    signs = np.sign(w @ (SIX.inputs[i] - SIX.inputs[j]).T)
+    score = (signs * (SIX.targets[i] - SIX.targets[j]) / 2).mean(axis=1)
+    expected = 1 + np.mean(SIX.targets**2) - 2 * score
+    assert np.allclose(TWO.loss(w, SIX), expected, rtol=1e-13)
+    assert np.abs(TWO.gradient(w, SIX)).max() < 1e-12
+    with pytest.raises(ValueError, match=r"examples \[0, 1\] are collinear.*sectors"):
+        TWO.optima(SIX)
+
+
+@pytest.mark.parametrize("data", SETS, ids=repr)
+def test_the_loss_is_smallest_in_these_sectors_and_nowhere_else(data: LearningSet) -> None:
+    w = np.random.default_rng(2).normal(size=(20_000, 2))
+    losses, sectors = TWO.loss(w, data), best_sectors(data)
+    lowest = losses < losses.min() + 1e-9
+    assert np.array_equal(np.any([each.contains(w) for each in sectors], axis=0), lowest)
+    for sector in sectors:
+        inside = (sector.first.direction + sector.last.direction) / 2
+        assert TWO.loss(inside, data) == pytest.approx(losses.min(), rel=1e-12)
+        for edge in sector:  # two pre-activations are equal there
+            y = np.sort(data.inputs @ edge.direction)
+            assert np.diff(y).min() < 1e-11
+
+
+def test_on_the_three_points_the_sector_holds_the_standard_optimum() -> None:
+    (sector,) = best_sectors(THREE)
+    assert np.allclose([each.direction for each in sector], [[1, 0], [0.5**0.5, 0.5**0.5]])
+    stars = bnlib.Neuron().optima(THREE)
+    starts = np.random.default_rng(3).normal(size=(500, 2))
+    assert verdict(starts, stars, [sector], check=check_sectors) == "true"
+    # Turned by a right angle, the sector no longer holds it.
+    away = Sector(*(Ray([-each.direction[1], each.direction[0]]) for each in sector))
+    assert verdict(starts, stars, [away], check=check_sectors) == "fails"
+
+
+def test_constant_targets_and_two_examples() -> None:
+    everything = best_sectors(THREE.with_targets([2, 2, 2]))
+    assert len(everything) == 6
+    assert np.any([each.contains([-3.0, 0.2]) for each in everything])
+    (half,) = best_sectors(LearningSet([[0, 0], [2, 0]], [0, 1]))  # where w₁ > 0
+    w = np.array([[1.0, 5.0], [1.0, -5.0], [-1.0, 5.0], [-1.0, -5.0]])
+    assert half.contains(w).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize("data", SETS, ids=repr)
+def test_the_left_side_is_the_distance_to_the_cone(data: LearningSet) -> None:
+    """Against non-negative least squares: the point of a cone closest to a start."""
+    starts, stars = 3 * np.random.default_rng(4).normal(size=(60, 2)), bnlib.Neuron().optima(data)
+    sectors = best_sectors(data)
+    cones = [np.column_stack([edge.direction for edge in each]) for each in sectors]
+    expected = [min(nnls(cone, w)[1] ** 2 for cone in cones) for w in starts]
+    check = check_sectors(starts, stars, sectors)
+    oracles.agree("left", check.left, expected, 1e-12)
+    plain = bnlib.check_lemma(starts, stars, [Ray([1.0, 1.0])])
+    assert np.array_equal(check.right, plain.right)
+    assert np.array_equal(check.applies, plain.applies)
+    beyond = check.left > check.right + 1e-9
+    assert np.array_equal(check.violated, check.applies & beyond)
+    one = check_sectors(starts[0], stars, sectors)
+    assert (one.left, one.violated) == (check.left[0], check.violated[0])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        LearningSet([[1, 2, 3], [0, 1, 5]], [0, 1]),
+        LearningSet([[1, 2]], [0]),
+        LearningSet([[1, 2], [3, 4], [1, 2]], [0, 1, 2]),
+        "three",
+    ],
+    ids=repr,
+)
+def test_data_without_sectors_are_refused(data: Any) -> None:
+    with pytest.raises(ValueError, match=r"^data: "):
+        best_sectors(data)

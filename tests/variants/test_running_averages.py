@@ -1,0 +1,80 @@
+"""Evaluation with running averages: its optimum by blind minimisation and by the formulas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize
+
+import bnlib
+from bn_experiments.variants import evaluated_optima, trained_parameters
+from bnlib import BatchNorm, LearningSet, Neuron, Point
+from tests import oracles
+
+
+def evaluated(*arguments: Any, **options: Any) -> oracles.Array:
+    (point,) = evaluated_optima(*arguments, **options)
+    assert isinstance(point, Point)
+    return point.weights
+
+
+@given(oracles.well_conditioned(3), st.integers(0, 1000))
+def test_the_optimum_is_that_of_the_affine_answers(data: LearningSet, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    at, factor, epsilon = rng.normal(size=data.d), rng.uniform(0.5, 2), rng.choice([1e-5, 0.7])
+    gamma, beta = rng.choice([-1, 1]) * 10 ** rng.uniform(-1, 1), rng.normal()
+    norm = BatchNorm(gamma=gamma, beta=beta, epsilon=epsilon)
+    y = data.inputs @ at
+    divisor = np.sqrt(factor**2 * np.var(y) + epsilon)
+    design, rest = gamma * data.inputs / divisor, gamma * y.mean() / divisor - beta
+    found = optimize.lsq_linear(design, data.targets + rest).x
+    size = max(1.0, float(np.abs(found).max()))
+    oracles.agree("optimum", evaluated(data, at, norm, factor=factor), found, 1e-7, size)
+
+
+@given(oracles.well_conditioned(3, 2), st.floats(0.05, 20.0), st.floats(0.3, 3.0))
+def test_the_three_cases_of_the_proposition(data: LearningSet, k: float, factor: float) -> None:
+    u, trained = trained_parameters(data)
+    mean = float(data.mean_input @ u)
+    (star,) = Neuron().optima(data)
+    assert isinstance(star, Point)
+    n = np.linalg.solve(data.inputs.T @ data.inputs / data.m, data.mean_input)
+    size = k * float(np.abs(np.concatenate([u, mean * n, trained.gamma * star.weights])).max())
+    oracles.agree("1", evaluated(data, k * u, trained), k * u, 1e-8, size)
+    plain = k * (trained.gamma * star.weights + mean * n)
+    oracles.agree("2", evaluated(data, k * u), plain, 1e-8, size)
+    other = k * (factor * u - (factor - 1) * mean * n)
+    oracles.agree("3", evaluated(data, k * u, trained, factor=factor), other, 1e-8, 3 * size)
+
+
+@given(oracles.well_conditioned(3, 2))
+def test_trained_parameters_answer_as_least_squares_with_intercept(data: LearningSet) -> None:
+    u, trained = trained_parameters(data)
+    design = np.column_stack([data.inputs, np.ones(data.m)])
+    fit = np.linalg.lstsq(design, data.targets, rcond=None)[0]
+    oracles.agree("slope", u, fit[:-1], 1e-8)
+    answers = Neuron(normalization=trained).output(u, data)
+    oracles.agree("answers", answers, design @ fit, 1e-8, float(np.abs(data.targets).max()))
+    assert trained == BatchNorm(gamma=trained.gamma, beta=trained.beta)  # ε = 0, both halves
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ([1.0, 2.0, 3.0],),
+        ([0.0, 0.0],),  # no spread, and ε = 0
+        ([1.0, 2.0], BatchNorm(gamma=0.0)),
+        ([1.0, 2.0], BatchNorm(center=False)),
+        ([1.0, 2.0], BatchNorm(scale=False)),
+    ],
+)
+def test_averages_without_an_optimum_are_refused(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(ValueError, match=r"^(at|norm): "):
+        evaluated_optima(bnlib.counterexample(), *arguments)
+    # With ε > 0 no spread is needed: z = y here, and the optimum is W* itself.
+    at_zero = evaluated(bnlib.counterexample(), [0.0, 0.0], BatchNorm(epsilon=1.0))
+    assert at_zero == pytest.approx([3.0, 1.0], rel=1e-12)
