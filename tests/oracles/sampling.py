@@ -169,11 +169,10 @@ def compare_weaker_with_its_limit(angle: float) -> None:
 def compare_weaker_with_simulation(angle: float, ratio: float, d: int, seed: int, n: int) -> None:
     """Compare the formula with draws judged by `check_weaker`."""
     star, ray = plane_with(angle, d, seed, length=2.0)
-    starts = 2.0 * ratio * np.random.default_rng(seed).standard_normal((n, d))
-    check = probability.check_weaker(starts, [star], [ray])
-    count = int(np.count_nonzero(check.applies))
-    share = probability.Estimate.of_proportion(int(np.count_nonzero(check.violated)), count)
-    within("weaker probability", share, probability.weaker_failure_probability(angle, ratio))
+    law, rng = probability.Gaussian(2.0 * ratio), np.random.default_rng(seed)
+    found = probability.simulate(law, [star], [ray], n, rng, check=probability.check_weaker)
+    expected = probability.weaker_failure_probability(angle, ratio)
+    within("weaker probability", found.violated, expected)
 
 
 def compare_weaker_check(starts: Array, stars: Array, rays: Array) -> None:

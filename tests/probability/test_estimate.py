@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -38,35 +39,26 @@ def test_a_constant_sample_has_no_standard_error_and_never_a_nan() -> None:
         assert np.isclose(estimate.value, value)
 
 
-@pytest.mark.parametrize("p", [0.5, 0.53, 0.95])
-def test_proportions_are_as_far_off_as_their_standard_errors_say(p: float) -> None:
-    counts = np.random.default_rng(1).binomial(2000, p, 4000)
-    scores = [Estimate.of_proportion(int(each), 2000).z_score(p) for each in counts]
+def test_estimates_are_as_far_off_as_their_standard_errors_say() -> None:
     # 4000 scores of variance 1: the variance of a sample of them errs by √(2/4000).
-    assert abs(np.var(scores) - 1) < 4.5 * np.sqrt(2 / 4000) + 1e-2
-    assert abs(np.mean(scores)) < 4.5 / np.sqrt(4000) + 1e-2
-
-
-def test_means_are_as_far_off_as_their_standard_errors_say() -> None:
+    scores: dict[object, list[float]] = {}
+    for p in (0.5, 0.53, 0.95):
+        counts = np.random.default_rng(1).binomial(2000, p, 4000)
+        scores[p] = [Estimate.of_proportion(int(each), 2000).z_score(p) for each in counts]
+        assert abs(np.mean(scores[p])) < 4.5 / np.sqrt(4000) + 1e-2
     samples = np.random.default_rng(2).exponential(2.0, (4000, 2000))
-    totals = samples.sum(axis=1), (samples**2).sum(axis=1)
-    scores = [Estimate.of_mean(a, b, 2000).z_score(2.0) for a, b in zip(*totals, strict=True)]
-    assert abs(np.var(scores) - 1) < 4.5 * np.sqrt(2 / 4000) + 1e-2
+    totals = zip(samples.sum(axis=1), (samples**2).sum(axis=1), strict=True)
+    scores["mean"] = [Estimate.of_mean(*each, 2000).z_score(2.0) for each in totals]
+    for name, each in scores.items():
+        assert abs(np.var(each) - 1) < 4.5 * np.sqrt(2 / 4000) + 1e-2, name
 
 
 @pytest.mark.parametrize("n", [2, 10, 10**7])
-@pytest.mark.parametrize("of", [lambda n: 0, lambda n: n], ids=["none", "all"])
-def test_agreement_of_all_trials_is_not_certainty(of: object, n: int) -> None:
-    hits = of(n)  # type: ignore[operator]
-    estimate = Estimate.of_proportion(hits, n)
-    assert estimate.value == hits / n
-    assert 1 / (2 * n) < estimate.standard_error < 1.1 / n
-
-
-def test_a_deviation_counts_standard_errors_with_their_sign() -> None:
-    estimate = Estimate(0.53, 0.01, 100)
-    assert np.isclose(estimate.z_score(0.50), 3.0)
-    assert np.isclose(estimate.z_score(0.55), -2.0)
+def test_agreement_of_all_trials_is_not_certainty(n: int) -> None:
+    for hits in (0, n):
+        estimate = Estimate.of_proportion(hits, n)
+        assert estimate.value == hits / n
+        assert 1 / (2 * n) < estimate.standard_error < 1.1 / n
 
 
 @pytest.mark.parametrize(
@@ -96,13 +88,22 @@ def test_what_is_shown_is_within_a_tenth_of_a_standard_error(value: float, error
 
 @pytest.mark.parametrize("n", [1, 0, -3])
 def test_fewer_than_two_draws_have_no_standard_error(n: int) -> None:
-    with pytest.raises(ValueError, match=f"^n: .*at least 2 draws, got {n}"):
-        Estimate.of_mean(1.0, 1.0, n)
-    with pytest.raises(ValueError, match=f"^n: .*at least 2 draws, got {n}"):
-        Estimate.of_proportion(0, n)
+    for make in (partial(Estimate.of_mean, 1.0, 1.0), partial(Estimate.of_proportion, 0)):
+        with pytest.raises(ValueError, match=f"^n: .*at least 2 draws, got {n}"):
+            make(n)
 
 
-def test_estimates_are_values() -> None:
-    one = Estimate(0.5, 0.1, 10)
-    assert pickle.loads(pickle.dumps(one)) == one == Estimate(0.5, 0.1, 10)
-    assert one != Estimate(0.5, 0.1, 11)
+def test_sums_and_counts_that_no_sample_has_are_refused() -> None:
+    with pytest.raises(ValueError, match="^total, total_of_squares: not finite"):
+        Estimate.of_mean(np.inf, np.inf, 3)
+    for count in (-1, 4):
+        with pytest.raises(ValueError, match=f"^count: must lie between 0 and n = 3, got {count}"):
+            Estimate.of_proportion(count, 3)
+
+
+def test_estimates_are_values_and_know_how_far_they_are_off() -> None:
+    one = Estimate(0.53, 0.01, 100)
+    assert pickle.loads(pickle.dumps(one)) == one == Estimate(0.53, 0.01, 100)
+    assert one != Estimate(0.53, 0.01, 101)
+    assert np.isclose(one.z_score(0.50), 3.0)
+    assert np.isclose(one.z_score(0.55), -2.0)
