@@ -1,6 +1,5 @@
 """The large runs behind the chapters, one file each; ``python -m bn_experiments`` runs them."""
 
-from bn_experiments.sweeps.resume import resumable_sweep
 from bn_experiments.sweeps.sweep import sweep
 
-__all__ = ["resumable_sweep", "sweep"]
+__all__ = ["sweep"]

@@ -1,15 +1,16 @@
-"""Run a task over many cases, on one core or on a cluster, with the same results."""
+"""Run a task over many cases, in this process or wherever joblib is told, with the same results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
-from functools import partial
+import os
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+import joblib
 import numpy as np
 
-from bnlib._validation import whole_number
+from bn_experiments.sweeps.run import CachedRun, Call, run
+from bnlib._arrays import whole_number
 
 Case = TypeVar("Case")
 Result = TypeVar("Result")
@@ -20,28 +21,34 @@ def sweep(
     cases: Iterable[Case],
     *,
     seed: int,
-    executor: Executor | None = None,
+    cache: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> list[Result]:
     """Return ``[task(case, rng) for case in cases]``, each with a generator of its own.
 
     Case i always gets the generator spawned i-th from `seed`. So the results do not depend on
-    the executor, on the number of its workers, or on the order in which they finish.
+    where the cases run or on the order in which they end. They run in this process, unless
+    joblib is told otherwise::
+
+        with joblib.parallel_config("loky", n_jobs=4, inner_max_num_threads=1): ...
+        with joblib.parallel_config("dask", client=client): ...
 
     Parameters
     ----------
     task : callable
-        Takes a case and a `numpy.random.Generator`. For an executor with processes it must be
-        importable there: a function of a module, or a `functools.partial` of one.
+        Takes a case and a `numpy.random.Generator`.
     cases : iterable
         What to run the task on.
     seed : int
         The seed of the whole sweep.
-    executor : concurrent.futures.Executor, optional
-        Where to run: a thread or process pool, or ``client.get_executor()`` of a Dask client.
-        None runs in this process.
+    cache : str or Path, optional
+        A folder that keeps every finished case; whatever ends the sweep, the same call then
+        runs only the others. A case runs again if the source of bnlib, bn_experiments (but for
+        its figures) or the task's module has changed, or the version of a library that
+        computes. Task and results must be what pickle can hold, and the task's parameters
+        belong into the cases. A cluster needs a folder that its machines share.
     progress : bool
-        Show a progress bar on stderr.
+        Show a progress bar on stderr if that is a terminal.
 
     Returns
     -------
@@ -51,29 +58,27 @@ def sweep(
     Raises
     ------
     ValueError
-        If the seed is not a non-negative integer.
+        If the seed is not a non-negative integer, or task, case or result cannot be cached.
+    OSError
+        If the cache cannot be written, as on a full disk.
     """
-    whole_number("seed", seed, at_least=0)
-    every = list(cases)
-    seeds = case_seeds(seed, len(every))
-    run = partial(run_case, task)
-    results = map(run, every, seeds) if executor is None else executor.map(run, every, seeds)
-    return list(_shown(results, len(every)) if progress else results)
+    seed = whole_number("seed", seed, at_least=0)
+    calls = [Call(task, case, seed, i) for i, case in enumerate(cases)]
+    run_one, missing = run, calls
+    if cache is not None:
+        run_one = cached = CachedRun(cache, task)
+        missing = [call for call in calls if not cached.has(call)]
+    found = joblib.Parallel(return_as="generator_unordered")(
+        joblib.delayed(_numbered)(run_one, call) for call in missing
+    )
+    if progress:
+        from tqdm import tqdm  # on request only: a bar has no place in a stored output
+
+        done = len(calls) - len(missing)
+        found = tqdm(found, total=len(calls), initial=done, unit="case", disable=None)
+    results = dict(found)
+    return [results[call.i] if call.i in results else run_one(call) for call in calls]
 
 
-def case_seeds(seed: int, n: int) -> list[np.random.SeedSequence]:
-    """Return the seeds of cases 0 to n − 1; those of fewer cases are the first of these."""
-    return np.random.SeedSequence(int(seed)).spawn(n)
-
-
-def run_case(task: Callable[[Any, np.random.Generator], Any], case: Any, seed: Any) -> Any:
-    """Run a task on one case, with the generator of its seed."""
-    return task(case, np.random.default_rng(seed))
-
-
-def _shown(results: Iterable[Any], total: int) -> Iterable[Any]:
-    # Imported on request only: a bar has no place in a stored output.
-    from tqdm import tqdm
-
-    bar: Sequence[Any] | Iterable[Any] = tqdm(results, total=total)
-    return bar
+def _numbered(run_one: Callable[[Call], Any], call: Call) -> tuple[int, Any]:
+    return call.i, run_one(call)

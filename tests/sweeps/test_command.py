@@ -1,285 +1,335 @@
-"""The command ``python -m bn_experiments``: killed, interrupted, misused, and what it prints."""
+"""The command ``python -m bn_experiments``: killed, interrupted, changed, misused."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import bnlib
-from bn_experiments import __main__ as command
+from bn_experiments.sweeps import command, summary, sweep
 from bn_experiments.sweeps import experiment as experiments
-from bn_experiments.sweeps import resumable_sweep
-from tests.sweeps import toy_sweep
+from bn_experiments.sweeps.code_hash import code_hash
+from tests.sweeps import toy
 
 ROOT = Path(__file__).resolve().parents[2]
-TOY = "tests.sweeps.toy_sweep"
-N = len(toy_sweep.cases())
+TOY = "tests.sweeps.toy"
+N = len(toy.cases())
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs the signals of POSIX")
 
 
-def start(*arguments: str, **given: Any) -> subprocess.Popen[str]:
+def start(*arguments: str | Path, **given: Any) -> subprocess.Popen[str]:
     """Start the command as a user does, in the checkout."""
     environment = os.environ | given.pop("env", {})
-    return subprocess.Popen(
-        [sys.executable, "-m", "bn_experiments", *arguments],
-        cwd=ROOT,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        **given,
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
+    program = [sys.executable, "-m", "bn_experiments", *map(str, arguments)]
+    return subprocess.Popen(program, env=environment, **(pipes | given))
 
 
-def lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
+def finish(*arguments: str | Path, **given: Any) -> str:
+    """Run the command, demand that all goes well, and return what it prints."""
+    run = start(*arguments, **given)
+    out, err = run.communicate()
+    assert (run.returncode, err) == (0, "")
+    return out
 
 
-def has(path: Path, n: int) -> bool:
-    return lines(path) >= n
-
-
-def wait_until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait until something is true or the process has ended."""
-    while process.poll() is None and not true():
+def wait_until(true: Callable[[], bool], *processes: subprocess.Popen[str]) -> None:
+    """Wait until something is true, however long that takes, or a process has ended."""
+    while all(each.poll() is None for each in processes) and not true():
         time.sleep(0.002)
+    assert true(), [each.communicate() for each in processes if each.poll() is not None]
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Return the file of a run of the command that nothing interrupts, with one worker."""
-    path = tmp_path_factory.mktemp("quiet") / "toy.jsonl"
-    run = start("sweep", TOY, "--output", str(path), "--workers", "1")
-    out, err = run.communicate()
-    assert (run.returncode, out, err) == (0, f"{path}: all {N} cases are there.\n", "")
-    return path.read_bytes()
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return what a run prints that nothing interrupts, with one worker."""
+    cache = tmp_path_factory.mktemp("quiet")
+    threads = {"OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"}
+    return finish("sweep", TOY, "--cache", cache, "--workers", "1", env=threads)
 
 
-@POSIX
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_random_and_resumed_the_file_is_that_of_a_quiet_run(
-    seed: int, tmp_path: Path, quiet: bytes
+class Folder:
+    """Where the cases of the toy say that they have begun, and a cache."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.cache = path / "began", path / "my cache"
+        self.path.mkdir()
+        self.env = {"TOY": str(self.path)}
+        self.hold = self.path / "hold"
+
+    def holds(self, workers: int) -> bool:
+        """Return whether every worker is in a case that waits: all cases before are done."""
+        numbers = [int(each.name.split()[0]) for each in self.path.glob("* in *")]
+        return sum(number >= toy.HELD for number in numbers) == workers
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+# ---------------------------------------------------------------- workers, kills, interruptions
+
+
+@pytest.mark.parametrize("workers", ["2", "7"])
+def test_the_number_of_workers_and_their_threads_change_nothing(
+    workers: str, quiet: str, tmp_path: Path
 ) -> None:
-    path, moments, kills = tmp_path / "toy.jsonl", random.Random(seed), []
-    while True:
-        before = lines(path)
-        run = start(
-            "sweep", TOY, "--output", str(path), "--workers", "2", env={"TOY_SECONDS": "0.05"}
-        )
-        if before < N - 8:
-            more = moments.randrange(1, 8)
-            wait_until(partial(has, path, before + more), run)
-            time.sleep(moments.random() * 0.05)
-            run.kill()
-        run.communicate()
-        stored = path.read_bytes().splitlines(keepends=True)
-        assert set(stored[:-1]) <= set(quiet.splitlines(keepends=True))
-        assert len(stored) >= before  # nothing that was stored is lost
-        kills.append(run.returncode)
-        if run.returncode == 0:
-            break
-    assert set(kills[:-1]) == {-signal.SIGKILL}
-    assert path.read_bytes() == quiet
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    threads = {"OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"}
+    arguments = ("sweep", TOY, "--cache", tmp_path, "--workers", workers)
+    assert finish(*arguments, env=threads) == quiet
+    rows = sweep(toy.task, toy.cases(), seed=toy.SEED)
+    assert quiet == summary.summary_text(TOY, toy, rows)  # type: ignore[arg-type]
+    assert json.loads(quiet)["summary"]["tuple"] == [[1], 2]
 
 
 @POSIX
-def test_workers_end_when_the_command_is_killed(tmp_path: Path) -> None:
+def test_killed_it_keeps_what_is_finished_and_leaves_no_worker(quiet: str, folder: Folder) -> None:
     psutil = pytest.importorskip("psutil", reason="needs psutil, which comes with Dask")
-    path = tmp_path / "toy.jsonl"
-    run = start("sweep", TOY, "--output", str(path), "--workers", "2", env={"TOY_SECONDS": "0.05"})
-    wait_until(lambda: lines(path) > 2, run)
+    arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", "2")
+    folder.hold.touch()
+    run = start(*arguments, env=folder.env)
+    wait_until(lambda: folder.holds(2), run)
     children = psutil.Process(run.pid).children(recursive=True)
     run.kill()
     run.communicate()
+    assert run.returncode == -signal.SIGKILL
     assert len(children) >= 2
-    _, alive = psutil.wait_procs(children, timeout=60)
-    for each in alive:
-        each.kill()
-    assert alive == []
+    psutil.wait_procs(children)  # for ever, if one stays
+    folder.hold.unlink()
+    toy.began(folder.path)
+    assert finish(*arguments, env=folder.env) == quiet
+    assert toy.began(folder.path) == list(range(toy.HELD, N))
 
 
 @POSIX
-def test_ctrl_c_says_how_to_continue(tmp_path: Path, quiet: bytes) -> None:
-    path = tmp_path / "my toy.jsonl"
-    arguments = ("sweep", TOY, "--output", str(path), "--workers", "2")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_says_how_to_continue_and_waits_for_nothing(
+    workers: int, quiet: str, folder: Folder
+) -> None:
+    arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", str(workers))
+    folder.hold.touch()
     # A session of its own, so that the signal reaches the workers too, as on a terminal.
-    run = start(*arguments, env={"TOY_SECONDS": "0.2"}, start_new_session=True)
-    wait_until(lambda: lines(path) > 4, run)
+    run = start(*arguments, env=folder.env, start_new_session=True)
+    wait_until(lambda: folder.holds(workers), run)
     os.killpg(run.pid, signal.SIGINT)
-    out, err = run.communicate()
+    out, err = run.communicate()  # for ever, if it waits for the cases that are held
     assert (run.returncode, out) == (130, "")
-    assert "Interrupted. Every finished case is stored. To continue:" in err
-    assert f"python -m bn_experiments sweep {TOY} --output '{path}' --workers 2" in err
-    assert "Traceback" not in err
-    assert 4 < lines(path) < N
-    again = start(*arguments)
-    again.communicate()
-    assert again.returncode == 0
-    assert path.read_bytes() == quiet
+    again = f"python -m bn_experiments sweep {TOY} --cache '{folder.cache}' --workers {workers}"
+    told = f"Interrupted. Every finished case is kept in {folder.cache}. To continue:\n  {again}"
+    assert err == f"\n{told}\n"
+    folder.hold.unlink()
+    toy.began(folder.path)
+    assert finish(*arguments, env=folder.env) == quiet
+    assert toy.began(folder.path) == list(range(toy.HELD, N))
 
 
-def test_errors_of_tasks_and_lost_workers_are_told(
-    tmp_path: Path,
-    quiet: bytes,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    path = tmp_path / "toy.jsonl"
-    arguments = ["sweep", TOY, "--output", str(path), "--workers", "1"]
-    monkeypatch.setenv("TOY_DIES", "α9")
-    assert command.main(arguments) == 1
-    assert "Error: a worker process died" in capsys.readouterr().err
-    monkeypatch.delenv("TOY_DIES")
-    monkeypatch.setenv("TOY_FAILS", "α15")
-    assert command.main(arguments) == 1
-    assert capsys.readouterr().err == "Error: α15 fails\n"
-    assert 1 + 15 <= lines(path) < 1 + N
-    monkeypatch.delenv("TOY_FAILS")
-    assert command.main(arguments) == 0
-    assert path.read_bytes() == quiet
+def test_errors_of_tasks_and_lost_workers_are_told(quiet: str, folder: Folder) -> None:
+    arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", "2")
+    kept = f"Every finished case is kept in {folder.cache}."
+    died = f"a worker process died (was memory short?). {kept}"
+    remedy = "Remedy: the same again, with fewer --workers."
+    for name, told in (("TOY_FAILS", "α9 fails"), ("TOY_DIES", f"{died} {remedy}")):
+        run = start(*arguments, env={name: "α9"})
+        assert run.communicate() == ("", f"Error: {told}\n")
+        assert run.returncode == 1
+    assert finish(*arguments) == quiet
+
+
+def test_two_sweeps_at_once_do_not_disturb_each_other(quiet: str, folder: Folder) -> None:
+    arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", "2")
+    folder.hold.touch()
+    runs = [start(*arguments, env=folder.env) for _ in range(2)]
+    wait_until(lambda: folder.holds(4), *runs)
+    folder.hold.unlink()
+    for run in runs:
+        assert run.communicate() == (quiet, "")
+    assert len(list(folder.cache.rglob("output.pkl"))) == N
+    toy.began(folder.path)
+    assert finish(*arguments, env=folder.env) == quiet
+    assert toy.began(folder.path) == []
 
 
 @POSIX
-def test_the_progress_bar_is_for_terminals_and_counts_earlier_cases(
-    tmp_path: Path, quiet: bytes
-) -> None:
+def test_the_progress_bar_is_for_terminals_and_counts_earlier_cases(folder: Folder) -> None:
     import pty
     import termios
 
-    path = tmp_path / "toy.jsonl"
-    path.write_bytes(b"".join(quiet.splitlines(keepends=True)[: 1 + 12]))
+    sweep(toy.task, toy.cases()[:4], seed=toy.SEED, cache=folder.cache)
     terminal, other = pty.openpty()
     termios.tcsetwinsize(other, (24, 80))
-    run = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "bn_experiments",
-            "sweep",
-            TOY,
-            "--output",
-            str(path),
-            "--workers",
-            "1",
-        ],
-        cwd=ROOT,
-        env=os.environ | {"TOY_SECONDS": "0.01"},
-        stdout=subprocess.DEVNULL,
-        stderr=other,
-    )
+    arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", "1")
+    run = start(*arguments, stderr=other)
     os.close(other)
     shown = b""
     with contextlib.suppress(OSError):  # the other end is closed
         while part := os.read(terminal, 4096):
             shown += part
     os.close(terminal)
-    assert run.wait() == 0
-    steps = shown.decode().replace("\r", "\n").split("\n")
-    counts = [step for step in steps if f"/{N} " in step]
-    assert f"12/{N}" in counts[0]
+    run.communicate()
+    assert run.returncode == 0
+    counts = [each for each in shown.decode().replace("\r", "\n").split("\n") if f"/{N} " in each]
+    assert f"4/{N}" in counts[0]
     assert f"{N}/{N}" in counts[-1]
     assert "case" in counts[-1]
+
+
+# ---------------------------------------------------------------- changed code
+
+
+OWN = """
+from bnlib import failure_probability
+DESCRIPTION, SEED = "The law.", 1
+def cases(): return [0.1, 0.2]
+def task(case, rng):
+    open("ran", "a").write("x")
+    return failure_probability(case)
+def summary(rows): return {"rows": rows}
+"""
+
+
+def test_changed_code_never_gives_a_stale_result_and_old_code_its_own(tmp_path: Path) -> None:
+    for name in ("bnlib", "bn_experiments"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "law.py").write_text(OWN)
+    ran = tmp_path / "ran"
+
+    def found() -> tuple[list[float], str, int]:
+        """Return the results, the hash of the code, and how many cases ran."""
+        ran.write_text("")
+        out = json.loads(finish("sweep", "own.law", "--workers", "1", cwd=tmp_path))
+        return out["summary"]["rows"], out["code"], ran.stat().st_size
+
+    def changed(name: str, old: str, new: str) -> str:
+        path = tmp_path / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        return text
+
+    good, code, n = found()
+    assert (good, n) == ([0.515915, 0.531831], 2)
+    assert found() == (good, code, 0)
+    laws = changed("bnlib/laws.py", "0.5 +", "0.25 +")
+    assert found()[0] == [0.265915, 0.281831]
+    (tmp_path / "bnlib" / "laws.py").write_bytes(laws.replace("\n", "\r\n").encode())
+    assert found() == (good, code, 0)
+    changed("bn_experiments/book/figures.py", '"""', '"""Changed: ')
+    assert found() == (good, code, 0)
+    for name in ("own/law.py", "bn_experiments/sweeps/sweep.py", "bnlib/__init__.py"):
+        changed(name, "\n", "\n# changed\n")
+        again, other, n = found()
+        assert (again, other != code, n) == (good, True, 2)
+        code = other
+    assert (tmp_path / "_build" / "sweeps").is_dir()
 
 
 # ---------------------------------------------------------------- summaries
 
 
-def summary(path: Path, *arguments: str) -> int:
-    return command.main(["summary", TOY, str(path), *arguments])
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    sweep(toy.task, toy.cases(), seed=toy.SEED, cache=folder)
+    return folder
 
 
-def test_a_summary_says_what_it_is_of(
-    tmp_path: Path, quiet: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path, output = tmp_path / "toy.jsonl", tmp_path / "toy.json"
-    path.write_bytes(quiet)
-    assert summary(path, "--output", str(output)) == 0
+def run_main(cache: Path, *arguments: str) -> int:
+    return command.main(["sweep", TOY, "--cache", str(cache), "--workers", "1", *arguments])
+
+
+Printed = pytest.CaptureFixture[str]
+
+
+def test_a_summary_says_how_it_was_made(cache: Path, tmp_path: Path, capsys: Printed) -> None:
+    output = tmp_path / "toy.json"
+    assert run_main(cache, "--output", str(output)) == 0
+    assert capsys.readouterr() == (f"{output}: the summary of {N} cases.\n", "")
     text = output.read_text(encoding="utf-8")
     found = json.loads(text)
     assert text == json.dumps(found, sort_keys=True, indent=1) + "\n"
-    rows = [json.loads(line)["result"] for line in quiet.splitlines()[1:]]
-    mean = toy_sweep.summary(rows)["mean"]
+    expected = toy.summary(sweep(toy.task, toy.cases(), seed=toy.SEED))
     assert found == {
         "experiment": TOY,
         "command": f"python -m bn_experiments sweep {TOY}",
+        "version": bnlib.__version__,
+        "code": code_hash(toy.task),
         "cases": N,
-        "seed": toy_sweep.SEED,
-        "bnlib": bnlib.__version__,
-        "results_sha256": hashlib.sha256(quiet).hexdigest(),
+        "seed": toy.SEED,
         "significant_digits": 6,
-        "summary": {"mean": float(f"{mean:.6g}"), "n": N, "tuple": [1, 2.0]},
+        "summary": summary.rounded(expected),
     }
-    assert found["summary"]["mean"] != mean
-    assert str(tmp_path) not in text
-    assert capsys.readouterr() == ("", "")
-    assert summary(path) == 0
-    assert capsys.readouterr().out == text
-
-
-def test_a_trial_says_that_it_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "toy.jsonl"
-    trial = ["sweep", TOY, "--cases", "4", "--output", str(path), "--workers", "1"]
-    assert command.main(trial) == 0
-    capsys.readouterr()
-    assert summary(path) == 0
+    assert found["summary"]["mean"] != expected["mean"]
+    assert run_main(cache, "--cases", "4") == 0  # a trial says that it is one
     found = json.loads(capsys.readouterr().out)
-    assert found["cases"] == 4
-    assert found["command"].endswith("--cases 4")
-
-
-def test_a_summary_needs_the_whole_and_the_right_file(
-    tmp_path: Path,
-    quiet: bytes,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    path = tmp_path / "toy.jsonl"
-
-    def told(text: bytes) -> str:
-        path.write_bytes(text)
-        assert summary(path) == 1
-        out, err = capsys.readouterr()
-        assert out == ""
-        return err
-
-    part = b"".join(quiet.splitlines(keepends=True)[:6])
-    assert f"has the results of 5 of {N} cases; run the same sweep again" in told(part)
-    assert f"has the results of 5 of {N} cases" in told(part + b'{"case": 5, "re')
-    assert "is no results file" in told(b"my diary\n")
-    assert "is no results file" in told(b"")
-    assert "No such file" in (path.unlink(), summary(path), capsys.readouterr().err)[-1]
-    monkeypatch.setattr(toy_sweep, "SEED", 8)
-    assert "with other cases or another seed" in told(quiet)
+    assert (found["cases"], found["command"][-9:]) == (4, "--cases 4")
 
 
 def test_a_summary_overwrites_only_summaries_of_its_own(
-    tmp_path: Path, quiet: bytes, capsys: pytest.CaptureFixture[str]
+    cache: Path, tmp_path: Path, capsys: Printed
 ) -> None:
-    path, output = tmp_path / "toy.jsonl", tmp_path / "toy.json"
-    path.write_bytes(quiet)
-    for others in ("my diary", "[1]", '{"experiment": "other"}'):
-        output.write_text(others)
-        assert summary(path, "--output", str(output)) == 1
+    (tmp_path / "real").mkdir()
+    output = tmp_path / "toy.json"
+    output.symlink_to(tmp_path / "real" / "toy.json")
+    for others in ("my diary", "[1]", '{"experiment": "other"}', "\0\xff"):
+        output.write_text(others, encoding="latin-1")
+        # The cache is none: nothing runs before it is refused.
+        assert run_main(output, "--output", str(output)) == 1
         assert "it was not touched" in capsys.readouterr().err
-        assert output.read_text() == others
+        assert output.read_text(encoding="latin-1") == others
+    for place, told in ((tmp_path / "real", "not touched"), (tmp_path / "no" / "x", "no folder")):
+        assert run_main(output, "--output", str(place)) == 1
+        assert told in capsys.readouterr().err
     output.write_text("")
     for _ in range(2):
-        assert summary(path, "--output", str(output)) == 0
+        assert run_main(cache, "--output", str(output)) == 0
     assert json.loads(output.read_text())["experiment"] == TOY
+    assert output.is_symlink()
+    assert [each.name for each in (tmp_path / "real").iterdir()] == ["toy.json"]
+
+
+def test_an_old_summary_stays_if_a_new_one_cannot_be_made(
+    cache: Path, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "toy.json"
+    assert run_main(cache, "--output", str(output)) == 0
+    before = output.read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for value in (float("nan"), object()):
+        monkeypatch.setattr(toy, "summary", lambda rows, value=value: {"x": value})
+        assert run_main(cache, "--output", str(output)) == 1
+        assert "cannot be written as JSON" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setattr(Path, "replace", full)
+    assert run_main(cache, "--output", str(output)) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [before]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers())
+def test_rounding_reaches_every_float_and_nothing_else(number: float, n: int) -> None:
+    deep = {"a": [number, {"b": (number, n, True, "0.123456789", None)}]}
+    [first, inner] = summary.rounded(deep)["a"]
+    assert inner == {"b": [first, n, True, "0.123456789", None]}
+    assert first == summary.rounded(first) == pytest.approx(number, rel=5.1e-6, abs=1e-320)
+    assert first == float(format(number, ".6g"))
 
 
 # ---------------------------------------------------------------- arguments
@@ -289,36 +339,31 @@ def test_a_summary_overwrites_only_summaries_of_its_own(
     ("arguments", "told"),
     [
         ([], "required: COMMAND"),
+        (["summary"], "invalid choice: 'summary'"),
         (["sweep"], "required: NAME"),
         (["sweep", "activation"], "'activation' is unknown; use one of "),
         (["sweep", "no.such"], "'no.such' cannot be imported"),
         (["sweep", "bnlib.laws"], "is no experiment; it lacks"),
         (["sweep", TOY, "--workers", "0"], "must be a whole number from 1 on, got '0'"),
         (["sweep", TOY, "--cases", "-3"], "--cases"),
-        (["summary", TOY], "required: FILE"),
     ],
 )
-def test_misuse_ends_with_2_and_a_reason(
-    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_misuse_ends_with_2_and_a_reason(arguments: list[str], told: str, capsys: Printed) -> None:
     with pytest.raises(SystemExit) as end:
         command.main(arguments)
     assert end.value.code == 2
     assert told in capsys.readouterr().err
 
 
-def test_what_cannot_be_done_ends_with_1_and_a_reason(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    output = ["--output", str(tmp_path / "none" / "toy.jsonl"), "--workers", "1"]
-    assert command.main(["sweep", TOY, "--cases", str(N + 1)]) == 1
+def test_what_cannot_be_done_ends_with_1_and_a_reason(cache: Path, capsys: Printed) -> None:
+    assert run_main(cache, "--cases", str(N + 1)) == 1
     assert f"--cases: there are {N}, got {N + 1}" in capsys.readouterr().err
-    assert command.main(["sweep", TOY, *output]) == 1
-    assert "No such file" in capsys.readouterr().err
+    assert run_main(Path(__file__)) == 1
+    assert "results cannot be kept in" in capsys.readouterr().err
 
 
 def test_the_list_has_every_experiment_and_says_what_is_missing(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(experiments.EXPERIMENTS, "lost", "bn_experiments.sweeps.experiment.lost")
     assert command.main(["list"]) == 0
@@ -335,20 +380,3 @@ def test_every_experiment_has_cases_that_are_always_the_same(name: str) -> None:
     assert module.cases()
     assert isinstance(module.SEED, int)
     assert len(module.DESCRIPTION.splitlines()) == 1
-
-
-def test_rounding_reaches_every_float() -> None:
-    deep = {"a": [1 / 3, {"b": (2 / 3, 7, True, "x", None)}], "c": 123456.789}
-    assert command.rounded(deep) == {
-        "a": [0.333333, {"b": [0.666667, 7, True, "x", None]}],
-        "c": 123457.0,
-    }
-
-
-def test_the_command_gives_what_the_library_gives(tmp_path: Path, quiet: bytes) -> None:
-    found = resumable_sweep(
-        tmp_path / "toy.jsonl", toy_sweep.task, toy_sweep.cases(), seed=toy_sweep.SEED, name=TOY
-    )
-    stored = [json.loads(line)["result"] for line in quiet.splitlines()[1:]]
-    for mine, other in zip(found, stored, strict=True):
-        assert mine | {"omp": "1"} == other

@@ -1,0 +1,76 @@
+"""The summary of a sweep: a small JSON file that says how it was made."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import bnlib
+from bn_experiments.sweeps.code_hash import code_hash
+from bn_experiments.sweeps.experiment import Experiment
+
+DIGITS = 6
+"""Significant digits of the numbers in a summary."""
+
+
+def summary_text(name: str, module: Experiment, rows: list[Any]) -> str:
+    """Return the summary of an experiment, from the results of all its cases or the first ones."""
+    part = [] if len(rows) == len(module.cases()) else ["--cases", str(len(rows))]
+    document = {
+        "experiment": name,
+        "command": shlex.join(["python", "-m", "bn_experiments", "sweep", name, *part]),
+        "version": bnlib.__version__,
+        "code": code_hash(module.task),
+        "cases": len(rows),
+        "seed": module.SEED,
+        "significant_digits": DIGITS,
+        "summary": rounded(module.summary(rows)),
+    }
+    try:
+        text = json.dumps(document, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"summary: that of {name!r} cannot be written as JSON ({error}); "
+            "return finite Python numbers, texts, lists and dictionaries."
+        ) from error
+    return text + "\n"
+
+
+def rounded(value: Any) -> Any:
+    """Return the value with every float in it rounded to `DIGITS` significant digits."""
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(each) for each in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def require_replaceable(path: Path, name: str) -> None:
+    """Refuse to write over anything but an older summary of the same experiment."""
+    if not path.parent.is_dir():
+        raise ValueError(f"--output: there is no folder {path.parent}; make it first.")
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        return
+    try:
+        mine = path.is_file() and json.loads(path.read_text("utf-8"))["experiment"] == name
+    except (ValueError, KeyError, TypeError):
+        mine = False
+    if not mine:
+        raise ValueError(
+            f"--output: {path} exists and is no summary of {name!r}; it was not touched. "
+            "Give another file."
+        )
+
+
+def write_summary(path: Path, name: str, text: str) -> None:
+    """Write a summary into a file; until all of it is there, the old one stays."""
+    require_replaceable(path, name)
+    beside = path.resolve().with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.replace(path.resolve())
+    finally:
+        beside.unlink(missing_ok=True)
