@@ -10,7 +10,6 @@ compares with what was counted.
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,7 @@ from bn_experiments.search.directions import scan_directions
 from bn_experiments.search.landscape import numerical_optima, search_weights
 from bn_experiments.sweeps import shares
 from bn_experiments.sweeps.sweep import sweep
-from bnlib._validation import whole_number
-from bnlib.activations import ACTIVATIONS
+from bnlib._arrays import whole_number
 from bnlib.batch_norm import BatchNorm
 from bnlib.learning_set import LearningSet
 from bnlib.lemma import check_lemma
@@ -125,20 +123,16 @@ def _angles(star: Point, rays: list[Ray]) -> list[float] | None:
     return [angle(star.weights, ray.direction) for ray in rays]
 
 
-def live(sets: int, seed: int = SEED, executor: Executor | None = None) -> dict[str, Any]:
+def live(sets: int) -> dict[str, Any]:
     """Run a small sweep at once and return its summary.
 
     Parameters
     ----------
     sets : int
-        Learning sets for each activation.
-    seed : int
-        With `SEED`, and a multiple of `BLOCK` sets, the learning sets are the first ones of
-        the full sweep.
-    executor : concurrent.futures.Executor, optional
-        As for `bn_experiments.sweeps.sweep`.
+        Learning sets for each activation. A multiple of `BLOCK` gives the first ones of the
+        full sweep.
     """
-    return summary(sweep(task, cases(sets), seed=seed, executor=executor))
+    return summary(sweep(task, cases(sets), seed=SEED))
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -162,7 +156,3 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "share_bins_degrees": list(shares.BINS),
         "quantiles": list(shares.QUANTILES),
     }
-
-
-if set(NAMES) - set(ACTIVATIONS):
-    raise ImportError(f"activations: {set(NAMES) - set(ACTIVATIONS)} are unknown to bnlib.")

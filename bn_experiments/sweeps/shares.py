@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bn_experiments.probability.estimate import Estimate
-from bnlib._validation import Array
+from bnlib._arrays import Array
 from bnlib.laws import failure_probability
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
