@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bn_experiments.search import scan_directions
 from bnlib import LearningSet, Neuron, Ray, activation
-from bnlib._arrays import Array, centered, whole_number
+from bnlib._arrays import Array, whole_number
 from bnlib.learning_set import require_learning_set
 
 MAX_BATCHES = 20_000  # the largest number that is enumerated
@@ -92,6 +92,16 @@ class MiniBatchNeuron:
             )
         return np.array(list(combinations(range(data.m), self.size)), dtype=np.intp)
 
+    def columns(self, data: LearningSet) -> Array:
+        """Return the inputs as the neuron sees them, shape (d, m).
+
+        See Also
+        --------
+        Neuron.columns : for the whole learning set.
+        Neuron.output : data.
+        """
+        return self.neuron.columns(data)
+
     def loss(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
         """Return the mean of the loss over all mini-batches, shape (...).
 
@@ -140,18 +150,11 @@ class MiniBatchNeuron:
             invariant, or there are not two inputs; and if the (centred) inputs of some batch
             are collinear: its loss then jumps between two values, as in `best_sectors`.
         """
-        require_learning_set(data)
-        norm, neuron = self.neuron.normalization, self.neuron
-        if activation(neuron.activation) != activation("identity") or neuron.bias:
-            raise ValueError("neuron: rays are searched for the identity without a bias only.")
-        if not (norm and norm.scale and norm.epsilon == 0.0 and norm.gamma):
-            raise ValueError(
-                "neuron: its loss is not scale invariant, or does not depend on the weights; "
-                "use BatchNorm with scale=True, epsilon=0 and gamma != 0."
-            )
+        if activation(self.neuron.activation) != activation("identity"):
+            raise ValueError("neuron: rays are searched for the identity only.")
         for rows, batch in _split(data, self):
-            x = centered(batch.inputs, axis=0) if norm.center else batch.inputs
-            size = np.abs(x).max(axis=0)
+            x = self.neuron.columns(batch)
+            size = np.abs(x).max(axis=1, keepdims=True)
             if np.linalg.matrix_rank(x / np.where(size > 0, size, 1.0)) < 2:
                 raise ValueError(
                     f"data: the inputs of the examples {rows} are collinear, so sectors, not "
@@ -160,8 +163,8 @@ class MiniBatchNeuron:
         scan = scan_directions(self, data)
         if scan.flat:
             raise ValueError(
-                "targets: uncorrelated with the inputs, so the loss is the same in all "
-                "directions; use other targets or inputs."
+                "targets, neuron: the loss is the same in all directions, as it is for γ = 0 or "
+                "targets uncorrelated with the inputs; use others."
             )
         return list(scan.minima)
 

@@ -243,11 +243,12 @@ def test_a_batch_with_constant_preactivations_is_named() -> None:
 @pytest.mark.parametrize(
     ("neuron", "data", "words"),
     [
-        (Neuron("tanh", BatchNorm()), SIX, "identity without a bias"),
-        (Neuron(), SIX, "not scale invariant"),
-        (Neuron(normalization=BatchNorm(epsilon=1e-5)), SIX, "not scale invariant"),
-        (Neuron(normalization=BatchNorm(gamma=0.0)), SIX, "not scale invariant"),
-        (BN, oracles.normal_set(2, m=6, d=3), "data: has 3 inputs, directions"),
+        (Neuron("tanh", BatchNorm()), SIX, "neuron: rays are searched for the identity"),
+        (Neuron(), SIX, "neuron: its loss depends on the length"),
+        (Neuron(bias=True), SIX, "directions are scanned for 2"),
+        (Neuron(normalization=BatchNorm(epsilon=1e-5)), SIX, "neuron: its loss depends on the le"),
+        (Neuron(normalization=BatchNorm(gamma=0.0)), SIX, "neuron: the loss is the same in all"),
+        (BN, oracles.normal_set(2, m=6, d=3), "data: .* directions are scanned for 2"),
         (BN, SIX.with_targets(np.ones(6)), "the same in all directions"),
         (BN, LearningSet([[0, 0], [1, 1], [2, 2], [0, 1]], [1, 2, 4, 5]), r"\[0, 1, 2\] are col"),
         (BN, "six", "expected a LearningSet"),
