@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from bnlib._numeric import EPS, centered, power_of_two
-from bnlib._validation import Array, whole_number
-from bnlib.learning_set import LearningSet, require_learning_set
-from bnlib.neuron import Neuron
-from bnlib.optima import Ray
+from bn_experiments.search.landscape import FlatSector
+from bnlib import LearningSet, Ray
+from bnlib._arrays import EPS, Array, power_of_two, whole_number
+from bnlib.learning_set import require_learning_set
 
 # Derivatives below this fraction of the loss are zero up to rounding.
 _LEVEL = 64 * EPS
 
-# A derivative that changes by more than this fraction of the loss from one float64 number to
-# the next jumps there.
-_JUMP = 1e-9
+# Lengths at which the loss is compared: at the shorter one any ε shows.
+_SHORT = 2.0**-100
 
 
 class HasLoss(Protocol):
-    """Anything with a loss and its gradient in the weights, `Neuron` for one."""
+    """What `Neuron` and any mean of the losses of neurons have."""
+
+    def columns(self, data: LearningSet) -> Array:
+        """Return the inputs as the loss sees them, a row for each weight."""
 
     def loss(self, weights: Any, data: LearningSet) -> Array:
         """Return the loss of each weight vector."""
@@ -32,52 +33,20 @@ class HasLoss(Protocol):
         """Return the gradient of the loss at each weight vector."""
 
 
-class FlatArc(NamedTuple):
-    """Directions over which the loss is constant.
-
-    Attributes
-    ----------
-    begin, end : float
-        Its ends, in radians, counter-clockwise from begin to end.
-    loss : float
-        The loss there.
-    """
-
-    begin: float
-    end: float
-    loss: float
-
-
 @dataclass(frozen=True, eq=False)
 class DirectionScan:
-    """The loss over all directions of two weights, and its optima.
+    """The optima of a loss over all directions of two weights.
 
     Attributes
     ----------
-    angles : ndarray, shape (n,)
-        The angles of the directions looked at, in radians, increasing over one turn.
-    losses : ndarray, shape (n,)
-        The loss in each.
     minima : list of Ray
         The strict local minima, by increasing loss.
-    minimum_losses : ndarray
-        Their losses.
-    kinds : list of str
-        For each minimum ``"minimum"``, where the derivative passes through zero, or
-        ``"kink"``, where it jumps over it.
-    maxima : list of Ray
-        The strict local maxima, by decreasing loss.
-    flat : list of FlatArc
+    flat : list of FlatSector
         Where the loss is constant.
     """
 
-    angles: Array
-    losses: Array
     minima: list[Ray]
-    minimum_losses: Array
-    kinds: list[str]
-    maxima: list[Ray]
-    flat: list[FlatArc]
+    flat: list[FlatSector]
 
 
 def scan_directions(neuron: HasLoss, data: LearningSet, *, n: int = 720) -> DirectionScan:
@@ -92,7 +61,8 @@ def scan_directions(neuron: HasLoss, data: LearningSet, *, n: int = 720) -> Dire
     Parameters
     ----------
     neuron : Neuron
-        With ``scale=True`` and ε = 0; or any object with such a loss and its gradient.
+        With ``scale=True`` and ε = 0; or any object with such a loss, its gradient and
+        ``columns``.
     data : LearningSet
         Examples with two inputs.
     n : int
@@ -116,90 +86,71 @@ def scan_directions(neuron: HasLoss, data: LearningSet, *, n: int = 720) -> Dire
 
     Examples
     --------
-    >>> from bnlib import BatchNorm, counterexample
-    >>> scan = scan_directions(Neuron(normalization=BatchNorm()), counterexample())
-    >>> scan.minima, scan.maxima
-    ([Ray([0.857493, 0.514496])], [Ray([-0.857493, -0.514496])])
+    >>> from bnlib import BatchNorm, Neuron, counterexample
+    >>> scan_directions(Neuron(normalization=BatchNorm()), counterexample()).minima
+    [Ray([0.857493, 0.514496])]
     """
     require_learning_set(data)
     whole_number("n", n, at_least=16)
     circle = _Circle(neuron, data)
     # Half a step away from 0, where simple inputs have their kinks.
     alpha = 2 * np.pi * (np.arange(n) + 0.5) / n
-    losses, derivative = circle.loss(alpha), circle.derivative(alpha)
-    size = float(losses.max())
-    flat = circle.flat(alpha, derivative, _LEVEL * size)
-    keep = np.abs(derivative) > _LEVEL * size
+    derivative = circle.derivative(alpha)
+    level = _LEVEL * float(circle.loss(alpha).max())
+    flat = circle.flat(alpha, derivative, level)
+    keep = np.abs(derivative) > level
     where, values = alpha[keep], derivative[keep]
     if len(where) > 2:
-        where, values = circle.closer(where, values, _LEVEL * size)
+        where, values = circle.closer(where, values, level)
     following = np.append(where[1:], where[:1] + 2 * np.pi)
     changes = np.sign(values) * np.sign(np.roll(values, -1)) < 0
     for begin, end in flat:  # a change of sign across a flat arc is no strict optimum
         changes &= ~((where < end) & (begin < following))
         changes &= ~((where < end - 2 * np.pi) | (begin + 2 * np.pi < following))
-    found, jumps = circle.roots(where[changes], following[changes])
+    found = where[changes]
+    if len(found):
+        found = _bracketed(circle.derivative, found, following[changes]).x
     at, rays, falls = circle.loss(found), circle.weights(found), values[changes] < 0
-    minima = [i for i in np.argsort(at, kind="stable") if falls[i]]
-    maxima = [i for i in np.argsort(-at, kind="stable") if not falls[i]]
-    return DirectionScan(
-        circle.angles(alpha),
-        losses,
-        [Ray(rays[i]) for i in minima],
-        at[minima],
-        ["kink" if jumps[i] > _JUMP * size else "minimum" for i in minima],
-        [Ray(rays[i]) for i in maxima],
-        [circle.arc(begin, end) for begin, end in flat],
-    )
+    minima = [Ray(rays[i]) for i in np.argsort(at, kind="stable") if falls[i]]
+    return DirectionScan(minima, [circle.sector(begin, end) for begin, end in flat])
 
 
 class _Circle:
     """The loss as a function of α, the angle in coordinates in which the inputs are round."""
 
     def __init__(self, neuron: HasLoss, data: LearningSet) -> None:
-        if data.d != 2:
-            raise ValueError(f"data: has {data.d} inputs, directions are scanned for 2 only.")
         self.neuron, self.data = neuron, data
-        columns = neuron.columns(data).T if isinstance(neuron, Neuron) else centered(data.inputs, 0)
-        if isinstance(neuron, Neuron):
-            norm = neuron.normalization
-            if norm is None or neuron.bias or not norm.scale or norm.epsilon:
-                raise ValueError(
-                    "neuron: its loss depends on the length of the weights; use "
-                    "BatchNorm() with scale=True and epsilon=0, or search_weights."
-                )
+        columns = neuron.columns(data).T
+        if columns.shape[1] != 2:
+            raise ValueError(
+                f"data: the neuron has {columns.shape[1]} weights, directions are scanned for 2."
+            )
         size = power_of_two(np.abs(columns).max(axis=0))
         r = np.linalg.qr(columns / size, mode="r")
         noise = EPS * max(1.0, float((np.abs(data.inputs).max(axis=0) / size).max()))
-        line = len(r) < 2 or np.linalg.svd(r, compute_uv=False)[1] <= 64 * data.m * noise
-        if line and isinstance(neuron, Neuron):
+        if len(r) < 2 or np.linalg.svd(r, compute_uv=False)[1] <= 64 * data.m * noise:
             raise ValueError(
                 "inputs: they lie on one line, so in one direction all pre-activations are equal "
                 "and batch normalization divides by zero; add inputs off that line."
             )
         # Columns of T; the second is turned such that α and the angle of u grow together.
-        turn = np.eye(2) if line else np.linalg.inv(r) / size[:, None]
+        turn = np.linalg.inv(r) / size[:, None]
         self.frame = turn * [1.0, np.sign(np.linalg.det(turn))] / np.abs(turn).max()
         w = self.weights(np.linspace(0.1, 6.0, 12))
-        if not np.allclose(neuron.loss(3 * w, data), neuron.loss(w, data), rtol=1e-9, atol=0):
+        if not np.allclose(neuron.loss(_SHORT * w, data), neuron.loss(w, data), rtol=1e-9, atol=0):
             raise ValueError(
                 "neuron: its loss depends on the length of the weights, so its optima are no rays; "
-                "use search_weights."
+                "use BatchNorm() with scale=True and epsilon=0, or search_weights."
             )
 
     def weights(self, alpha: Array) -> Array:
         return np.asarray(np.stack([np.cos(alpha), np.sin(alpha)], axis=-1) @ self.frame.T)
 
-    def angles(self, alpha: Array) -> Array:
-        """Return the angles of the directions, growing with α from within (-π, π]."""
-        u = self.weights(alpha)
-        return np.unwrap(np.arctan2(u[..., 1], u[..., 0]))
-
-    def arc(self, begin: float, end: float) -> FlatArc:
+    def sector(self, begin: float, end: float) -> FlatSector:
         at = np.array([begin, end])
         first, last = (float(each) for each in np.arctan2(*self.weights(at).T[::-1]))
         turns = 0.0 if first < last and end - begin < 2 * np.pi else 2 * np.pi
-        return FlatArc(first, last + turns, float(self.loss(at)[0]))
+        return FlatSector(first, last + turns, "plateau", float(self.loss(at)[0]))
 
     def loss(self, alpha: Array) -> Array:
         return np.asarray(self.neuron.loss(self.weights(alpha), self.data))
@@ -255,15 +206,6 @@ class _Circle:
         values = np.concatenate([values, (sign * found.f_x)[new]])
         order = np.argsort(where, kind="stable")
         return where[order], values[order]
-
-    def roots(self, begin: Array, end: Array) -> tuple[Array, Array]:
-        """Return the zeros of the derivative and how far it jumps there."""
-        if not len(begin):
-            return begin, begin
-        found = _bracketed(self.derivative, begin, end)
-        # Exactly zero is no jump, even where the bracket has stayed wide.
-        low, high = found.f_bracket
-        return found.x, np.where(found.f_x == 0, 0.0, np.abs(high - low))
 
 
 def _bracketed(function: Callable[[Array], Array], begin: Array, end: Array) -> Any:

@@ -7,47 +7,32 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnlib._validation import Array
+from bnlib._arrays import Array
 
 
 class QuadraticModel(NamedTuple):
     """What gradient and Hessian say about a point.
 
     A direction is *flat* if its eigenvalue of the Hessian is zero up to rounding.
-
-    Attributes
-    ----------
-    step : ndarray, shape (d,)
-        Newton's step −H⁻¹∇L to the stationary point of the model, flat directions left out.
-    length : float
-        Its length: the distance to a stationary point of the loss, to first order.
-    kind : str
-        ``"minimum"``, ``"saddle"`` or ``"maximum"``, by the signs of the eigenvalues in the
-        directions that are not flat; ``"flat"`` where all are.
-    smallest : float
-        Smallest eigenvalue relative to the largest absolute one.
-    flat : int
-        Number of flat directions.
     """
 
     step: Array
+    """Newton's step −H⁻¹∇L to the stationary point of the model, flat directions left out."""
     length: float
+    """Its length: the distance to a stationary point of the loss, to first order."""
     kind: str
+    """``"minimum"``, ``"saddle"``, ``"maximum"`` by the signs of the eigenvalues in the directions
+    that are not flat; ``"flat"`` where all are."""
     smallest: float
+    """Smallest eigenvalue relative to the largest absolute one."""
     flat: int
+    """Number of flat directions."""
 
 
 def quadratic_model(gradient: Array, hessian: Array, *, flat: float) -> QuadraticModel:
-    """Return the quadratic model of a loss with the given derivatives.
+    """Return the model for ∇L, shape (d,), and ∇²L, of which the lower triangle is read.
 
-    Parameters
-    ----------
-    gradient : ndarray, shape (d,)
-        ∇L.
-    hessian : ndarray, shape (d, d)
-        ∇²L; its lower triangle is read.
-    flat : float
-        A direction is flat if its eigenvalue is at most this share of the largest.
+    A direction is flat if its eigenvalue is at most the share `flat` of the largest.
     """
     values, vectors = np.linalg.eigh(hessian)
     largest = float(np.abs(values).max())
@@ -74,18 +59,9 @@ def polish(
 ) -> Array:
     """Return where SciPy's root finder for ∇L = 0 ends, from a point next to a zero.
 
-    Near a minimum differences of the loss drown in rounding; the gradient has more digits.
-
-    Parameters
-    ----------
-    gradient, hessian : callable
-        ∇L and ∇²L at a point.
-    at : ndarray, shape (d,)
-        Where to begin; also returned where the root finder leaves the range of float64.
-    method : str
-        ``"hybr"`` or ``"lm"`` of `scipy.optimize.root`.
-    **options : float
-        Its tolerances and limits.
+    Near a minimum differences of the loss drown in rounding; the gradient has more digits. The
+    `method` is ``"hybr"`` or ``"lm"`` of `scipy.optimize.root`, with its `options`. Where it
+    leaves the range of float64 the point is returned as it is.
     """
     from scipy import optimize  # on first use: SciPy is half of the import time
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
 
-from bnlib._numeric import EPS
-from bnlib._validation import Array
-from bnlib.activations import activation
-from bnlib.learning_set import LearningSet, require_learning_set
-from bnlib.neuron import Neuron
-from bnlib.optima import Point
+from bn_experiments.search.landscape import FlatSector, Landscape
+from bnlib import LearningSet, Neuron, Point, activation
+from bnlib._arrays import EPS, Array
+from bnlib.learning_set import require_learning_set
 
 # Lines through the origin closer than this, in radians, are one line.
 _SAME_LINE = 64 * EPS
@@ -21,51 +19,7 @@ _SAME_LINE = 64 * EPS
 _LEVEL = 1e-12
 
 
-class FlatSector(NamedTuple):
-    """A sector of the plane in which the loss has minima, but no isolated one.
-
-    Attributes
-    ----------
-    begin, end : float
-        Its bounding directions, in radians, counter-clockwise from begin to end; equal for a
-        single direction.
-    kind : str
-        ``"plateau"``: the loss is constant in the sector. ``"valley"``: it is constant along a
-        straight segment or half-line of minima that crosses the sector.
-    loss : float
-        The loss there.
-    """
-
-    begin: float
-    end: float
-    kind: str
-    loss: float
-
-
-@dataclass(frozen=True, eq=False)
-class PiecewiseMinima:
-    """All local minima of a piecewise quadratic loss of two weights.
-
-    Attributes
-    ----------
-    minima : list of Point
-        The strict local minima, by increasing loss.
-    losses : ndarray, shape (n,)
-        Their losses.
-    kinds : list of str
-        For each, ``"minimum"`` inside a piece, where the loss is smooth, or ``"kink"`` on the
-        border of two pieces, the origin included.
-    flat : list of FlatSector
-        Where local minima are not isolated.
-    """
-
-    minima: list[Point]
-    losses: Array
-    kinds: list[str]
-    flat: list[FlatSector]
-
-
-def piecewise_minima(neuron: Neuron, data: LearningSet) -> PiecewiseMinima:
+def piecewise_minima(neuron: Neuron, data: LearningSet) -> Landscape:
     r"""Return all local minima of the standard neuron for ReLU-like activations.
 
     With :math:`\varphi(z) = a z` for z < 0 and :math:`b z` for z > 0, the lines
@@ -86,7 +40,7 @@ def piecewise_minima(neuron: Neuron, data: LearningSet) -> PiecewiseMinima:
 
     Returns
     -------
-    PiecewiseMinima
+    Landscape
 
     Raises
     ------
@@ -125,7 +79,13 @@ def piecewise_minima(neuron: Neuron, data: LearningSet) -> PiecewiseMinima:
             f"data: the neuron has {rows.shape[1]} weights, the pieces are known for 2; "
             "use search_weights."
         )
-    return _Pieces(rows, data.targets, slopes).minima()
+    return _Pieces(rows, data.targets, slopes).landscape()
+
+
+class _Minimum(NamedTuple):
+    loss: float
+    weights: Array
+    kind: str
 
 
 class _Pieces:
@@ -163,36 +123,32 @@ class _Pieces:
         self.solutions = np.einsum("kji,kj,knj,n->ki", v, inverse, u, targets)
         self.kernels = v[:, -1]
 
-    def minima(self) -> PiecewiseMinima:
-        found: list[tuple[float, Array, str]] = []
-        flat: list[FlatSector] = []
-        for k in range(len(self.angles)):
-            self._at_ray(k, found, flat)
+    def landscape(self) -> Landscape:
+        sectors = range(len(self.angles))
+        found = [self._at_ray(k) for k in sectors]
         if self._origin_is_strict():
-            found.append((self.constant, np.zeros(2), "kink"))
-        for k in range(len(self.angles)):
-            self._in_sector(k, found, flat)
-        distinct: list[tuple[float, Array, str]] = []
+            found.append(_Minimum(self.constant, np.zeros(2), "kink"))
+        found += [self._in_sector(k) for k in sectors]
+        distinct: list[_Minimum] = []
         for each in found:  # a minimum on a ray may be found again beside it, through rounding
-            if all(np.linalg.norm(each[1] - p) > 1e-9 * np.linalg.norm(p) for _, p, _ in distinct):
+            if isinstance(each, _Minimum) and all(
+                np.linalg.norm(each.weights - other.weights) > 1e-9 * np.linalg.norm(other.weights)
+                for other in distinct
+            ):
                 distinct.append(each)
-        distinct.sort(key=lambda each: each[0])
-        return PiecewiseMinima(
-            [Point(w) for _, w, _ in distinct],
-            np.array([loss for loss, _, _ in distinct]),
-            [kind for _, _, kind in distinct],
-            flat,
-        )
+        distinct.sort(key=lambda each: each.loss)
+        kinds = [each.kind for each in distinct]
+        flat = [each for each in found if isinstance(each, FlatSector)]
+        outcomes = dict(Counter(kinds) + Counter(flat=len(flat)))
+        return Landscape([Point(each.weights) for each in distinct], kinds, flat, outcomes)
 
-    def _in_sector(
-        self, k: int, found: list[tuple[float, Array, str]], flat: list[FlatSector]
-    ) -> None:
+    def _in_sector(self, k: int) -> _Minimum | FlatSector | None:
+        """Return what is optimal inside a sector."""
         w, begin, end = self.solutions[k], self.rays[k], self.rays[(k + 1) % len(self.rays)]
         rank, loss = int(self.kept[k].sum()), self._loss(self.active[k] * (self.rows @ w))
         if rank == 2:
-            if _cross(begin, w) > 0 and _cross(w, end) > 0:
-                found.append((loss, w, "minimum"))
-            return
+            inside = _cross(begin, w) > 0 and _cross(w, end) > 0
+            return _Minimum(loss, w, "minimum") if inside else None
         if rank == 1:
             # w + s v lies in the sector for the s that two linear inequalities allow.
             v = self.kernels[k]
@@ -203,35 +159,34 @@ class _Pieces:
             ):
                 if abs(slope) <= 2 * _SAME_LINE:  # parallel to the ray, up to rounding
                     if constant <= 2 * _SAME_LINE * np.linalg.norm(w):
-                        return
+                        return None
                 elif slope > 0:
                     low = max(low, -constant / slope)
                 else:
                     high = min(high, -constant / slope)
             if not low < high:
-                return
+                return None
         kind = "valley" if rank else "plateau"
-        flat.append(FlatSector(float(self.angles[k]), float(self.ends[k]), kind, loss))
+        return FlatSector(float(self.angles[k]), float(self.ends[k]), kind, loss)
 
-    def _at_ray(
-        self, k: int, found: list[tuple[float, Array, str]], flat: list[FlatSector]
-    ) -> None:
+    def _at_ray(self, k: int) -> _Minimum | FlatSector | None:
+        """Return what is optimal on the ray where a sector begins."""
         output = self.on_rays[k]
         square, product = output @ output, output @ self.targets
         if not square:
             # All outputs vanish along the ray: a plateau, or lower than both sides.
             if all(self._rise(side, np.zeros(2), turn) > 0 for side, turn in self._sides(k)):
                 angle = float(self.angles[k])
-                flat.append(FlatSector(angle, angle, "plateau", self.constant))
-            return
+                return FlatSector(angle, angle, "plateau", self.constant)
+            return None
         if product <= _LEVEL * np.linalg.norm(output) * np.linalg.norm(self.targets):
-            return
+            return None
         w = product / square * self.rays[k]
         for side, turn in self._sides(k):
             rise = self._rise(side, w, turn)
             if rise < 0 or (rise == 0 and not self.kept[side].all()):
-                return
-        found.append((self._loss(product / square * output), w, "kink"))
+                return None
+        return _Minimum(self._loss(product / square * output), w, "kink")
 
     def _sides(self, k: int) -> tuple[tuple[int, Array], tuple[int, Array]]:
         """Return the sectors on both sides of ray k, and the directions into them."""

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from bn_experiments.datasets.random import RandomLearningSets
-from bn_experiments.search.directions import scan_directions
-from bn_experiments.search.landscape import numerical_optima, search_weights
+from bn_experiments.search import numerical_optima, scan_directions, search_weights
 from bn_experiments.sweeps import shares
 from bn_experiments.sweeps.sweep import sweep
 from bnlib._arrays import whole_number
@@ -98,7 +97,7 @@ def examine(
     known = [
         each.weights for each in numerical_optima(neuron, data, rng) if isinstance(each, Point)
     ]
-    land = search_weights(neuron, data, np.array([*begin, *known]), saddles=False)
+    land = search_weights(neuron, data, np.array([*begin, *known]))
     scan = scan_directions(Neuron(name, BatchNorm()), data)
     result: dict[str, Any] = {
         "outcomes": dict(sorted(land.outcomes.items())),

@@ -5,12 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bn_experiments.search.newton import QuadraticModel, polish, quadratic_model
-from bnlib._numeric import EPS
-from bnlib._validation import Array, representable
-from bnlib.activations import activation
-from bnlib.learning_set import LearningSet
-from bnlib.neuron import Neuron
-from bnlib.optima import Point
+from bnlib import LearningSet, Neuron, Point, activation
+from bnlib._arrays import EPS, Array, representable
 
 # A point is stationary if Newton's step is shorter than this fraction of its own length plus 1.
 _STATIONARY = 1e-9
@@ -87,10 +83,10 @@ class WhitenedSearch:
                     return True
         return False
 
-    def points(self, kind: str) -> list[tuple[Point, float]]:
-        """Return the points of a kind and their losses, by increasing loss."""
-        found = [(loss, tuple(self.frame @ v)) for each, loss, v in self.found if each == kind]
-        return [(Point(w), loss) for loss, w in sorted(found)]
+    def minima(self) -> list[Point]:
+        """Return the minima that have been found, by increasing loss."""
+        found = [(loss, tuple(self.frame @ v)) for kind, loss, v in self.found if kind == "minimum"]
+        return [Point(w) for _, w in sorted(found)]
 
     def _lowest(self, grid: Array, *, wrap: bool = False) -> Array:
         """Return the points of a grid whose loss is below that of the eight around them."""
