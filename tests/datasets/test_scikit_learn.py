@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 from fractions import Fraction
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from bn_experiments.datasets import (
     DATA_SETS,
     PREPARATIONS,
     Task,
+    load,
     load_tasks,
     prepare,
 )
@@ -39,7 +41,8 @@ EXPECTED = {  # data set: examples, inputs as shipped, constant inputs, tasks
     "diabetes_raw": (442, 10, 0, 1),
     "linnerud": (20, 3, 0, 3),
 }
-each_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+NAME = attrgetter("name")
+each_task = pytest.mark.parametrize("task", TASKS, ids=NAME)
 
 
 def theta(data: LearningSet) -> float:
@@ -47,24 +50,18 @@ def theta(data: LearningSet) -> float:
     return bnlib.angle(star.weights, ray.direction)
 
 
-def rational(array: oracles.Array) -> Any:
-    """Return a matrix as the rational numbers that its floats are."""
-    ratios = (float(each).as_integer_ratio() for each in array.ravel())
-    return flint.fmpq_mat(*array.shape, [flint.fmpq(*each) for each in ratios])
-
-
-def rational_fit(inputs: oracles.Array, targets: oracles.Array) -> oracles.Array:
-    """Solve the normal equations without rounding."""
-    x, t = rational(inputs), rational(targets[:, None])
-    w = (x.transpose() * x).solve(x.transpose() * t)
-    numbers = (Fraction(int(w[i, 0].p), int(w[i, 0].q)) for i in range(inputs.shape[1]))
-    return np.array([float(each) for each in numbers])
-
-
-def shipped(source: str) -> Any:
-    if source == "diabetes_raw":
-        return datasets.load_diabetes(scaled=False)
-    return getattr(datasets, f"load_{source}")()
+def rational_fits(data: LearningSet) -> tuple[oracles.Array, oracles.Array]:
+    """Solve the normal equations without rounding: W*, and û followed by a."""
+    found = []
+    for x in (data.inputs, np.column_stack([data.inputs, np.ones(data.m)])):
+        design, t = (
+            # As the rational numbers that the floats are.
+            flint.fmpq_mat(*a.shape, [flint.fmpq(*float(v).as_integer_ratio()) for v in a.flat])
+            for a in (x, data.targets[:, None])
+        )
+        w = (design.transpose() * design).solve(design.transpose() * t)
+        found.append(np.array([float(Fraction(int(each.p), int(each.q))) for each in w.entries()]))
+    return found[0], found[1]
 
 
 # ---------------------------------------------------------------- the tasks
@@ -84,7 +81,9 @@ def test_every_data_set_gives_its_tasks() -> None:
 
 @pytest.mark.parametrize("source", DATA_SETS)
 def test_columns_are_the_shipped_ones_and_the_dropped_ones_are_constant(source: str) -> None:
-    bunch, (task, *_) = shipped(source), load_tasks([source])
+    raw = {"scaled": False} if source == "diabetes_raw" else {}
+    bunch = getattr(datasets, f"load_{source.removesuffix('_raw')}")(**raw)
+    (task, *_) = load_tasks([source])
     x, names = np.asarray(bunch.data), list(bunch.feature_names)
     kept = [names.index(each) for each in task.columns]
     assert kept == sorted(kept)
@@ -101,7 +100,7 @@ def test_columns_are_the_shipped_ones_and_the_dropped_ones_are_constant(source: 
 
 def test_classes_are_told_from_the_rest() -> None:
     for source in ("iris", "wine", "breast_cancer", "digits"):
-        bunch = shipped(source)
+        bunch = load(source)
         zero_one = [task.data.targets for task in TASKS if task.source == source]
         np.testing.assert_array_equal(np.sum(zero_one, axis=0), 1.0)
         np.testing.assert_array_equal(np.argmax(zero_one, axis=0), bunch.target)
@@ -115,15 +114,9 @@ def test_quantities_are_not_coded() -> None:
     for first, second in zip(TASKS, SIGNED, strict=True):
         if first.source in ("diabetes", "diabetes_raw", "linnerud"):
             assert first == second
-    weight, waist, pulse = (task.data.targets for task in TASKS if task.source == "linnerud")
-    np.testing.assert_array_equal(
-        np.column_stack([weight, waist, pulse]), datasets.load_linnerud().target
-    )
-
-
-def test_one_name_is_one_source() -> None:
-    assert load_tasks("iris") == load_tasks(["iris"])
-    assert load_tasks([]) == []
+    found = np.column_stack([task.data.targets for task in TASKS if task.source == "linnerud"])
+    np.testing.assert_array_equal(found, datasets.load_linnerud().target)
+    assert [task.target for task in TASKS[-3:]] == ["weight", "waist", "pulse"]
 
 
 def test_no_network_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +126,8 @@ def test_no_network_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert len(load_tasks()) == 23
+    assert load_tasks("iris") == load_tasks(["iris"])
+    assert load_tasks([]) == []
 
 
 def test_a_missing_scikit_learn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,11 +155,7 @@ def test_what_cannot_be_loaded_is_refused(arguments: dict[str, Any], message: st
 
 
 # scikit-learn may set small singular values to 0, of the breast cancer data one that matters.
-@pytest.mark.parametrize(
-    "task",
-    [each for each in TASKS if each.source != "breast_cancer"],
-    ids=lambda task: task.name,
-)
+@pytest.mark.parametrize("task", [t for t in TASKS if t.source != "breast_cancer"], ids=NAME)
 def test_angles_agree_with_scikit_learn(task: Task) -> None:
     x, t = task.data.inputs, task.data.targets
     with_intercept = LinearRegression().fit(x, t)
@@ -179,31 +170,27 @@ def test_angles_agree_with_scikit_learn(task: Task) -> None:
 
 
 @each_task
-def test_angles_agree_with_rational_arithmetic(task: Task) -> None:
-    x, t = task.data.inputs, task.data.targets
-    star, with_ones = rational_fit(x, t), rational_fit(np.column_stack([x, np.ones(len(t))]), t)
-    found = bnlib.stacked_optima(x, t)
-    oracles.agree("W*", found.stars, star, 1e-9)
-    oracles.agree("û", found.slopes, with_ones[:-1], 1e-9)
-    oracles.agree("a", found.intercepts, with_ones[-1], 1e-9)
-    assert theta(task.data) == pytest.approx(bnlib.angle(star, with_ones[:-1]), abs=1e-9)
-
-
-@each_task
-def test_the_lemma_fails_at_the_standard_optimum_unless_the_inputs_are_centred(task: Task) -> None:
-    x, t = task.data.inputs, task.data.targets
-    star = rational_fit(x, t)
-    slope = rational_fit(np.column_stack([x, np.ones(len(t))]), t)[:-1]
-    # The formula of the lemma at W₀ = W*, with the closest point of the ray written out.
+def test_angles_and_the_lemma_at_the_optimum_agree_with_rational_arithmetic(task: Task) -> None:
+    star, (*slope, a) = rational_fits(task.data)
+    slope = np.array(slope)
+    found = bnlib.stacked_optima(task.data.inputs, task.data.targets)
+    for name, ours, exact in (
+        ("W*", found.stars, star),
+        ("û", found.slopes, slope),
+        ("a", found.intercepts, a),
+    ):
+        oracles.agree(name, ours, exact, 1e-9)
+    assert theta(task.data) == pytest.approx(bnlib.angle(star, slope), abs=1e-9)
+    # The formula of the lemma at W₀ = W*, with the closest point of the ray written out: the
+    # right side is 0, and the lemma fails unless the inputs are centred.
+    size, centred = star @ star, task.source == "diabetes"
     nearest = max(star @ slope, 0.0) / (slope @ slope) * slope
     left = np.sum((star - nearest) ** 2)
-    right = np.sum((star - star) ** 2) - (star @ star - star @ star) ** 2 / (star @ star)
-    centred = task.source == "diabetes"
-    assert (left <= 1e-18 * (star @ star)) == centred
-    assert right == 0.0
+    assert (left <= 1e-18 * size) == centred
     check = bnlib.check_lemma(star, linear_optima(task.data), linear_optima(task.data, BatchNorm()))
     assert check.violated != centred
-    assert check.left == pytest.approx(left, rel=1e-6, abs=1e-18 * (star @ star))
+    assert check.left == pytest.approx(left, rel=1e-6, abs=1e-18 * size)
+    assert check.right == pytest.approx(0.0, abs=1e-12 * size)
 
 
 def test_only_the_diabetes_data_come_centred() -> None:

@@ -41,17 +41,6 @@ def test_both_modes_obey_both_laws_in_every_dimension(angle: float, d: int, shor
         sampling.compare_simulation(law, square, angle, d, seed=d, n=n, shortcut=shortcut)
 
 
-@pytest.mark.parametrize("law", [Gaussian(), Sphere(2.0)], ids=repr)
-@pytest.mark.parametrize("d", [2, 3, 50, 1000])
-def test_the_shortcut_and_full_draws_agree(law: Any, d: int) -> None:
-    optima, n = sampling.plane_with(0.9, d, seed=d), max(1_000_000 // d, 3000)
-    quick, full = run(law, n, *optima, seed=1), run(law, n, *optima, seed=2, shortcut=False)
-    for name in ("violated", "excess"):
-        one, other = getattr(quick, name), getattr(full, name)
-        error = np.hypot(one.standard_error, other.standard_error)
-        assert abs(one.value - other.value) < sampling.Z * error, name
-
-
 def compare_with(found: Simulation, check: Any) -> None:
     """Compare a simulation with the check of all its starts at once."""
     gaps = -check.margin[check.applies]
@@ -113,11 +102,7 @@ def test_near_angle_pi_nearly_every_start_violates_the_lemma(shortcut: bool) -> 
         found = run(Gaussian(), 20_000, Point([1.0, 0, 0]), ray, shortcut=shortcut)
         assert found.violated.value == 1.0
         sampling.within("excess", found.excess, 1.0)  # all of ⟨W₀, W*⟩²/‖W*‖² is lost
-
-
-@both_modes
-def test_a_single_weight_has_only_the_angles_zero_and_pi(shortcut: bool) -> None:
-    for ray, share in ((Ray([2.0]), 0.0), (Ray([-2.0]), 1.0)):
+    for ray, share in ((Ray([2.0]), 0.0), (Ray([-2.0]), 1.0)):  # one weight has no other angle
         found = run(Gaussian(), 1000, Point([3.0]), ray, shortcut=shortcut)
         assert found.violated.value == share
 
