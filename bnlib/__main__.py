@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import bnlib
 from bnlib import exact
 
 
-def verdict() -> str:
-    """Check Lemma 4.5 on the counterexample at W₀ = W*; raise if the two results differ."""
-    data = exact.counterexample()
-    [point] = exact.Neuron().optima(data)
-    [ray] = exact.Neuron(normalization=exact.BatchNorm()).optima(data)
-    assert isinstance(point, exact.Point)
-    assert isinstance(ray, exact.Ray)
-    start = point.weights
-    check = exact.check_lemma(start, [point], [ray])
+def at_star(library: Any) -> tuple[Any, Any, float]:
+    """Return W₀ = W* of the counterexample, its check, and the angle to the BN ray."""
+    data = library.counterexample()
+    standard = library.Neuron().optima(data)
+    normalized = library.Neuron(normalization=library.BatchNorm()).optima(data)
+    start = standard[0].weights
+    angle = float(library.angle(start, normalized[0].direction))
+    return start, library.check_lemma(start, standard, normalized), angle
 
-    numbers = bnlib.counterexample()
-    [optimum] = bnlib.Neuron().optima(numbers)
-    assert isinstance(optimum, bnlib.Point)
-    normalized = bnlib.Neuron(normalization=bnlib.BatchNorm()).optima(numbers)
-    rounded = bnlib.check_lemma(optimum.weights, [optimum], normalized)
+
+def verdict() -> str:
+    """Check Lemma 4.5 exactly and in floating point; raise if the two results differ."""
+    (start, check, angle), (_, rounded, _) = at_star(exact), at_star(bnlib)
     pairs = [(check.left, rounded.left), (check.right, rounded.right)]
     agree = all(math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-12) for a, b in pairs)
     if not agree or bool(rounded.holds) != check.holds:
         raise SystemExit(f"Exact and floating-point results disagree: {check} and {rounded}")
-
-    angle = float(exact.angle(start, ray.direction))
     sign, word = (">", "FAILS") if check.left > check.right else ("<=", "holds")
-    where = ", ".join(str(each) for each in start)
     return (
-        f"Verdict: at W0 = W* = ({where}) the left side is {check.left}, the right side is "
-        f"{check.right}; {check.left} {sign} {check.right}: the lemma {word}.\n"
+        f"Verdict: at W0 = W* = ({', '.join(map(str, start))}) the left side is {check.left}, the "
+        f"right side is {check.right}; {check.left} {sign} {check.right}: the lemma {word}.\n"
         f"From a random start that meets its hypothesis it fails with probability "
         f"{bnlib.failure_probability(angle):.4f}."
     )

@@ -1,7 +1,4 @@
-"""Checks of arguments, and arithmetic that neither overflows nor mistakes rounding for data.
-
-An error names the argument, the problem and the remedy.
-"""
+"""Checks of arguments, and arithmetic that neither overflows nor mistakes rounding for data."""
 
 from __future__ import annotations
 
@@ -25,10 +22,9 @@ def real_array(
 ) -> Array:
     """Return `value` as a finite float64 array whose shape fits, or raise ``ValueError``.
 
-    The number of axes in `shape`, ``"(m, d)"`` or ``"(..., d)"``, is enforced: exactly, or at
-    least that many with ``...``; `last` is the required length of the last axis. With
-    ``finite=False`` the caller asks for finite entries later: `squared_norm` does, at the price
-    of the norms alone. The result may share memory with `value`.
+    The axes in `shape`, as in ``"(m, d)"``, are counted, and with ``...`` there may be more;
+    `last` is the length of the last axis. With ``finite=False`` the caller checks later, as
+    `squared_norm` does at the price of the norms alone. It may share memory with `value`.
     """
     if np.ma.is_masked(value):
         raise ValueError(f"{name}: has masked entries; fill them in or leave those examples out.")
@@ -42,8 +38,7 @@ def real_array(
             "convert them to float64 (SymPy objects belong to bnlib.exact)."
         )
     array = raw.astype(np.float64, copy=False)
-    axes = shape.strip("()").split(",")
-    wanted = sum(1 for axis in axes if axis.strip() not in ("", "..."))
+    wanted = sum(axis.strip() not in ("", "...") for axis in shape.strip("()").split(","))
     fits = array.ndim >= wanted if "..." in shape else array.ndim == wanted
     if not fits:
         raise ValueError(f"{name}: expected shape {shape}, got {array.shape}; reshape it.")
@@ -101,8 +96,7 @@ def representable(name: str, result: Array, *, cause: str) -> Array:
 
 def frozen(array: Array) -> Array:
     """Return a copy backed by immutable bytes: no flag can make it writeable again."""
-    copy = np.ascontiguousarray(array, dtype=np.float64)
-    return np.frombuffer(copy.tobytes(), dtype=np.float64).reshape(array.shape)
+    return np.frombuffer(array.tobytes(), dtype=np.float64).reshape(array.shape)
 
 
 def changed(instance: Any) -> str:
@@ -113,12 +107,8 @@ def changed(instance: Any) -> str:
 
 
 def power_of_two(size: Array) -> Array:
-    """Return the largest power of two not above each size, and 1 for size 0.
-
-    Dividing by it is exact and brings numbers to size 1.
-    """
-    exponent = np.frexp(size)[1] - 1
-    return np.where(size > 0, np.ldexp(1.0, exponent), 1.0)
+    """Return the largest power of two not above each size, or 1: dividing by it is exact."""
+    return np.where(size > 0, np.ldexp(1.0, np.frexp(size)[1] - 1), 1.0)
 
 
 def mean(values: Array, axis: int) -> Array:
@@ -128,10 +118,9 @@ def mean(values: Array, axis: int) -> Array:
 
 
 def centered(values: Array, axis: int) -> Array:
-    """Return values minus their mean over an axis: exactly 0 where they are constant.
+    """Return values minus their mean over an axis: exactly 0 where they are equal up to rounding.
 
-    Constant means: equal up to rounding, relative to the largest value. Raises ``ValueError``
-    if a difference is too large for float64.
+    Raises ``ValueError`` if a difference is too large for float64.
     """
     unit = power_of_two(np.abs(values).max(axis=axis, keepdims=True))
     scaled = values / unit
@@ -157,8 +146,7 @@ def angle_between(u: Array, v: Array) -> Array:
 def squared_norm(w: Array, start: Array | None = None) -> Array:
     """Return ‖w‖² over the last axis, refusing starts that are not finite or too large.
 
-    A norm is finite only if every entry is, so the norms alone are looked at; only where one
-    is not, the entries of `start`, from which w was made (w itself by default), are.
+    The entries of `start`, from which w was made, are looked at only if a norm is not finite.
     """
     with np.errstate(over="ignore"):
         squares = np.asarray(np.einsum("...i,...i->...", w, w))

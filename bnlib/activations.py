@@ -50,20 +50,16 @@ def _sigmoid(z: Array) -> Array:
     return np.where(z >= 0, 1.0, decay) / (1.0 + decay)
 
 
-def _sigmoid_derivative(z: Array) -> Array:
+def _logistic(z: Array) -> Array:
+    """Return the derivative of the sigmoid, the density of the logistic law."""
     decay = np.exp(-np.abs(z))
     return decay / (1.0 + decay) ** 2
 
 
-def _tanh_derivative(z: Array) -> Array:
-    # 1/cosh(z)², which unlike 1 - tanh(z)² keeps its digits in the tails.
+def _sech_squared(z: Array) -> Array:
+    """Return 1/cosh(z)², which unlike 1 - tanh(z)² keeps its digits in the tails."""
     decay = np.exp(-np.abs(z)) ** 2
     return 4.0 * decay / (1.0 + decay) ** 2
-
-
-def _silu_second_derivative(z: Array) -> Array:
-    bounded = np.clip(z, -800, 800)
-    return _sigmoid_derivative(z) * (2.0 - bounded * np.tanh(bounded / 2))
 
 
 def _normal(z: Array) -> Array:
@@ -79,44 +75,29 @@ def _density(z: Array) -> Array:
     return np.asarray(np.exp(-0.5 * np.clip(z, -40, 40) ** 2) / np.sqrt(2 * np.pi))
 
 
-_LEAK = 0.01
+def _kinked(name: str, value: Function, left: float) -> Activation:
+    """Return an activation with slope `left` left of 0 and slope 1 right of it."""
+    return Activation(name, value, lambda z: np.where(z > 0, 1.0, left), np.zeros_like, (left, 1.0))
+
+
 _ALL = (
     Activation("identity", lambda z: z, np.ones_like, np.zeros_like, (1.0, 1.0)),
-    Activation(
-        "tanh", np.tanh, _tanh_derivative, lambda z: -2.0 * np.tanh(z) * _tanh_derivative(z)
-    ),
-    Activation(
-        "sigmoid",
-        _sigmoid,
-        _sigmoid_derivative,
-        lambda z: -_sigmoid_derivative(z) * np.tanh(z / 2),
-    ),
-    Activation("softplus", lambda z: np.logaddexp(0.0, z), _sigmoid, _sigmoid_derivative),
-    Activation(
-        "relu",
-        lambda z: np.maximum(z, 0.0),
-        lambda z: np.where(z > 0, 1.0, 0.0),
-        np.zeros_like,
-        (0.0, 1.0),
-    ),
+    Activation("tanh", np.tanh, _sech_squared, lambda z: -2.0 * np.tanh(z) * _sech_squared(z)),
+    Activation("sigmoid", _sigmoid, _logistic, lambda z: -_logistic(z) * np.tanh(z / 2)),
+    Activation("softplus", lambda z: np.logaddexp(0.0, z), _sigmoid, _logistic),
+    _kinked("relu", lambda z: np.maximum(z, 0.0), 0.0),
     Activation(
         "gelu",
         lambda z: z * _normal(z),
         lambda z: _normal(z) + z * _density(z),
         lambda z: (2.0 - np.clip(z, -40, 40) ** 2) * _density(z),
     ),
-    Activation(
-        "leaky_relu",
-        lambda z: np.where(z > 0, z, _LEAK * z),
-        lambda z: np.where(z > 0, 1.0, _LEAK),
-        np.zeros_like,
-        (_LEAK, 1.0),
-    ),
+    _kinked("leaky_relu", lambda z: np.where(z > 0, z, 0.01 * z), 0.01),
     Activation(
         "silu",
         lambda z: z * _sigmoid(z),
-        lambda z: _sigmoid(z) + np.clip(z, -800, 800) * _sigmoid_derivative(z),
-        _silu_second_derivative,
+        lambda z: _sigmoid(z) + np.clip(z, -800, 800) * _logistic(z),
+        lambda z: _logistic(z) * (2.0 - np.clip(z, -800, 800) * np.tanh(z / 2)),
     ),
     Activation(
         "elu",
@@ -137,8 +118,7 @@ def activation(name: str | Activation) -> Activation:
     ----------
     name : str or Activation
         ``"identity"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, ``"relu"``, ``"gelu"``,
-        ``"leaky_relu"``, ``"silu"`` or ``"elu"``. An `Activation` is returned as it is, so
-        that a reader can bring one.
+        ``"leaky_relu"``, ``"silu"`` or ``"elu"``; an `Activation` of your own is returned as it is.
 
     Returns
     -------
@@ -151,15 +131,14 @@ def activation(name: str | Activation) -> Activation:
 
     Notes
     -----
-    Identity :math:`z`; sigmoid :math:`\sigma(z) = 1/(1 + e^{-z})`; softplus
-    :math:`\log(1 + e^z)`; ReLU :math:`\max(z, 0)`; GELU :math:`z\,\Phi(z)` with the exact
-    normal distribution function :math:`\Phi`, not its tanh approximation; leaky ReLU
-    :math:`\max(z, z/100)`; SiLU :math:`z\,\sigma(z)`; ELU *z* for z > 0 and
-    :math:`e^z - 1` elsewhere.
+    Sigmoid :math:`\sigma(z) = 1/(1 + e^{-z})`; softplus :math:`\log(1 + e^z)`; ReLU
+    :math:`\max(z, 0)`; GELU :math:`z\,\Phi(z)` with the normal distribution function, not its
+    tanh approximation; leaky ReLU :math:`\max(z, z/100)`; SiLU :math:`z\,\sigma(z)`; ELU *z* for
+    z > 0 and :math:`e^z - 1` elsewhere.
 
-    At z = 0 the derivatives that differ between the sides are those from the left: ReLU has
-    derivative 0 and leaky ReLU 0.01, both with second derivative 0; ELU has derivative 1 from both
-    sides and second derivative 1. JAX says the same, except that its leaky ReLU has 1 there.
+    At z = 0 derivatives that differ between the sides are those from the left: ReLU 0 and leaky
+    ReLU 0.01, both with second derivative 0; ELU has derivative 1 from both sides and second
+    derivative 1. JAX says the same, except that its leaky ReLU has 1 there.
     """
     if isinstance(name, Activation):
         return name

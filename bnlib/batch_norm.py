@@ -15,18 +15,14 @@ from bnlib._arrays import Array, centered, changed, flag, real_array, real_numbe
 class BatchNorm:
     r"""Batch normalization over the whole learning set, as two separable halves.
 
-    .. math::
-
-        \hat y_i = \frac{y_i - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad
-        z_i = \gamma \hat y_i + \beta, \qquad
-        \mu = \frac1m \sum_i y_i, \quad
-        \sigma^2 = \frac1m \sum_i (y_i - \mu)^2 .
+    .. math:: \hat y_i = \frac{y_i - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad
+       z_i = \gamma \hat y_i + \beta, \qquad \mu = \frac1m \sum_i y_i, \quad
+       \sigma^2 = \frac1m \sum_i (y_i - \mu)^2 .
 
     Parameters
     ----------
     center : bool
-        Subtract the mean μ. If false, μ = 0 above: nothing is subtracted and σ becomes
-        the root mean square of y.
+        Subtract the mean μ. If false, μ = 0 above, and σ is the root mean square of y.
     scale : bool
         Divide by √(σ² + ε). If false, the divisor is 1.
     gamma, beta : float
@@ -39,16 +35,11 @@ class BatchNorm:
     ValueError
         If a number is not finite, ε is negative, or ε is given without ``scale``.
 
-    Notes
-    -----
-    σ² is the *population* variance (divided by m) of the pre-activations over the learning
-    set, as in Algorithm 1 of Ioffe and Szegedy. At ε = 0 constant pre-activations have no
-    normalized value; the methods raise ``ValueError`` there instead of returning NaN.
-
     References
     ----------
     Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing
-    internal covariate shift", ICML 2015, arXiv:1502.03167.
+    internal covariate shift", ICML 2015, arXiv:1502.03167. As in their Algorithm 1, σ² is the
+    *population* variance, divided by m.
     """
 
     center: bool = True
@@ -58,11 +49,10 @@ class BatchNorm:
     epsilon: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "center", flag("center", self.center))
-        object.__setattr__(self, "scale", flag("scale", self.scale))
-        object.__setattr__(self, "gamma", real_number("gamma", self.gamma))
-        object.__setattr__(self, "beta", real_number("beta", self.beta))
-        object.__setattr__(self, "epsilon", real_number("epsilon", self.epsilon, at_least=0.0))
+        for name in ("center", "scale"):
+            object.__setattr__(self, name, flag(name, getattr(self, name)))
+        for name, floor in (("gamma", None), ("beta", None), ("epsilon", 0.0)):
+            object.__setattr__(self, name, real_number(name, getattr(self, name), at_least=floor))
         if self.epsilon and not self.scale:
             raise ValueError("epsilon: has no effect without scale; use epsilon=0 or scale=True.")
 
@@ -70,26 +60,20 @@ class BatchNorm:
         return changed(self)
 
     def forward(self, preactivations: npt.ArrayLike) -> Array:
-        """Return z for pre-activations y.
+        """Return z = γ ŷ + β, shape (..., m).
 
         Parameters
         ----------
         preactivations : array_like, shape (..., m)
             The pre-activations y; the last axis runs over the examples.
 
-        Returns
-        -------
-        ndarray, shape (..., m)
-            z = γ ŷ + β.
-
         Raises
         ------
         ValueError
-            If ε = 0 and y is constant over the examples up to rounding (for
-            ``center=False``: if y = 0), if there is no example, or if the result is too large
-            for float64.
+            If ε = 0 and y is constant over the examples up to rounding (y = 0 for
+            ``center=False``), there is no example, or the result is too large for float64.
         """
-        normalized, _ = self._normalize(_examples(preactivations))
+        normalized, _ = self._normalize(preactivations)
         with np.errstate(over="ignore"):
             z = self.gamma * normalized + self.beta
         return representable("output", z, cause="preactivations, gamma or beta")
@@ -97,11 +81,9 @@ class BatchNorm:
     def derivative(self, preactivations: npt.ArrayLike, vector: npt.ArrayLike) -> Array:
         r"""Return J v, the derivative of z with respect to y applied to a vector.
 
-        .. math::
-
-            J = \frac{\partial z}{\partial y}
-              = \frac{\gamma}{s}\Bigl(C - \tfrac1m\,\hat y\hat y^\top\Bigr),
-            \qquad s = \sqrt{\sigma^2 + \epsilon},
+        .. math:: J = \frac{\partial z}{\partial y}
+           = \frac{\gamma}{s}\Bigl(C - \tfrac1m\,\hat y\hat y^\top\Bigr),
+           \qquad s = \sqrt{\sigma^2 + \epsilon},
 
         where C subtracts the mean (or is the identity for ``center=False``). J is symmetric,
         so the same product serves forward (v a tangent) and backward (v = ∂L/∂z).
@@ -115,9 +97,8 @@ class BatchNorm:
         --------
         BatchNorm.forward : the other parameter, shapes and errors.
         """
-        y = _examples(preactivations)
-        v = real_array("vector", vector, shape="(..., m)", last=y.shape[-1])
-        normalized, divisor = self._normalize(y)
+        normalized, divisor = self._normalize(preactivations)
+        v = real_array("vector", vector, shape="(..., m)", last=normalized.shape[-1])
         with np.errstate(over="ignore", invalid="ignore"):
             product = self.gamma * self._jacobian(normalized, divisor, v)
         return representable("derivative", product, cause="preactivations or vector")
@@ -131,12 +112,10 @@ class BatchNorm:
     ) -> Array:
         r"""Return Σᵢ gᵢ D²zᵢ[a, b], the curvature of z seen by a cotangent.
 
-        .. math::
-
-            \sum_i g_i\, D^2 z_i[a, b] = -\frac{\gamma}{m s}\Bigl(
-              (v^\top a)(\hat y^\top b) + (\hat y^\top a)(v^\top b)
-              + (\hat y^\top g)\, a^\top \tfrac{J}{\gamma}\, b\Bigr),
-            \qquad v = \tfrac{J}{\gamma} g .
+        .. math:: \sum_i g_i\, D^2 z_i[a, b] = -\frac{\gamma}{m s}\Bigl(
+             (v^\top a)(\hat y^\top b) + (\hat y^\top a)(v^\top b)
+             + (\hat y^\top g)\, a^\top \tfrac{J}{\gamma}\, b\Bigr),
+           \qquad v = \tfrac{J}{\gamma} g .
 
         Shape (...). Zero if ``scale`` is false, because z is then affine in y.
 
@@ -151,14 +130,12 @@ class BatchNorm:
         --------
         BatchNorm.forward : the other parameter, shapes and errors.
         """
-        y = _examples(preactivations)
-        m = y.shape[-1]
-        g = real_array("cotangent", cotangent, shape="(..., m)", last=m)
-        a = real_array("first", first, shape="(..., m)", last=m)
-        b = real_array("second", second, shape="(..., m)", last=m)
+        normalized, divisor = self._normalize(preactivations)
+        m = normalized.shape[-1]
+        vectors = {"cotangent": cotangent, "first": first, "second": second}
+        g, a, b = (real_array(*each, shape="(..., m)", last=m) for each in vectors.items())
         if not self.scale:
-            return np.zeros(np.broadcast_shapes(y.shape, g.shape, a.shape, b.shape)[:-1])
-        normalized, divisor = self._normalize(y)
+            return np.zeros(np.broadcast_shapes(normalized.shape, g.shape, a.shape, b.shape)[:-1])
         with np.errstate(over="ignore", invalid="ignore"):
             v = self._jacobian(normalized, divisor, g)
             bent = (
@@ -169,8 +146,11 @@ class BatchNorm:
             result = np.asarray(-self.gamma * bent / (m * divisor[..., 0]))
         return representable("second derivative", result, cause="preactivations or directions")
 
-    def _normalize(self, y: Array) -> tuple[Array, Array]:
+    def _normalize(self, preactivations: npt.ArrayLike) -> tuple[Array, Array]:
         """Return ŷ and the divisor s, the latter with a last axis of length 1."""
+        y = real_array("preactivations", preactivations, shape="(..., m)")
+        if y.shape[-1] == 0:
+            raise ValueError(f"preactivations: shape {y.shape} has no example; pass at least one.")
         shifted = centered(y, axis=-1) if self.center else y
         if not self.scale:
             return shifted, np.ones((*y.shape[:-1], 1))
@@ -218,14 +198,6 @@ def refuse_constant(name: str, constant: npt.NDArray[np.bool_], *, center: bool)
         f"{name}: the pre-activations are {what}{at}, so batch normalization divides by zero; "
         "use epsilon > 0, other weights, or inputs that vary."
     )
-
-
-def _examples(preactivations: npt.ArrayLike) -> Array:
-    """Return y as an array with at least one example on its last axis."""
-    y = real_array("preactivations", preactivations, shape="(..., m)")
-    if y.shape[-1] == 0:
-        raise ValueError(f"preactivations: shape {y.shape} has no example; pass at least one.")
-    return y
 
 
 def _dot(a: Array, b: Array) -> Array:

@@ -15,7 +15,7 @@ def failure_probability(angle: npt.ArrayLike) -> Array:
        = \frac12 + \frac{\theta}{2\pi} \quad (0 < \theta \le \pi), \qquad 0 \text{ at } \theta = 0,
 
     for one standard optimum W*, one BN ray, and every law of W₀ that is invariant under
-    rotations, in every dimension d ≥ 2.
+    rotations, in every dimension d ≥ 2. At θ = 0 both sides are equal for every W₀.
 
     Parameters
     ----------
@@ -25,7 +25,6 @@ def failure_probability(angle: npt.ArrayLike) -> Array:
     Returns
     -------
     ndarray, shape (...)
-        The law jumps at θ = 0, where both sides of the inequality are equal for every W₀.
 
     Raises
     ------
@@ -42,13 +41,10 @@ def failure_probability(angle: npt.ArrayLike) -> Array:
 
 
 def mean_excess(angle: npt.ArrayLike, scale: float = 1.0) -> Array:
-    r"""Return the mean of left − right over random initializations.
+    r"""Return the mean of left − right, in squared weights, over random initializations.
 
     .. math:: E[\text{left} - \text{right} \mid \langle W_0, W^*\rangle > 0]
-       = s^2\,\frac{2\theta - \sin 2\theta}{2\pi} \ge 0,
-       \qquad W_0 \sim N(0, s^2 I).
-
-    In units of squared weights; zero only at θ = 0.
+       = s^2\,\frac{2\theta - \sin 2\theta}{2\pi} \ge 0, \qquad W_0 \sim N(0, s^2 I).
 
     Parameters
     ----------
@@ -67,11 +63,12 @@ def mean_excess(angle: npt.ArrayLike, scale: float = 1.0) -> Array:
     small = 4 * theta**3 / 3 - 4 * theta**5 / 15 + 8 * theta**7 / 315
     exact = 2 * theta - np.sin(2 * theta)
     with np.errstate(over="ignore"):
-        excess = np.square(s) * np.where(theta < 0.01, small, exact) / (2 * np.pi)
-    return representable("mean excess", np.asarray(excess), cause="scale")[()]
+        excess = np.asarray(np.square(s) * np.where(theta < 0.01, small, exact) / (2 * np.pi))
+    return representable("mean excess", excess, cause="scale")[()]
 
 
 def _angle(angle: npt.ArrayLike) -> Array:
+    """Return θ as an array in [0, π]."""
     theta = real_array("angle", angle, shape="(...)")
     if ((theta < 0) | (theta > np.pi)).any():
         raise ValueError("angle: must lie in [0, π] radians; did you pass degrees?")

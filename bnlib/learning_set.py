@@ -25,22 +25,17 @@ class LearningSet:
     Raises
     ------
     ValueError
-        If a shape is wrong, an entry is not a finite real number, the numbers of
-        examples differ, or there is no example or no input at all.
+        If a shape is wrong, an entry is not a finite real number, the numbers of examples
+        differ, there is no example or no input, or a moment is too large for float64.
 
     Notes
     -----
-    All moments are *population* moments: means over the m examples, divided by m and
-    not by m − 1, because this is what batch normalization divides by. They raise ``ValueError``
-    where a product is too large for float64.
-    The arrays are copies backed by immutable memory.
+    All moments are *population* moments: means over the m examples, divided by m and not by
+    m − 1, as batch normalization does. The arrays are copies in immutable memory.
 
     Examples
     --------
-    >>> data = LearningSet([[1, 0], [0, 1], [1, 1]], [2, 0, 5])
-    >>> data
-    LearningSet(3 examples, 2 inputs)
-    >>> data.mean_target
+    >>> LearningSet([[1, 0], [0, 1], [1, 1]], [2, 0, 5]).mean_target
     2.3333333333333335
     """
 
@@ -50,7 +45,7 @@ class LearningSet:
     def __init__(self, inputs: npt.ArrayLike, targets: npt.ArrayLike) -> None:
         x = real_array("inputs", inputs, shape="(m, d)")
         t = real_array("targets", targets, shape="(m,)")
-        if x.shape[0] == 0 or x.shape[1] == 0:
+        if 0 in x.shape:
             raise ValueError(f"inputs: need at least one example and one input, got {x.shape}.")
         if len(t) != len(x):
             raise ValueError(
@@ -67,7 +62,7 @@ class LearningSet:
 
     @property
     def d(self) -> int:
-        """Number of inputs, which is the number of weights of the neuron."""
+        """Number of inputs, and of weights of the neuron."""
         return int(self.inputs.shape[1])
 
     @property
@@ -83,16 +78,16 @@ class LearningSet:
     @property
     def input_covariance(self) -> Array:
         """Σ, shape (d, d): population covariance of the inputs."""
-        return self._covariance(centered(self.inputs, axis=0))
+        return self._covariance(self.inputs)
 
     @property
     def cross_covariance(self) -> Array:
         """c, shape (d,): population covariance of each input with the target."""
-        return self._covariance(centered(self.targets, axis=0))
+        return self._covariance(self.targets)
 
     def _covariance(self, values: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
-            product = centered(self.inputs, axis=0).T @ values / self.m
+            product = centered(self.inputs, axis=0).T @ centered(values, axis=0) / self.m
         return representable("covariance", product, cause="inputs, targets")
 
     @property
@@ -114,9 +109,7 @@ class LearningSet:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LearningSet):
             return NotImplemented
-        return np.array_equal(self.inputs, other.inputs) and np.array_equal(
-            self.targets, other.targets
-        )
+        return all(map(np.array_equal, vars(self).values(), vars(other).values()))
 
     def __hash__(self) -> int:
         # Through tuples of floats, so that 0.0 and -0.0, which are equal, hash alike.
@@ -147,15 +140,13 @@ def counterexample() -> LearningSet:
     Returns
     -------
     LearningSet
-        Three examples, two inputs. The standard optimum is W* = (3, 1); the BN optima
-        are the ray {k (5, 3) : k > 0}.
+        The standard optimum is W* = (3, 1), the BN optima are the ray {k (5, 3) : k > 0}.
 
     Notes
     -----
-    A reconstruction: the simplest learning set found with integer data, an integer W*
-    and the BN ray ``3 w₁ = 5 w₂, w₁ > 0`` that Dannemann and Junike publish. The
-    argument needs only those published properties. A reader who holds the paper replaces
-    the points here, and nowhere else.
+    A reconstruction: the simplest learning set found with integer data, an integer W* and the
+    BN ray ``3 w₁ = 5 w₂, w₁ > 0`` of the reference; the argument needs only these properties.
+    A reader who holds the paper replaces the points here, and nowhere else.
 
     References
     ----------

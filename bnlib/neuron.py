@@ -19,10 +19,11 @@ from bnlib.optima import Optimum
 class Neuron:
     r"""A neuron with the mean squared error as its loss.
 
-    .. math::
+    .. math:: y = X w, \qquad z = \mathrm{BN}(y) \text{ or } y, \qquad
+       L(w) = \frac1m \sum_{i=1}^m \bigl(\varphi(z_i) - t_i\bigr)^2 .
 
-        y = X w, \qquad z = \mathrm{BN}(y) \text{ or } y, \qquad
-        L(w) = \frac1m \sum_{i=1}^m \bigl(\varphi(z_i) - t_i\bigr)^2 .
+    The mean is over the examples, without the factor ½ some texts use. All methods take one
+    weight vector or any leading batch shape of them.
 
     Parameters
     ----------
@@ -38,11 +39,6 @@ class Neuron:
     ValueError
         If the activation is unknown, the normalization is not a `BatchNorm`, or a bias is
         asked for in front of a centring normalization, which cancels it.
-
-    Notes
-    -----
-    The loss is the mean over the examples, without the factor ½ some texts use. All methods
-    take one weight vector or any leading batch shape of them.
 
     Examples
     --------
@@ -65,7 +61,7 @@ class Neuron:
         return changed(self)
 
     def output(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return φ(z) on every example.
+        """Return φ(z) on every example, shape (..., m).
 
         Parameters
         ----------
@@ -73,10 +69,6 @@ class Neuron:
             Weight vectors w.
         data : LearningSet
             The examples and targets.
-
-        Returns
-        -------
-        ndarray, shape (..., m)
 
         Raises
         ------
@@ -95,9 +87,8 @@ class Neuron:
         Neuron.output : parameters and errors.
         """
         with np.errstate(over="ignore"):
-            squares = (self.output(weights, data) - data.targets) ** 2
-            mean = squares.mean(axis=-1)
-        return representable("loss", mean, cause="weights, data")
+            loss = ((self.output(weights, data) - data.targets) ** 2).mean(axis=-1)
+        return representable("loss", loss, cause="weights, data")
 
     def gradient(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
         r"""Return the exact gradient of the loss, shape (..., d).
@@ -142,26 +133,23 @@ class Neuron:
             h = 2 / data.m * (slope**2 + error * phi.second_derivative(z))
             representable("Hessian", h, cause="weights, data")
             if self.normalization is None:
-                return representable(
-                    "Hessian", (columns * h[..., None, :]) @ columns.T, cause="weights, data"
+                result = (columns * h[..., None, :]) @ columns.T
+            else:
+                g = (2 / data.m * error * slope)[..., None, None, :]
+                spread = self.normalization.derivative(y[..., None, :], columns)
+                result = (spread * h[..., None, :]) @ np.swapaxes(spread, -1, -2)
+                result += self.normalization.second_derivative(
+                    y[..., None, None, :], g, columns[:, None, :], columns
                 )
-            g = 2 / data.m * error * slope
-            spread = self.normalization.derivative(y[..., None, :], columns)
-            bent = self.normalization.second_derivative(
-                y[..., None, None, :], g[..., None, None, :], columns[:, None, :], columns
-            )
-            result = (spread * h[..., None, :]) @ np.swapaxes(spread, -1, -2) + bent
-            result = (result + np.swapaxes(result, -1, -2)) / 2  # exactly symmetric
+                result = (result + np.swapaxes(result, -1, -2)) / 2  # exactly symmetric
         return representable("Hessian", result, cause="weights, data")
 
     def optima(self, data: LearningSet) -> list[Optimum]:
-        """Return all local minima of the loss in closed form, for the identity activation.
-
-        Raises ``ValueError`` for another activation, and as `linear_optima` does.
+        """Return all local minima of the loss; ``ValueError`` if the activation has no formula.
 
         See Also
         --------
-        linear_optima : the formulas and the degenerate cases.
+        linear_optima : the formulas, the degenerate cases and errors.
         """
         if activation(self.activation) != ACTIVATIONS["identity"]:
             raise ValueError(
@@ -171,10 +159,10 @@ class Neuron:
         return linear_optima(data, self.normalization, bias=self.bias)
 
     def columns(self, data: LearningSet) -> Array:
-        """Return Xᵀ as the weights see it, a row for each weight: shape (d, m) or (d + 1, m).
+        """Return Xᵀ, shape (d, m), as the weights see it: with a row of ones for the bias.
 
-        With a row of ones for the bias. In front of a centring normalization the inputs are
-        centred: the output is the same, and a large common offset costs no digits.
+        In front of a centring normalization the inputs are centred: the output is the same, and
+        a large common offset costs no digits.
 
         See Also
         --------
@@ -191,15 +179,12 @@ class Neuron:
         shape = "(..., d + 1)" if self.bias else "(..., d)"
         w = real_array("weights", weights, shape=shape, last=len(columns))
         with np.errstate(over="ignore", invalid="ignore"):
-            y = w @ columns
-        representable("pre-activation", y, cause="weights, inputs")
-        if norm is None:
-            return y, y
-        if norm.scale and norm.epsilon == 0.0:
-            # What is left where products cancel is rounding of the size of the products.
-            size = np.abs(y).max(axis=-1)
-            with np.errstate(over="ignore"):
-                products = np.abs(w) @ np.abs(columns).max(axis=-1)
-            rounding = 8 * EPS * representable("pre-activation", products, cause="weights, inputs")
-            refuse_constant("weights", size <= rounding, center=norm.center)
+            y = representable("pre-activation", w @ columns, cause="weights, inputs")
+            if norm is None:
+                return y, y
+            if norm.scale and norm.epsilon == 0.0:
+                # What is left where products cancel is rounding of the size of the products.
+                size = np.abs(w) @ np.abs(columns).max(axis=-1)
+                rounding = 8 * EPS * representable("pre-activation", size, cause="weights, inputs")
+                refuse_constant("weights", np.abs(y).max(axis=-1) <= rounding, center=norm.center)
         return y, norm.forward(y)
