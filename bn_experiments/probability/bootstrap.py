@@ -9,7 +9,7 @@ from bnlib._arrays import Array, angle_between, centered, unit, whole_number
 from bnlib.learning_set import LearningSet, require_learning_set
 
 
-def resampled_angles(data: LearningSet, rng: np.random.Generator, n: int = 200) -> Array:
+def resampled_angles(data: LearningSet, rng: np.random.Generator, n: int) -> Array:
     r"""Return θ for n random weightings of the examples: the Bayesian bootstrap.
 
     Each weighting is uniform on the simplex (Dirichlet with all parameters 1). Means and
@@ -57,8 +57,8 @@ def resampled_angles(data: LearningSet, rng: np.random.Generator, n: int = 200) 
     basis, back = basis * size, np.linalg.inv(root)
     level = np.linalg.solve(root.T, data.mean_input)
     t = data.targets
-    angles = np.empty(n)
-    for i in range(n):
+    angles = []
+    for _ in range(n):
         weights = rng.dirichlet(np.ones(data.m))
         away, mean_target = weights @ basis, weights @ t
         weighted = basis.T * weights
@@ -68,5 +68,5 @@ def resampled_angles(data: LearningSet, rng: np.random.Generator, n: int = 200) 
         slope, s = np.linalg.solve(covariance, both).T
         intercept = mean_target - mean @ slope
         star = slope + s * intercept / (1 + mean @ s)
-        angles[i] = angle_between(unit(back @ star), unit(back @ slope))
-    return angles
+        angles.append(angle_between(unit(back @ star), unit(back @ slope)))
+    return np.array(angles)

@@ -53,6 +53,6 @@ def test_bad_input_is_refused_with_a_reason() -> None:
     with pytest.raises(ValueError, match="^n: must be at least 2"):
         resampled_angles(bnlib.counterexample(), rng, 1)
     with pytest.raises(ValueError, match="^data: constant or collinear"):
-        resampled_angles(flat, rng)
+        resampled_angles(flat, rng, 10)
     with pytest.raises(ValueError, match="^data: expected a LearningSet"):
-        resampled_angles("iris", rng)  # type: ignore[arg-type]
+        resampled_angles("iris", rng, 10)  # type: ignore[arg-type]
