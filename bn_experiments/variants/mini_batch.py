@@ -23,9 +23,7 @@ MAX_BATCHES = 20_000  # the largest number that is enumerated
 class MiniBatchNeuron:
     r"""A neuron that is trained on mini-batches, through its expected loss.
 
-    .. math::
-
-        L_b(w) = \binom{m}{b}^{-1} \sum_{|B| = b} L_B(w),
+    .. math:: L_b(w) = \binom{m}{b}^{-1} \sum_{|B| = b} L_B(w),
 
     where B runs over all sets of b of the m examples, drawn without replacement, and
     :math:`L_B` is the loss of the neuron on B alone, mean and variance of batch norm included.
@@ -41,12 +39,8 @@ class MiniBatchNeuron:
     Raises
     ------
     ValueError
-        If b is not a positive integer, or b = 1 meets a `BatchNorm` without value on one example.
-
-    Notes
-    -----
-    All methods raise ``ValueError`` for fewer than b examples or more than 20 000 batches, and
-    as `Neuron.output` does on one of the batches, which they name.
+        If b is not a positive integer. The methods: for fewer than b examples, for more than
+        20 000 batches, and as `Neuron.output` does on one of the batches, which they name.
 
     Examples
     --------
@@ -54,8 +48,6 @@ class MiniBatchNeuron:
     >>> data = LearningSet([[1, 0], [0, 1], [1, 1], [3, 0], [2, 4]], [2, 0, 5, 1, 4])
     >>> MiniBatchNeuron(Neuron(normalization=BatchNorm()), 3).optima(data)
     [Ray([0.339462, 0.94062 ])]
-    >>> Neuron(normalization=BatchNorm()).optima(data)
-    [Ray([0.258736, 0.965948])]
     """
 
     neuron: Neuron
@@ -65,11 +57,6 @@ class MiniBatchNeuron:
         if not isinstance(self.neuron, Neuron):
             raise ValueError(f"neuron: expected a Neuron, got {type(self.neuron).__name__}.")
         object.__setattr__(self, "size", whole_number("size", self.size, at_least=1))
-        norm = self.neuron.normalization
-        if norm and norm.center and norm.scale and norm.epsilon == 0.0 and self.size == 1:
-            raise ValueError(
-                "size: a single example has variance 0; use batches of 2 or more, or epsilon > 0."
-            )
 
     def batches(self, data: LearningSet) -> npt.NDArray[np.intp]:
         """Return the row numbers of every mini-batch, shape (n, b), in lexicographic order.
@@ -81,14 +68,13 @@ class MiniBatchNeuron:
         require_learning_set(data)
         if self.size > data.m:
             raise ValueError(
-                f"size: batches of {self.size} cannot be drawn without replacement from {data.m} "
-                "examples; use a smaller size."
+                f"size: batches of {self.size} cannot be drawn from {data.m} examples; use fewer."
             )
         count = math.comb(data.m, self.size)
         if count > MAX_BATCHES:
             raise ValueError(
-                f"data: {data.m} examples have {count} batches of {self.size}, more than the "
-                f"{MAX_BATCHES} that are enumerated; use fewer examples."
+                f"data: {data.m} examples have {count} batches of {self.size}, more than "
+                f"{MAX_BATCHES}; use fewer examples."
             )
         return np.array(list(combinations(range(data.m), self.size)), dtype=np.intp)
 
@@ -97,7 +83,6 @@ class MiniBatchNeuron:
 
         See Also
         --------
-        Neuron.columns : for the whole learning set.
         Neuron.output : data.
         """
         return self.neuron.columns(data)
@@ -119,15 +104,6 @@ class MiniBatchNeuron:
         Neuron.output : parameters.
         """
         return self._mean(lambda batch: self.neuron.gradient(weights, batch), data)
-
-    def hessian(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return the mean of the Hessians of the batches, shape (..., d, d).
-
-        See Also
-        --------
-        Neuron.output : parameters.
-        """
-        return self._mean(lambda batch: self.neuron.hessian(weights, batch), data)
 
     def optima(self, data: LearningSet) -> list[Ray]:
         """Return the rays of local minima in the plane, by increasing loss; their number is odd.

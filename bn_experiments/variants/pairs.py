@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from bnlib import LearningSet, LemmaCheck, Optimum, Ray, check_lemma
-from bnlib._arrays import Array, real_array
+from bnlib._arrays import real_array
 from bnlib.learning_set import require_learning_set
 
 
 class Sector(NamedTuple):
-    """A cone of weights in the plane, edges included, counter-clockwise by half a turn at most.
+    """A cone of weights in the plane, of at most half a turn, edges included.
 
     Attributes
     ----------
     first, last : Ray
-        Its edges.
+        Its edges, counter-clockwise.
     """
 
     first: Ray
@@ -69,8 +69,8 @@ def best_sectors(data: LearningSet) -> list[Sector]:
     lines = np.arctan2(-x[:, 0], x[:, 1]) % np.pi  # directions orthogonal to x
     lines = np.unique(lines.round(12) % round(np.pi, 12))
     edges = np.concatenate([lines, lines + np.pi, [lines[0] + 2 * np.pi]])
-    score = np.sign(_directions((edges[1:] + edges[:-1]) / 2) @ x.T) @ gain
-    rays = [Ray(each) for each in _directions(edges)]
+    middle, rays = (edges[1:] + edges[:-1]) / 2, [Ray([np.cos(a), np.sin(a)]) for a in edges]
+    score = np.sign(np.stack([np.cos(middle), np.sin(middle)], axis=-1) @ x.T) @ gain
     best = np.flatnonzero(score >= score.max() - 1e-9 * np.abs(gain).sum())
     return [Sector(rays[k], rays[k + 1]) for k in best]
 
@@ -79,24 +79,15 @@ def check_sectors(
     start: npt.ArrayLike,
     standard_optima: Sequence[Optimum],
     normalized_optima: Sequence[Sector],
-    *,
-    rtol: float = 1e-12,
 ) -> LemmaCheck:
     """Check the lemma where the BN optima are sectors: inside them the left side is 0.
-
-    Outside, the closest optimum is on an edge, or it is the infimum, as for a ray.
 
     See Also
     --------
     check_lemma : parameters and errors.
     """
     edges = [edge for sector in normalized_optima for edge in sector]
-    check = check_lemma(start, standard_optima, edges, rtol=rtol)
+    check = check_lemma(start, standard_optima, edges)  # outside, one of them is closest
     inside = np.any([sector.contains(start) for sector in normalized_optima], axis=0)
     left = np.where(inside, 0.0, check.left)[()]
     return replace(check, left=left, violated=check.violated & ~inside)
-
-
-def _directions(angles: Array) -> Array:
-    """Return unit vectors, shape (n, 2)."""
-    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)

@@ -52,8 +52,8 @@ def evaluated_optima(
     Raises
     ------
     ValueError
-        If the weights do not fit, batch norm does not centre and scale, γ or s_r is 0, or the
-        optimum is not unique.
+        If the weights do not fit, batch norm does not centre and scale, γ or s_r is 0, or a
+        least-squares fit is not unique.
     """
     norm = norm or BatchNorm()
     y = data.inputs @ real_array("at", at, shape="(d,)", last=data.d)
