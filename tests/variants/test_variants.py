@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import bnlib
 from bn_experiments import probability
-from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray
+from bnlib import BatchNorm, LearningSet, Neuron, Point
 from tests import oracles
 
 CHAPTER = Path(__file__).resolve().parents[2] / "chapters" / "variants.ipynb"
@@ -103,21 +102,3 @@ def test_numbers_typed_in_the_chapter_are_the_computed_ones() -> None:
     assert f"rho tau about {size / 4:.2f}" in text
     assert rf"\\rho\\tau\\approx{size / 4:.2f}" in text
     assert size > 1 > size / 4  # void with t, a point with t/4
-
-
-def test_rays_and_points_turn_round_with_gamma_and_ignore_beta() -> None:
-    data = oracles.normal_set(3, m=8, d=3)
-    (ray,) = bnlib.linear_optima(data, BatchNorm())
-    (shifted,) = bnlib.linear_optima(data, BatchNorm(beta=3.0))
-    (turned,) = bnlib.linear_optima(data, BatchNorm(gamma=-2.0, beta=-1.0))
-    assert isinstance(ray, Ray)
-    assert isinstance(shifted, Ray)
-    assert isinstance(turned, Ray)
-    assert np.allclose(shifted.direction, ray.direction, rtol=1e-12)
-    assert np.allclose(turned.direction, -ray.direction, rtol=1e-12)
-    _, size = spread(data)
-    for gamma in (2 * size, -2 * size):
-        (point,) = bnlib.linear_optima(data, BatchNorm(gamma=gamma, beta=1.0, epsilon=0.1))
-        assert isinstance(point, Point)
-        along = point.weights @ ray.direction / np.linalg.norm(point.weights)
-        assert along == pytest.approx(np.sign(gamma), abs=1e-12)
