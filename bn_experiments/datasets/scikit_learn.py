@@ -26,16 +26,12 @@ class Task:
 
     Attributes
     ----------
-    source : str
-        The data set, one of `DATA_SETS`.
-    target : str
-        The class that is told from the rest, or the quantity that is predicted.
+    source, target : str
+        The data set, and the class that is told from the rest or the quantity.
     data : LearningSet
         Inputs as they are shipped, without the dropped columns, and targets.
-    columns : tuple of str
-        Names of the inputs.
-    dropped : tuple of (str, str)
-        Name of each dropped column, and why: ``"constant"`` or ``"collinear"``.
+    columns, dropped : tuple of str, tuple of (str, str)
+        Names of the inputs, and of the others each with its reason: see `independent_columns`.
     """
 
     source: str
@@ -107,11 +103,7 @@ def load_tasks(
     Raises
     ------
     ValueError
-        If a source is unknown, or the coding is not two different finite numbers.
-
-    See Also
-    --------
-    load : what else is refused.
+        As for `load`, or if the coding is not two different finite numbers.
     """
     codes = real_array("coding", coding, shape="(2,)", last=2)
     if codes[0] == codes[1]:

@@ -36,8 +36,11 @@ class Initialization(Protocol):
         ...
 
 
+# What `sample` takes and returns is said above; the laws inherit it.
+
+
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Initialization):
     r"""Independent normal weights, :math:`W_0 \sim N(0, s^2 I)`. Rotation invariant.
 
     Parameters
@@ -51,13 +54,7 @@ class Gaussian:
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", _positive("scale", self.scale))
 
-    def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:
-        """Draw n initializations.
-
-        See Also
-        --------
-        Initialization.sample : what it takes and returns.
-        """
+    def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:  # noqa: D102
         return self.scale * rng.standard_normal((n, d))
 
     def project(self, rng: np.random.Generator, n: int, d: int) -> Array:
@@ -73,7 +70,7 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
-class Sphere:
+class Sphere(Initialization):
     """Uniform on the sphere of a given radius. Rotation invariant.
 
     Parameters
@@ -87,13 +84,7 @@ class Sphere:
     def __post_init__(self) -> None:
         object.__setattr__(self, "radius", _positive("radius", self.radius))
 
-    def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:
-        """Draw n initializations.
-
-        See Also
-        --------
-        Initialization.sample : what it takes and returns.
-        """
+    def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:  # noqa: D102
         w = rng.standard_normal((n, d))
         return np.asarray(w * (self.radius / np.linalg.norm(w, axis=1, keepdims=True)))
 
@@ -117,7 +108,7 @@ class Sphere:
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(Initialization):
     """Independent weights, uniform on [−b, b]. *Not* rotation invariant.
 
     Parameters
@@ -131,13 +122,7 @@ class Uniform:
     def __post_init__(self) -> None:
         object.__setattr__(self, "bound", _positive("bound", self.bound))
 
-    def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:
-        """Draw n initializations.
-
-        See Also
-        --------
-        Initialization.sample : what it takes and returns.
-        """
+    def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:  # noqa: D102
         return rng.uniform(-self.bound, self.bound, (n, d))
 
 
