@@ -2,7 +2,6 @@
 
 from bn_experiments.search.directions import DirectionScan, scan_directions
 from bn_experiments.search.landscape import FlatSector, Landscape
-from bn_experiments.search.pieces import piecewise_minima
 from bn_experiments.search.weights import numerical_optima, search_weights
 
 __all__ = [
@@ -10,7 +9,6 @@ __all__ = [
     "FlatSector",
     "Landscape",
     "numerical_optima",
-    "piecewise_minima",
     "scan_directions",
     "search_weights",
 ]

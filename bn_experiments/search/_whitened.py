@@ -8,20 +8,11 @@ from bn_experiments.search.newton import QuadraticModel, polish, quadratic_model
 from bnlib import LearningSet, Neuron, Point, activation
 from bnlib._arrays import EPS, Array, representable
 
-# A point is stationary if Newton's step is shorter than this fraction of its own length plus 1.
-_STATIONARY = 1e-9
-
-# A Hessian whose eigenvalues differ by more than this factor is singular.
-_SINGULAR = 1e-11
-
-# Two stationary points closer than this are one.
-_SAME = 1e-6
-
-# The optimizer stops at this size of the gradient; Newton's method then finds the last digits.
-_GRADIENT = 1e-6
-
-# With more examples than this the search far out is left out: its cost grows as their square.
-_FAR = 64
+_STATIONARY = 1e-9  # a point from which Newton's step is shorter, relative to 1 + ‖v‖
+_SINGULAR = 1e-11  # a Hessian with an eigenvalue below this share of the largest
+_SAME = 1e-6  # two stationary points closer than this, relative to 1 + ‖v‖
+_GRADIENT = 1e-6  # where the optimizer stops; Newton's method then finds the last digits
+_FAR = 64  # examples up to which far starts are made: the cost grows as their square
 
 
 class WhitenedSearch:
@@ -40,9 +31,8 @@ class WhitenedSearch:
                 "drop constant or collinear columns, or add examples."
             )
         root = np.sqrt(len(x))
-        self.frame = representable(
-            "scale", v.T / columns[:, None] / singular * root, cause="inputs"
-        )
+        frame = v.T / columns[:, None] / singular * root
+        self.frame = representable("scale", frame, cause="inputs")
         self.inverse = (v * columns) * singular[:, None] / root
         self.outputs = u * root  # X w = outputs @ v
         # Sizes of the residuals, and of the pre-activations that targets may ask for.
@@ -119,36 +109,23 @@ class WhitenedSearch:
         """Minimize from a start, remember the stationary point, and return its kind."""
         from scipy import optimize  # on first use: SciPy is half of the import time
 
+        options = {"gtol": _GRADIENT * self.size, "maxiter": 200}
+        options["max_trust_radius"] = 1e3 * self.reach
+        derivatives = {"jac": self.gradient, "hess": self.hessian}
         result = optimize.minimize(
-            self.loss,
-            start,
-            method="trust-exact",
-            jac=self.gradient,
-            hess=self.hessian,
-            options={
-                "gtol": _GRADIENT * self.size,
-                "maxiter": 200,
-                "max_trust_radius": 1e3 * self.reach,
-            },
+            self.loss, start, method="trust-exact", options=options, **derivatives
         )
         model = self.model(result.x)
         if not model.flat:
             for kind, _, v in self.found:  # on the way to a point that is known
                 if np.linalg.norm(result.x + model.step - v) <= _SAME * (1 + np.linalg.norm(v)):
                     return kind
-        polished = self.root(result.x)
-        if (
-            self.kind(polished) != "flat"
-            and self.loss(polished) <= result.fun + 1e-9 * self.size**2
-        ):
-            kind = self.add(polished)
+        at = polish(self.gradient, self.hessian, result.x, method="hybr", xtol=1e-14)
+        if self.kind(at) != "flat" and self.loss(at) <= result.fun + 1e-9 * self.size**2:
+            kind = self.add(at)
             if kind != "failed":
                 return kind
         return self.add(result.x)
-
-    def root(self, start: Array) -> Array:
-        """Return a zero of the gradient near a start, or the start where there is none."""
-        return polish(self.gradient, self.hessian, start, method="hybr", xtol=1e-14)
 
     def add(self, v: Array) -> str:
         """Remember a stationary point unless it is known, and return its kind."""
@@ -168,11 +145,10 @@ class WhitenedSearch:
             return "flat"
         if model.length <= _STATIONARY * (1 + np.linalg.norm(v)):
             return model.kind
-        gradient = self.gradient(v)
         slopes = activation(self.neuron.activation).slopes
-        if slopes is not None and slopes[0] != slopes[1]:
-            nearest = np.abs(self.outputs @ v).min()
-            if nearest <= 1e-6 * (1 + np.linalg.norm(v)):
-                return "kink"
+        bent = slopes is not None and slopes[0] != slopes[1]
+        if bent and np.abs(self.outputs @ v).min() <= 1e-6 * (1 + np.linalg.norm(v)):
+            return "kink"
+        gradient = self.gradient(v)
         small = np.linalg.norm(gradient) <= 10 * _GRADIENT * self.size
         return "escaping" if small and gradient @ v < 0 else "failed"

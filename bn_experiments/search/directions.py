@@ -13,11 +13,8 @@ from bnlib import LearningSet, Ray
 from bnlib._arrays import EPS, Array, power_of_two, whole_number
 from bnlib.learning_set import require_learning_set
 
-# Derivatives below this fraction of the loss are zero up to rounding.
-_LEVEL = 64 * EPS
-
-# Lengths at which the loss is compared: at the shorter one any ε shows.
-_SHORT = 2.0**-100
+_LEVEL = 64 * EPS  # derivatives below this fraction of the loss are zero up to rounding
+_SHORT = 2.0**-100  # a length at which any ε shows
 
 
 class HasLoss(Protocol):
@@ -107,9 +104,7 @@ def scan_directions(neuron: HasLoss, data: LearningSet, *, n: int = 720) -> Dire
     for begin, end in flat:  # a change of sign across a flat arc is no strict optimum
         changes &= ~((where < end) & (begin < following))
         changes &= ~((where < end - 2 * np.pi) | (begin + 2 * np.pi < following))
-    found = where[changes]
-    if len(found):
-        found = _bracketed(circle.derivative, found, following[changes]).x
+    found = _roots(circle.derivative, where[changes], following[changes])
     at, rays, falls = circle.loss(found), circle.weights(found), values[changes] < 0
     minima = [Ray(rays[i]) for i in np.argsort(at, kind="stable") if falls[i]]
     return DirectionScan(minima, [circle.sector(begin, end) for begin, end in flat])
@@ -163,24 +158,19 @@ class _Circle:
         """Return the arcs with zero derivative, two directions of the grid or more."""
         zero = np.abs(derivative) <= level
         if zero.all():
-            return [(float(alpha[0]), float(alpha[0]) + 2 * np.pi)]
+            return [(alpha[0], alpha[0] + 2 * np.pi)]
         first = np.flatnonzero(zero & ~np.roll(zero, 1) & np.roll(zero, -1))
         last = np.flatnonzero(zero & np.roll(zero, 1) & ~np.roll(zero, -1))
-        if not len(first):
-            return []
-        if last[0] < first[0]:
+        if len(first) and last[0] < first[0]:
             last = np.roll(last, -1)
         step = alpha[1] - alpha[0]
 
         def outside(at: Array) -> Array:
             return np.where(np.abs(self.derivative(at)) <= level, -1.0, 1.0)
 
-        begin = _bracketed(outside, alpha[first] - step, alpha[first]).x
-        end = _bracketed(outside, alpha[last], alpha[last] + step).x
-        return [
-            (float(b), float(e if b < e else e + 2 * np.pi))
-            for b, e in zip(begin, end, strict=True)
-        ]
+        begin = _roots(outside, alpha[first] - step, alpha[first])
+        end = _roots(outside, alpha[last], alpha[last] + step)
+        return list(zip(begin, np.where(begin < end, end, end + 2 * np.pi), strict=True))
 
     def closer(self, where: Array, values: Array, level: float) -> tuple[Array, Array]:
         """Add the directions in which the derivative dips through zero between the grid's."""
@@ -208,8 +198,11 @@ class _Circle:
         return where[order], values[order]
 
 
-def _bracketed(function: Callable[[Array], Array], begin: Array, end: Array) -> Any:
-    """Return SciPy's bracketing root finder's result, all brackets at once."""
+def _roots(function: Callable[[Array], Array], begin: Array, end: Array) -> Array:
+    """Return a zero, or a jump over it, in each bracket."""
+    if not len(begin):
+        return begin
     from scipy.optimize import elementwise  # on first use: SciPy is half of the import time
 
-    return elementwise.find_root(function, (begin, end), tolerances={"xatol": EPS})
+    found = elementwise.find_root(function, (begin, end), tolerances={"xatol": EPS})
+    return np.asarray(found.x)

@@ -8,19 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from bn_experiments.search.landscape import FlatSector, Landscape
-from bnlib import LearningSet, Neuron, Point, activation
+from bnlib import Point
 from bnlib._arrays import EPS, Array
-from bnlib.learning_set import require_learning_set
 
-# Lines through the origin closer than this, in radians, are one line.
-_SAME_LINE = 64 * EPS
-
-# Derivatives below this fraction of the terms they are the sum of are zero up to rounding.
-_LEVEL = 1e-12
+_SAME_LINE = 64 * EPS  # lines through the origin closer than this, in radians, are one
+_LEVEL = 1e-12  # a derivative below this fraction of its terms is zero up to rounding
 
 
-def piecewise_minima(neuron: Neuron, data: LearningSet) -> Landscape:
-    r"""Return all local minima of the standard neuron for ReLU-like activations.
+def piecewise_minima(rows: Array, targets: Array, slopes: tuple[float, float]) -> Landscape:
+    r"""Return all local minima for inputs xᵢ, shape (m, 2), targets and the slopes (a, b).
 
     With :math:`\varphi(z) = a z` for z < 0 and :math:`b z` for z > 0, the lines
     :math:`\langle x_i, w\rangle = 0` cut the plane of weights into sectors. In each sector the
@@ -30,26 +26,6 @@ def piecewise_minima(neuron: Neuron, data: LearningSet) -> Landscape:
     .. math:: L(w) = w^\top A w - 2 c^\top w + \tfrac1m \|t\|^2, \qquad
        A = \tfrac1m \sum_i s_i^2\, x_i x_i^\top, \quad c = \tfrac1m \sum_i s_i t_i\, x_i .
 
-    Parameters
-    ----------
-    neuron : Neuron
-        Without normalization; its activation has ``slopes``: identity, ReLU, leaky ReLU or
-        your own.
-    data : LearningSet
-        Examples with two inputs (with one, for a neuron with bias).
-
-    Returns
-    -------
-    Landscape
-
-    Raises
-    ------
-    ValueError
-        If the neuron is normalized, its activation is not piecewise linear through the origin,
-        there are not two weights, or all inputs lie on one line through the origin.
-
-    Notes
-    -----
     The list is complete up to rounding. A strict minimum lies inside a sector, on the ray
     between two, or at the origin. Inside a sector it is the stationary point of the quadratic,
     and A is positive definite. On a ray it is the minimum of the quadratic along the ray, and
@@ -59,27 +35,9 @@ def piecewise_minima(neuron: Neuron, data: LearningSet) -> Landscape:
     :math:`L(r u) = \tfrac1m\|t\|^2 - 2 r\langle c, u\rangle + r^2 u^\top A u` with the first
     term in *r* linear in each sector, the rays between the sectors decide.
 
-    Examples
-    --------
-    >>> from bnlib import counterexample
-    >>> found = piecewise_minima(Neuron("relu"), counterexample())
-    >>> found.minima, [each.kind for each in found.flat]
-    ([Point([3., 1.])], ['plateau', 'valley'])
+    Raises ``ValueError`` if all inputs lie on one line through the origin.
     """
-    require_learning_set(data)
-    slopes = activation(neuron.activation).slopes
-    if neuron.normalization is not None or slopes is None:
-        raise ValueError(
-            "neuron: must be a standard neuron whose activation is linear on both sides of 0; "
-            "use search_weights for other activations, scan_directions with batch norm."
-        )
-    rows = neuron.columns(data).T
-    if rows.shape[1] != 2:
-        raise ValueError(
-            f"data: the neuron has {rows.shape[1]} weights, the pieces are known for 2; "
-            "use search_weights."
-        )
-    return _Pieces(rows, data.targets, slopes).landscape()
+    return _Pieces(rows, targets, slopes).landscape()
 
 
 class _Minimum(NamedTuple):
@@ -92,7 +50,7 @@ class _Pieces:
     """The sectors and, for each, its quadratic; ray k is where sector k begins."""
 
     def __init__(self, rows: Array, targets: Array, slopes: tuple[float, float]) -> None:
-        self.rows, self.targets, self.m = rows, targets, len(rows)
+        self.rows, self.targets = rows, targets
         self.constant = float(np.mean(targets**2))
         lines = rows[rows.any(axis=1)]
         angles = np.arctan2(lines[:, 0], -lines[:, 1]) % np.pi if len(lines) else np.zeros(0)
@@ -117,8 +75,7 @@ class _Pieces:
         self.on_rays = np.where(along > 0, slopes[1], slopes[0]) * along
         scaled = self.active[:, :, None] * rows
         u, singular, v = np.linalg.svd(scaled, full_matrices=False)
-        size = np.linalg.norm(rows, 2)
-        self.kept = singular > max(scaled.shape[1:]) * EPS * size
+        self.kept = singular > max(scaled.shape[1:]) * EPS * np.linalg.norm(rows, 2)
         inverse = np.where(self.kept, 1.0, 0.0) / np.where(self.kept, singular, 1.0)
         self.solutions = np.einsum("kji,kj,knj,n->ki", v, inverse, u, targets)
         self.kernels = v[:, -1]

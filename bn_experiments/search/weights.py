@@ -27,8 +27,9 @@ def search_weights(neuron: Neuron, data: LearningSet, starts: npt.ArrayLike) -> 
     measured by the root mean square of the pre-activations,
     :math:`\|w\| = \sqrt{\tfrac1m\sum_i\langle x_i, w\rangle^2}`, so that no unit matters.
 
-    For an activation that is linear on both sides of 0 and two weights the minima are
-    enumerated by `piecewise_minima` instead.
+    For a standard neuron of two weights whose activation has ``slopes``, as ReLU, all minima
+    are enumerated instead, without the starts: on each side of the lines
+    :math:`\langle x_i, w\rangle = 0` the loss is a quadratic.
 
     Parameters
     ----------
@@ -63,6 +64,9 @@ def search_weights(neuron: Neuron, data: LearningSet, starts: npt.ArrayLike) -> 
     >>> from bnlib import counterexample
     >>> search_weights(Neuron("softplus"), counterexample(), [[0, 0], [1, -1]]).minima
     [Point([2.973369, 1.016838])]
+    >>> found = search_weights(Neuron("relu"), counterexample(), [[0, 0]])
+    >>> found.minima, [each.kind for each in found.flat]
+    ([Point([3., 1.])], ['plateau', 'valley'])
     """
     _require(neuron, data)
     begin = real_array("starts", starts, shape="(n, d)", last=data.d + neuron.bias)
@@ -71,8 +75,9 @@ def search_weights(neuron: Neuron, data: LearningSet, starts: npt.ArrayLike) -> 
             "neuron: its loss does not change along w, so no minimum is isolated; "
             "use scan_directions."
         )
-    if _has_pieces(neuron, data):
-        return piecewise_minima(neuron, data)
+    pieces = _enumerated(neuron, data)
+    if pieces is not None:
+        return pieces
     search = WhitenedSearch(neuron, data)
     outcomes = Counter(search.minimize(each) for each in begin @ search.inverse.T)
     minima = search.minima()
@@ -105,16 +110,16 @@ def numerical_optima(neuron: Neuron, data: LearningSet, rng: np.random.Generator
     list of Point or Ray
         By increasing loss.
 
-    Raises
-    ------
-    ValueError
-        As for `search_weights` and `scan_directions`.
+    See Also
+    --------
+    search_weights, scan_directions : errors.
     """
     _require(neuron, data)
     if _is_scale_invariant(neuron):
         return list(scan_directions(neuron, data).minima)
-    if _has_pieces(neuron, data):
-        return list(piecewise_minima(neuron, data).minima)
+    pieces = _enumerated(neuron, data)
+    if pieces is not None:
+        return list(pieces.minima)
     search = WhitenedSearch(neuron, data)
     if len(search.frame) == 2:
         for each in search.promising():
@@ -134,10 +139,12 @@ def _is_scale_invariant(neuron: Neuron) -> bool:
     return norm is not None and norm.scale and norm.epsilon == 0.0
 
 
-def _has_pieces(neuron: Neuron, data: LearningSet) -> bool:
-    """Return whether all minima can be enumerated."""
-    slopes = activation(neuron.activation).slopes
-    return neuron.normalization is None and slopes is not None and data.d + neuron.bias == 2
+def _enumerated(neuron: Neuron, data: LearningSet) -> Landscape | None:
+    """Return all minima where they can be enumerated."""
+    slopes, columns = activation(neuron.activation).slopes, neuron.columns(data)
+    if neuron.normalization is not None or slopes is None or len(columns) != 2:
+        return None
+    return piecewise_minima(columns.T, data.targets, slopes)
 
 
 def _require(neuron: Any, data: Any) -> None:
