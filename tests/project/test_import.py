@@ -129,6 +129,11 @@ def contracts(thing: Any, owner: Any = None) -> list[FunctionDoc]:
             named, *attributes = target.split(".")
             assert named in scope, f"{thing.__qualname__}: See Also {target} is not there"
             found.append(FunctionDoc(functools.reduce(getattr, attributes, scope[named])))
+    if thing.__module__.startswith("bnlib.exact"):  # it mirrors bnlib, whose docstrings hold
+        found += contracts(
+            functools.reduce(getattr, thing.__qualname__.split("."), bnlib),
+            owner and getattr(bnlib, owner.__name__),
+        )
     return found
 
 
