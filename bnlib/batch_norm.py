@@ -37,9 +37,8 @@ class BatchNorm:
 
     References
     ----------
-    Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing
-    internal covariate shift", ICML 2015, arXiv:1502.03167. As in their Algorithm 1, σ² is the
-    *population* variance, divided by m.
+    Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal
+    covariate shift", arXiv:1502.03167, Algorithm 1: σ² is the *population* variance, divided by m.
     """
 
     center: bool = True
@@ -85,8 +84,8 @@ class BatchNorm:
            = \frac{\gamma}{s}\Bigl(C - \tfrac1m\,\hat y\hat y^\top\Bigr),
            \qquad s = \sqrt{\sigma^2 + \epsilon},
 
-        where C subtracts the mean (or is the identity for ``center=False``). J is symmetric,
-        so the same product serves forward (v a tangent) and backward (v = ∂L/∂z).
+        where C subtracts the mean, or is the identity for ``center=False``. J is symmetric, so
+        the same product serves forward (v a tangent) and backward (v = ∂L/∂z).
 
         Parameters
         ----------
@@ -121,10 +120,8 @@ class BatchNorm:
 
         Parameters
         ----------
-        cotangent : array_like, shape (..., m)
-            g = ∂L/∂z.
-        first, second : array_like, shape (..., m)
-            The two directions a and b in the space of pre-activations.
+        cotangent, first, second : array_like, shape (..., m)
+            g = ∂L/∂z, and two directions a and b in the space of pre-activations.
 
         See Also
         --------
@@ -143,8 +140,8 @@ class BatchNorm:
                 + _dot(normalized, a) * _dot(v, b)
                 + _dot(normalized, g) * _dot(a, self._jacobian(normalized, divisor, b))
             )
-            result = np.asarray(-self.gamma * bent / (m * divisor[..., 0]))
-        return representable("second derivative", result, cause="preactivations or directions")
+            bent = np.asarray(-self.gamma * bent / (m * divisor[..., 0]))
+        return representable("second derivative", bent, cause="preactivations or directions")
 
     def _normalize(self, preactivations: npt.ArrayLike) -> tuple[Array, Array]:
         """Return ŷ and the divisor s, the latter with a last axis of length 1."""

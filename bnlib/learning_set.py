@@ -15,6 +15,9 @@ from bnlib._arrays import Array, centered, frozen, mean, real_array, representab
 class LearningSet:
     """Inputs and targets of a supervised problem, validated and immutable.
 
+    All moments are *population* moments: means over the m examples, divided by m and not by
+    m − 1, as batch normalization does. The arrays are copies in immutable memory.
+
     Parameters
     ----------
     inputs : array_like, shape (m, d)
@@ -27,11 +30,6 @@ class LearningSet:
     ValueError
         If a shape is wrong, an entry is not a finite real number, the numbers of examples
         differ, there is no example or no input, or a moment is too large for float64.
-
-    Notes
-    -----
-    All moments are *population* moments: means over the m examples, divided by m and not by
-    m − 1, as batch normalization does. The arrays are copies in immutable memory.
 
     Examples
     --------

@@ -22,8 +22,7 @@ class Neuron:
     .. math:: y = X w, \qquad z = \mathrm{BN}(y) \text{ or } y, \qquad
        L(w) = \frac1m \sum_{i=1}^m \bigl(\varphi(z_i) - t_i\bigr)^2 .
 
-    The mean is over the examples, without the factor ½ some texts use. All methods take one
-    weight vector or any leading batch shape of them.
+    The mean has no factor ½. Methods take one weight vector or any leading batch shape of them.
 
     Parameters
     ----------
@@ -37,14 +36,11 @@ class Neuron:
     Raises
     ------
     ValueError
-        If the activation is unknown, the normalization is not a `BatchNorm`, or a bias is
-        asked for in front of a centring normalization, which cancels it.
+        If an argument is none of these, or a bias meets a centring normalization, which cancels it.
 
     Examples
     --------
-    >>> from bnlib import counterexample
-    >>> data = counterexample()
-    >>> float(Neuron().loss([3, 1], data))
+    >>> float(Neuron().loss([3, 1], bnlib.counterexample()))
     1.0
     """
 
@@ -96,8 +92,8 @@ class Neuron:
         .. math:: \nabla L = X^\top J g, \qquad
            g_i = \tfrac2m (\varphi(z_i) - t_i)\,\varphi'(z_i),
 
-        with J = ∂z/∂y, the identity for the standard neuron. With ``scale=True`` and ε = 0 it
-        is orthogonal to w, because the loss does not change along w.
+        with J = ∂z/∂y, the identity for the standard neuron. Where the loss does not change along
+        w, for ``scale=True`` and ε = 0, it is orthogonal to w.
 
         See Also
         --------
@@ -108,9 +104,9 @@ class Neuron:
         with np.errstate(over="ignore", invalid="ignore"):
             g = 2 / data.m * (phi.value(z) - data.targets) * phi.derivative(z)
             g = representable("gradient", g, cause="weights, data")
-            back = g if self.normalization is None else self.normalization.derivative(y, g)
-            result = back @ self.columns(data).T
-        return representable("gradient", result, cause="weights, data")
+            if self.normalization is not None:
+                g = self.normalization.derivative(y, g)
+            return representable("gradient", g @ self.columns(data).T, cause="weights, data")
 
     def hessian(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
         r"""Return the exact, symmetric matrix of second derivatives, shape (..., d, d).
@@ -145,7 +141,7 @@ class Neuron:
         return representable("Hessian", result, cause="weights, data")
 
     def optima(self, data: LearningSet) -> list[Optimum]:
-        """Return all local minima of the loss; ``ValueError`` if the activation has no formula.
+        """Return all local minima of the loss; ``ValueError`` unless the activation is identity.
 
         See Also
         --------

@@ -20,11 +20,6 @@ class LemmaCheck:
     right: Expr
 
     @property
-    def margin(self) -> Expr:
-        """right − left."""
-        return tidy(self.right - self.left)
-
-    @property
     def violated(self) -> bool:
         """The hypothesis is true and left > right. No rounding, so no tolerance."""
         return self.applies and bool(self.left > self.right)
@@ -43,7 +38,7 @@ def check_lemma(
         raise ValueError("standard_optima, normalized_optima: both need at least one optimum.")
     w0 = column("start", start)
     for each in (*standard_optima, *normalized_optima):
-        vector = each.weights if isinstance(each, Point) else each.direction
+        (vector,) = vars(each).values()
         if len(vector) != len(w0):
             raise ValueError(f"start: has {len(w0)} weights, but {each} has {len(vector)}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,12 @@ def column(name: str, values: Any) -> Expr:
     return _matrix(name, [[each] for each in values])
 
 
+def tidy(expression: Expr) -> Expr:
+    """Simplify an algebraic number; SymPy may not finish on anything more."""
+    plain = not (expression.free_symbols or expression.atoms(sp.Function, sp.Piecewise, sp.exp))
+    return sp.radsimp(sp.simplify(expression)) if plain else expression
+
+
 @dataclass(frozen=True)
 class LearningSet:
     """Inputs X, an (m, d) matrix, and targets t, an (m, 1) matrix, with exact entries."""
@@ -51,11 +58,6 @@ class LearningSet:
     def m(self) -> int:
         """Number of examples."""
         return int(self.inputs.rows)
-
-    @property
-    def d(self) -> int:
-        """Number of inputs."""
-        return int(self.inputs.cols)
 
 
 def counterexample() -> LearningSet:
@@ -129,16 +131,17 @@ class BatchNorm:
 
     def forward(self, preactivations: Expr) -> Expr:
         """Return z for a column of pre-activations y."""
-        y = preactivations
-        centered = y - sp.ones(len(y), 1) * (sum(y) / len(y)) if self.center else y
+        y, m, ones = preactivations, len(preactivations), sp.ones(len(preactivations), 1)
+        if self.center:
+            y = y - ones * (sum(y) / m)
         if self.scale:
-            variance = sum(each**2 for each in centered) / len(y)
+            variance = sum(each**2 for each in y) / m
             if variance.is_zero and self.epsilon.is_zero:
                 raise ValueError(
                     "preactivations: constant, so batch norm divides by zero; use epsilon > 0."
                 )
-            centered = centered / sp.sqrt(variance + self.epsilon)
-        return sp.ImmutableMatrix(centered * self.gamma + self.beta * sp.ones(len(y), 1))
+            y = y / sp.sqrt(variance + self.epsilon)
+        return sp.ImmutableMatrix(y * self.gamma + self.beta * ones)
 
 
 @dataclass(frozen=True)
@@ -150,12 +153,10 @@ class Neuron:
     def output(self, weights: Any, data: LearningSet) -> Expr:
         """Return the column of z."""
         w = column("weights", weights)
-        if len(w) != data.d:
-            raise ValueError(f"weights: expected {data.d} entries, got {len(w)}.")
-        z = data.inputs * w
-        if self.normalization is not None:
-            z = self.normalization.forward(z)
-        return sp.ImmutableMatrix(z)
+        if len(w) != data.inputs.cols:
+            raise ValueError(f"weights: expected {data.inputs.cols} entries, got {len(w)}.")
+        y = data.inputs * w
+        return y if self.normalization is None else self.normalization.forward(y)
 
     def loss(self, weights: Any, data: LearningSet) -> Expr:
         """Return the mean squared residual; simplified when it is an algebraic number."""
@@ -164,15 +165,18 @@ class Neuron:
 
     def gradient(self, weights: Any, data: LearningSet) -> Expr:
         """Return the gradient as a column: SymPy's derivative of the loss."""
-        symbols, at = _symbols(weights)
-        loss = self.loss(symbols, data)
-        return sp.ImmutableMatrix([tidy(loss.diff(each).subs(at)) for each in symbols])
+        return self._derived(sp.derive_by_array, weights, data)
 
     def hessian(self, weights: Any, data: LearningSet) -> Expr:
         """Return the Hessian matrix: SymPy's second derivatives of the loss."""
-        symbols, at = _symbols(weights)
-        second = sp.hessian(self.loss(symbols, data), symbols)
-        return sp.ImmutableMatrix(second.subs(at).applyfunc(tidy))
+        return self._derived(sp.hessian, weights, data)
+
+    def _derived(self, derive: Callable[..., Expr], weights: Any, data: LearningSet) -> Expr:
+        w = column("weights", weights)
+        # Real symbols, as |z| and Max are differentiated without complex cases.
+        symbols = [sp.Dummy(f"w{i + 1}", real=True) for i in range(len(w))]
+        derivatives = sp.ImmutableMatrix(derive(self.loss(symbols, data), symbols))
+        return derivatives.subs(dict(zip(symbols, w, strict=True))).applyfunc(tidy)
 
     def optima(self, data: LearningSet) -> list[Point | Ray]:
         """Return the only local minimum, for ε = 0."""
@@ -193,19 +197,6 @@ class Neuron:
         if slope.is_zero_matrix:
             raise ValueError("targets: uncorrelated with every input: there is no ray of optima.")
         return [Ray(sp.sign(norm.gamma) * slope)]
-
-
-def _symbols(weights: Any) -> tuple[Expr, dict[Expr, Expr]]:
-    """Return real symbols, as |z| and Max are differentiated without complex cases, and values."""
-    w = column("weights", weights)
-    symbols = [sp.Dummy(f"w{i + 1}", real=True) for i in range(len(w))]
-    return symbols, dict(zip(symbols, w, strict=True))
-
-
-def tidy(expression: Expr) -> Expr:
-    """Simplify an algebraic number; SymPy may not finish on anything more."""
-    plain = not (expression.free_symbols or expression.atoms(sp.Function, sp.Piecewise, sp.exp))
-    return sp.radsimp(sp.simplify(expression)) if plain else expression
 
 
 def _solve(x: Expr, t: Expr) -> Expr:

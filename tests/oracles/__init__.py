@@ -212,7 +212,7 @@ def compare_with_sympy(
     if norm is not None:
         numbers = (sp.nsimplify(each) for each in (norm.gamma, norm.beta, norm.epsilon))
         norm = bnlib.exact.BatchNorm(norm.center, norm.scale, *numbers)
-    symbols = sp.symbols(f"w:{data.d}", real=True)
+    symbols = sp.symbols(f"w:{data.inputs.cols}", real=True)
     z = bnlib.exact.Neuron(norm).output(symbols, data)
     residuals = z.applyfunc(SYMBOLIC[neuron.activation]) - data.targets
     loss = sum(each**2 for each in residuals) / data.m
