@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bnlib._arrays import Array
 from bnlib.optima import Ray
 
 if TYPE_CHECKING:
@@ -81,6 +82,66 @@ def weight_plane(ax: Axes, horizontal: tuple[float, float], vertical: tuple[floa
     ax.set(xlim=horizontal, ylim=vertical, xlabel="$w_1$", ylabel="$w_2$")
     ax.axhline(0, color="0.8", linewidth=0.8, zorder=0.5)
     ax.axvline(0, color="0.8", linewidth=0.8, zorder=0.5)
+
+
+def starts(horizontal: tuple[float, float], vertical: tuple[float, float], n: int) -> Array:
+    """Return a grid of starts W₀ over a part of the weight plane.
+
+    Parameters
+    ----------
+    horizontal, vertical : tuple of float
+        Limits of w₁ and w₂.
+    n : int
+        Points along w₁; as dense along w₂.
+
+    Returns
+    -------
+    ndarray, shape (rows, n, 2)
+    """
+    step = (horizontal[1] - horizontal[0]) / (n - 1)
+    rows = round((vertical[1] - vertical[0]) / step) + 1
+    w1, w2 = np.meshgrid(np.linspace(*horizontal, n), np.linspace(*vertical, rows))
+    return np.stack([w1, w2], axis=-1)
+
+
+def shade_failures(
+    ax: Axes, grid: Array, margin: Array, *, decimals: int = 9, below: float = -1e-6
+) -> None:
+    """Colour where an inequality is false.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        A weight plane.
+    grid : ndarray, shape (rows, n, 2)
+        Starts, from `starts`.
+    margin : ndarray, shape (rows, n)
+        right − left at each; negative where the inequality is false.
+    decimals : int
+        To these the margin is rounded, so that no contour hangs on rounding.
+    below : float
+        Margins below this count as negative.
+    """
+    w1, w2 = np.moveaxis(grid, -1, 0)
+    ax.contourf(w1, w2, margin.round(decimals), [-1e6, below], colors=[FAILS])
+
+
+def shade_void(ax: Axes, star: Array, reach: float) -> None:
+    """Colour the half-plane ⟨W₀, W*⟩ ≤ 0, where the lemma does not apply.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        A weight plane.
+    star : ndarray, shape (2,)
+        W*.
+    reach : float
+        How far the half-plane is drawn, in units of the axes: beyond the frame.
+    """
+    e = star / np.linalg.norm(star)
+    edge = reach * np.array([-e[1], e[0]])
+    corners = np.array([edge, -edge, -edge - reach * e, edge - reach * e])
+    ax.fill(*corners.round(9).T, color=VOID, linewidth=0)
 
 
 def draw_ray(
