@@ -39,8 +39,7 @@ def real_array(
         )
     array = raw.astype(np.float64, copy=False)
     wanted = sum(axis.strip() not in ("", "...") for axis in shape.strip("()").split(","))
-    fits = array.ndim >= wanted if "..." in shape else array.ndim == wanted
-    if not fits:
+    if array.ndim < wanted or (array.ndim > wanted and "..." not in shape):
         raise ValueError(f"{name}: expected shape {shape}, got {array.shape}; reshape it.")
     if last is not None and array.shape[-1] != last:
         raise ValueError(

@@ -28,12 +28,8 @@ class BatchNorm:
     gamma, beta : float
         γ and β, frozen at these values.
     epsilon : float
-        ε ≥ 0, inside the root. Scale invariance, on which the lemma rests, needs ε = 0.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite, ε is negative, or ε is given without ``scale``.
+        ε ≥ 0, inside the root; scale invariance, on which the lemma rests, needs ε = 0.
+        ``ValueError`` if it is negative, or given without ``scale``.
 
     References
     ----------
@@ -69,8 +65,8 @@ class BatchNorm:
         Raises
         ------
         ValueError
-            If ε = 0 and y is constant over the examples up to rounding (y = 0 for
-            ``center=False``), there is no example, or the result is too large for float64.
+            If ε = 0 and y is constant up to rounding (``center=False``: if y = 0), there is no
+            example, or the result is too large for float64.
         """
         normalized, _ = self._normalize(preactivations)
         with np.errstate(over="ignore"):

@@ -13,17 +13,16 @@ from bnlib._arrays import Array, centered, frozen, mean, real_array, representab
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LearningSet:
-    """Inputs and targets of a supervised problem, validated and immutable.
+    """Inputs and targets of a supervised problem: copies, validated and immutable.
 
-    All moments are *population* moments: means over the m examples, divided by m and not by
-    m − 1, as batch normalization does. The arrays are copies in immutable memory.
+    All moments are *population* moments, as in batch normalization: divided by m, not by m − 1.
 
     Parameters
     ----------
     inputs : array_like, shape (m, d)
         X; row i is the input xᵢ of example i.
     targets : array_like, shape (m,)
-        t, one real number for each example.
+        t, one number for each example.
 
     Raises
     ------

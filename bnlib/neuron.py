@@ -31,12 +31,8 @@ class Neuron:
     normalization : BatchNorm, optional
         None is the *standard* neuron, ``BatchNorm()`` the *BN* neuron.
     bias : bool
-        Add a trainable bias to y. Weight vectors then have d + 1 entries, the bias last.
-
-    Raises
-    ------
-    ValueError
-        If an argument is none of these, or a bias meets a centring normalization, which cancels it.
+        Add a trainable bias to y, the last of then d + 1 weights. ``ValueError`` in front of a
+        centring normalization, which cancels it.
 
     Examples
     --------
@@ -69,8 +65,7 @@ class Neuron:
         Raises
         ------
         ValueError
-            If the weights do not fit the data, batch normalization divides by zero, or the
-            result exceeds the range of float64.
+            If the weights do not fit, batch norm divides by zero, or float64 overflows.
         """
         _, z = self._preactivations(weights, data)
         return np.asarray(activation(self.activation).value(z))
@@ -157,8 +152,7 @@ class Neuron:
     def columns(self, data: LearningSet) -> Array:
         """Return Xᵀ, shape (d, m), as the weights see it: with a row of ones for the bias.
 
-        In front of a centring normalization the inputs are centred: the output is the same, and
-        a large common offset costs no digits.
+        Centred in front of a centring normalization, so that a common offset costs no digits.
 
         See Also
         --------
