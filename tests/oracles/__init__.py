@@ -12,7 +12,7 @@ naming the quantity, where it does not. Errors are relative to the size of what 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -27,6 +27,7 @@ import bnlib
 
 Array = npt.NDArray[np.float64]
 Loss = Callable[[Array], float]
+Test = Callable[..., None]
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -53,6 +54,24 @@ SYMBOLIC = {
     "elu": lambda z: sp.Piecewise((z, z > 0), (sp.exp(z) - 1, True)),
 }
 """The activations in SymPy."""
+
+
+def each(cases: Mapping[str, Any] | Iterable[Any]) -> Callable[[Test], Test]:
+    """Run a test for every case, its first argument, in one go; a failure names the case."""
+    named = cases.items() if isinstance(cases, Mapping) else [(str(case), case) for case in cases]
+
+    def over(test: Test) -> Test:
+        def run() -> None:
+            for name, case in named:
+                try:
+                    test(case)
+                except BaseException as error:
+                    error.add_note(f"case: {name}")
+                    raise
+
+        return run
+
+    return over
 
 
 class Disagreement(AssertionError):
