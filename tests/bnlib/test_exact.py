@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,13 @@ import bnlib
 from bnlib import exact
 from tests import oracles
 
+
+def bn(**options: Any) -> exact.Neuron:
+    return exact.Neuron(normalization=exact.BatchNorm(**options))
+
+
 DATA = exact.counterexample()
-STANDARD, NORMALIZED = exact.Neuron(), exact.Neuron(normalization=exact.BatchNorm())
+STANDARD, NORMALIZED = exact.Neuron(), bn()
 STAR = sp.Matrix([3, 1])
 R = sp.Rational
 
@@ -76,10 +82,8 @@ def test_both_sides_of_the_lemma_at_the_standard_optimum() -> None:
 
 
 def test_scale_alone_keeps_the_ray_and_centring_alone_has_a_point() -> None:
-    (ray,) = exact.Neuron(normalization=exact.BatchNorm(center=False)).optima(DATA)
-    (point,) = exact.Neuron(normalization=exact.BatchNorm(scale=False)).optima(DATA)
-    assert list(ray.direction) == [3, 1]
-    assert list(point.weights) == [5, 3]
+    (ray,), (point,) = bn(center=False).optima(DATA), bn(scale=False).optima(DATA)
+    assert (list(ray.direction), list(point.weights)) == ([3, 1], [5, 3])
 
 
 def test_the_laws_are_the_printed_ones() -> None:
@@ -112,14 +116,11 @@ def test_the_exact_check_and_the_floating_one_never_contradict(
     oracles.agree("right", actual.right, float(expected.right), 1e-14, size)
 
 
-@pytest.mark.parametrize(
-    "direction", [[-5], [7], [R(-1, 3)], [-5, -3], [0, -2], [R(1, 2), R(-1, 3)], [-4, 6, -8]]
-)
+@oracles.each([[-5], [7], [R(-1, 3)], [-5, -3], [0, -2], [R(1, 2), R(-1, 3)], [-4, 6, -8]])
 def test_lowest_terms_keep_the_direction(direction: list[Any]) -> None:
     u = exact.Ray(direction).direction
-    ratio = [a / b for a, b in zip(u, direction, strict=True) if b]
-    assert len(set(ratio)) == 1
-    assert ratio[0] > 0
+    (ratio,) = {a / b for a, b in zip(u, direction, strict=True) if b}
+    assert ratio > 0
     assert all(each.is_Integer for each in u)
     assert sp.igcd(0, *u) == 1
 
@@ -138,34 +139,38 @@ def test_what_a_reader_sees() -> None:
     assert r"k\,\left(5,\; 3\right) : k > 0" in ray._repr_latex_()
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: exact.LearningSet([[1], [2]], [1]), "targets: 1 targets for 2 examples"),
-        (lambda: exact.LearningSet([[float("nan")]], [1]), "inputs: "),
-        (lambda: exact.LearningSet([[1]], [float("inf")]), "targets: "),
-        (lambda: STANDARD.loss([1, 2, 3], DATA), "weights: expected 2 entries, got 3"),
-        (lambda: NORMALIZED.loss([0, 0], DATA), "preactivations: constant"),
-        (lambda: exact.Ray([0, 0]), "direction: is zero"),
-        (lambda: exact.Neuron(normalization=exact.BatchNorm(epsilon=1)).optima(DATA), "epsilon: "),
-        (lambda: exact.Neuron(normalization=exact.BatchNorm(gamma=0)).optima(DATA), "gamma: "),
-        (
-            lambda: exact.Neuron(normalization=exact.BatchNorm(gamma=0, scale=False)).optima(DATA),
-            "gamma: ",
-        ),
-        (lambda: exact.BatchNorm(epsilon=-1), "epsilon: "),
-        (lambda: STANDARD.optima(exact.LearningSet([[1, 2], [2, 4]], [1, 2])), "inputs: "),
-        (lambda: NORMALIZED.optima(exact.LearningSet([[-1], [0], [1]], [1, 0, 1])), "targets: "),
-        (lambda: exact.check_lemma([1], [], []), "standard_optima"),
-        (
-            lambda: exact.check_lemma(
-                [1, 2], [exact.Point(sp.Matrix([0, 0]))], [exact.Ray([1, 1])]
-            ),
-            r"standard_optima: W\* = 0",
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "call",
-)
-def test_errors_name_the_argument(call: Any, message: str) -> None:
+ERRORS: list[tuple[str, Callable[[], Any]]] = [
+    ("targets: 1 targets for 2 examples", lambda: exact.LearningSet([[1], [2]], [1])),
+    ("inputs: entries must be finite", lambda: exact.LearningSet([[float("nan")]], [1])),
+    ("targets: entries must be finite", lambda: exact.LearningSet([[1]], [float("inf")])),
+    ("weights: expected 2 entries, got 3", lambda: STANDARD.loss([1, 2, 3], DATA)),
+    ("preactivations: constant", lambda: NORMALIZED.loss([0, 0], DATA)),
+    ("direction: is zero", lambda: exact.Ray([0, 0])),
+    ("epsilon: exact optima", lambda: bn(epsilon=1).optima(DATA)),
+    ("gamma: is 0", lambda: bn(gamma=0).optima(DATA)),
+    ("gamma: is 0", lambda: bn(gamma=0, scale=False).optima(DATA)),
+    ("epsilon: must be at least 0", lambda: bn(epsilon=-1)),
+    ("inputs: collinear", lambda: STANDARD.optima(exact.LearningSet([[1, 2], [2, 4]], [1, 2]))),
+    (
+        "targets: uncorrelated",
+        lambda: NORMALIZED.optima(exact.LearningSet([[-1], [0], [1]], [1, 0, 1])),
+    ),
+    ("standard_optima, normalized_optima", lambda: exact.check_lemma([1], [], [])),
+    (
+        "start: has 1 weights, but Point",
+        lambda: exact.check_lemma([1], STANDARD.optima(DATA), NORMALIZED.optima(DATA)),
+    ),
+    (
+        r"standard_optima: W\* = 0",
+        lambda: exact.check_lemma([1, 2], [exact.Point(sp.Matrix([0, 0]))], [exact.Ray([1, 1])]),
+    ),
+    ("first, second: a zero vector", lambda: exact.angle([0, 0], [1, 2])),
+    ("angle: must lie in", lambda: exact.failure_probability(4)),
+]
+
+
+@oracles.each(ERRORS)
+def test_errors_name_the_argument(case: tuple[str, Callable[[], Any]]) -> None:
+    message, call = case
     with pytest.raises(ValueError, match=message):
         call()
