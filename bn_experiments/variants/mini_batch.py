@@ -138,10 +138,7 @@ class MiniBatchNeuron:
                 )
         scan = scan_directions(self, data)
         if scan.flat:
-            raise ValueError(
-                "targets, neuron: the loss is the same in all directions, as it is for γ = 0 or "
-                "targets uncorrelated with the inputs; use others."
-            )
+            raise ValueError("targets, neuron: the loss is the same in all directions; use others.")
         return list(scan.minima)
 
     def _mean(self, value: Callable[[LearningSet], Array], data: LearningSet) -> Array:

@@ -41,7 +41,7 @@ def evaluated_optima(
     at : array_like, shape (d,)
         The weights at which the averages are taken.
     norm : BatchNorm, optional
-        γ ≠ 0, β and ε; ``BatchNorm()`` if None.
+        It centres and scales with γ ≠ 0; ``BatchNorm()`` if None.
     factor : float
         ω > 0; with ω² = m / (m − 1) the averaged variance is the unbiased one.
 
@@ -52,8 +52,7 @@ def evaluated_optima(
     Raises
     ------
     ValueError
-        If the weights do not fit, batch norm does not centre and scale, γ or s_r is 0, or a
-        least-squares fit is not unique.
+        If `at` or `norm` is not such, s_r is 0, or a least-squares fit is not unique.
     """
     norm = norm or BatchNorm()
     y = data.inputs @ real_array("at", at, shape="(d,)", last=data.d)
