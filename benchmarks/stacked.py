@@ -12,8 +12,7 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 
 from benchmarks.measure import Array, Case, Row, agree, alternate
-from bn_experiments.datasets import RandomLearningSets
-from bnlib import stacked_optima
+from bn_experiments.datasets import RandomLearningSets, stacked_optima
 
 
 def rows(n: int, repetitions: int, looped: int) -> list[Row]:

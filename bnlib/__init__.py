@@ -5,36 +5,30 @@ The library behind the book: a `LearningSet` goes into a `Neuron`, with or witho
 same objects in SymPy.
 """
 
-from bnlib.activations import ACTIVATIONS, Activation, activation
+from bnlib.activations import Activation, activation
 from bnlib.batch_norm import BatchNorm
-from bnlib.closed_form import StackedOptima, linear_optima, stacked_optima
 from bnlib.laws import failure_probability, mean_excess
 from bnlib.learning_set import LearningSet, counterexample
 from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.neuron import Neuron
-from bnlib.optima import Optimum, Point, Ray, angle
+from bnlib.optima import Point, Ray, angle
 
 __version__ = "0.3.0"
 
 __all__ = [
-    "ACTIVATIONS",
     "Activation",
     "BatchNorm",
     "LearningSet",
     "LemmaCheck",
     "Neuron",
-    "Optimum",
     "Point",
     "Ray",
-    "StackedOptima",
     "activation",
     "angle",
     "check_lemma",
     "counterexample",
     "failure_probability",
-    "linear_optima",
     "mean_excess",
-    "stacked_optima",
 ]
 
 

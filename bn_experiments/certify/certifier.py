@@ -83,7 +83,7 @@ from bn_experiments.certify._krawczyk import search
 from bn_experiments.certify._linear_piece import solve
 from bn_experiments.certify._problem import number, problem, vector
 from bn_experiments.certify.certificate import Certificate, NotCertified
-from bnlib._validation import whole_number
+from bnlib._arrays import whole_number
 
 __all__ = ["Certificate", "NotCertified", "certify"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bnlib import stacked_optima
+from bn_experiments.datasets.stacked import stacked_optima
 from bnlib._arrays import centered, real_array, real_number, unit
 from bnlib.learning_set import LearningSet, require_learning_set
 

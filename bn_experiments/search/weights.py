@@ -12,9 +12,10 @@ from bn_experiments.search._whitened import WhitenedSearch
 from bn_experiments.search.directions import scan_directions
 from bn_experiments.search.landscape import Landscape
 from bn_experiments.search.pieces import piecewise_minima
-from bnlib import LearningSet, Neuron, Optimum, activation
+from bnlib import LearningSet, Neuron, activation
 from bnlib._arrays import real_array
 from bnlib.learning_set import require_learning_set
+from bnlib.optima import Optimum
 
 _STARTS = 24  # of `numerical_optima` for more than two weights
 

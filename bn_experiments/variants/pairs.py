@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bnlib import LearningSet, LemmaCheck, Optimum, Ray, check_lemma
+from bnlib import LearningSet, LemmaCheck, Ray, check_lemma
 from bnlib._arrays import real_array
 from bnlib.learning_set import require_learning_set
+from bnlib.optima import Optimum
 
 
 class Sector(NamedTuple):

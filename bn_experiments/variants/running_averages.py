@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bnlib import BatchNorm, LearningSet, Neuron, Optimum
+from bnlib import BatchNorm, LearningSet, Neuron
 from bnlib._arrays import Array, real_array
+from bnlib.optima import Optimum
 
 
 def trained_parameters(data: LearningSet) -> tuple[Array, BatchNorm]:

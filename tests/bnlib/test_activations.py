@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from bnlib import ACTIVATIONS, Activation, activation
+from bnlib import Activation, activation
+from bnlib.activations import ACTIVATIONS
 from tests import oracles
 
 HARD = [0.0, 1e-8, 1e-3, 0.5, 1.0, 3.0, 8.0, 30.0, 36.0, 700.0, 1e5]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample, exact, linear_optima
+from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample, exact
+from bnlib.closed_form import linear_optima
 from tests import oracles
 
 CASES = {

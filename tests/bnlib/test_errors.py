@@ -71,8 +71,8 @@ CASES: list[tuple[str, Callable[[], Any]]] = [
     ("standard_optima: .*lists swapped", lambda: check_lemma([1, 2], RAY, STAR)),
     ("activation: .*'tanh'; minimise", lambda: Neuron("tanh").optima(DATA)),
     ("data: .*bnlib.LearningSet", lambda: Neuron().loss([1, 2], [[1, 2]])),
-    ("data: .*bnlib.LearningSet", lambda: bnlib.linear_optima([[1, 2]])),
-    ("normalization: .*bnlib.BatchNorm", lambda: bnlib.linear_optima(DATA, "bn")),
+    ("data: .*bnlib.LearningSet", lambda: bnlib.closed_form.linear_optima([[1, 2]])),
+    ("normalization: .*bnlib.BatchNorm", lambda: bnlib.closed_form.linear_optima(DATA, "bn")),
     ("bias: must be True or False, got 'no'", lambda: Neuron(bias="no")),
     # degenerate cases
     ("constant over the examples.*use epsilon", lambda: BN.loss([0, 0], DATA)),

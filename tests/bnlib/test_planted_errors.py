@@ -14,7 +14,7 @@ from scipy import stats
 
 import bn_experiments.probability.simulation
 import bnlib
-from bn_experiments import probability
+from bn_experiments import datasets, probability
 from bnlib import Activation, BatchNorm, LemmaCheck, Neuron, Point, Ray, counterexample
 from tests import oracles
 from tests.oracles import sampling
@@ -123,11 +123,13 @@ def instead(owner: Any, name: str, other: Any) -> Callable[[Patch], None]:
 
 def wrong_activation(name: str, **parts: Any) -> Callable[[Patch], None]:
     """Change parts of a known activation."""
-    good = bnlib.ACTIVATIONS[name]
+    good = bnlib.activations.ACTIVATIONS[name]
     all_parts = {
         part: getattr(good, part) for part in ("value", "derivative", "second_derivative")
     } | parts
-    return lambda patch: patch.setitem(bnlib.ACTIVATIONS, name, Activation(name, **all_parts))
+    return lambda patch: patch.setitem(
+        bnlib.activations.ACTIVATIONS, name, Activation(name, **all_parts)
+    )
 
 
 def unbiased(result: Any, norm: BatchNorm, y: Any) -> Any:
@@ -191,7 +193,7 @@ def divided_by_one_less(values: Any, axis: int) -> Any:
 
 def means_divided_by_one_less(optima: Any, inputs: Any, targets: Any) -> Any:
     m = targets.shape[-1]
-    return bnlib.StackedOptima(optima.stars, optima.slopes, optima.intercepts * m / (m - 1))
+    return datasets.StackedOptima(optima.stars, optima.slopes, optima.intercepts * m / (m - 1))
 
 
 def sherman_morrison(star: float, q: float) -> Callable[..., Any]:
@@ -390,7 +392,7 @@ PLANTS = {
         instead(bnlib.least_squares, "centered", divided_by_one_less), stacked, "û"
     ),
     "stacked-means-by-m-1": Plant(
-        around(bnlib, "stacked_optima", means_divided_by_one_less), stacked, "intercept"
+        around(datasets, "stacked_optima", means_divided_by_one_less), stacked, "intercept"
     ),
     "stacked-uncentred-targets-and-inputs": Plant(
         instead(bnlib.least_squares, "centered", lambda values, axis: values), stacked, "û"

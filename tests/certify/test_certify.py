@@ -55,7 +55,7 @@ def refusal(*args: Any, **options: Any) -> str:
 
 def test_every_activation_has_a_witness() -> None:
     assert set(WITNESSES) == set(_balls.JETS)
-    assert set(WITNESSES) == set(bnlib.ACTIVATIONS)
+    assert set(WITNESSES) == set(bnlib.activations.ACTIVATIONS)
     assert len({(w.inputs, w.targets) for w in WITNESSES.values()}) == 2
 
 

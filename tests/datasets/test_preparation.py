@@ -20,7 +20,8 @@ from bn_experiments.datasets import (
     with_fit,
     without_intercept,
 )
-from bnlib import BatchNorm, LearningSet, linear_optima
+from bnlib import BatchNorm, LearningSet
+from bnlib.closed_form import linear_optima
 
 GOOD = LearningSet([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 0.5]], [2.0, 0.0, 5.0, 1.0])
 FLAT = LearningSet([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [2.0, 0.0, 5.0])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bn_experiments.datasets import RandomLearningSets
-from bnlib import ACTIVATIONS, Activation, stacked_optima
+from bn_experiments.datasets import RandomLearningSets, stacked_optima
+from bnlib import Activation
+from bnlib.activations import ACTIVATIONS
 from tests.oracles import sampling
 
 

@@ -25,8 +25,10 @@ from bn_experiments.datasets import (
     load,
     load_tasks,
     prepare,
+    stacked_optima,
 )
-from bnlib import BatchNorm, LearningSet, linear_optima
+from bnlib import BatchNorm, LearningSet
+from bnlib.closed_form import linear_optima
 from tests import oracles
 from tests.oracles import sampling
 
@@ -160,7 +162,7 @@ def test_angles_agree_with_scikit_learn(task: Task) -> None:
     x, t = task.data.inputs, task.data.targets
     with_intercept = LinearRegression().fit(x, t)
     without = LinearRegression(fit_intercept=False).fit(x, t)
-    found = bnlib.stacked_optima(x, t)
+    found = stacked_optima(x, t)
     size = float(np.abs(t).max())
     oracles.agree("a", found.intercepts, with_intercept.intercept_, 1e-8, size)
     # Near 0 and π the arc cosine loses half of the digits.
@@ -173,7 +175,7 @@ def test_angles_agree_with_scikit_learn(task: Task) -> None:
 def test_angles_and_the_lemma_at_the_optimum_agree_with_rational_arithmetic(task: Task) -> None:
     star, (*slope, a) = rational_fits(task.data)
     slope = np.array(slope)
-    found = bnlib.stacked_optima(task.data.inputs, task.data.targets)
+    found = stacked_optima(task.data.inputs, task.data.targets)
     for name, ours, exact in (
         ("W*", found.stars, star),
         ("û", found.slopes, slope),
@@ -219,11 +221,11 @@ def test_centring_gives_zero_and_scaling_alone_does_not(task: Task) -> None:
 @each_task
 def test_shifted_targets_turn_the_optimum_as_the_proposition_says(task: Task) -> None:
     data = task.data
-    a = bnlib.stacked_optima(data.inputs, data.targets).intercepts
+    a = stacked_optima(data.inputs, data.targets).intercepts
     if task.source != "diabetes":
         assert theta(data.with_targets(data.targets - a)) < 1e-7
     for factor, shift in ((2.0, -1.0), (3.0, 0.5)):
-        other = bnlib.stacked_optima(data.inputs, factor * data.targets + shift)
+        other = stacked_optima(data.inputs, factor * data.targets + shift)
         size = max(abs(float(a)), 1.0)
         oracles.agree("a", other.intercepts, factor * a + shift, 1e-8, size)
 

@@ -14,7 +14,7 @@ from scipy.special import ndtr
 from sklearn.linear_model import LinearRegression
 
 import bnlib
-from bn_experiments import probability
+from bn_experiments import datasets, probability
 from tests.oracles import Array, Disagreement, agree, searched_left_side
 
 Z, P_VALUE = 4.5, 1e-5
@@ -105,7 +105,7 @@ def sherman_morrison(inputs: Array, slope: Array, intercept: float) -> Array:
 
 def compare_stacked(inputs: Array, targets: Array, tolerance: float = 1e-10) -> None:
     """Compare each set with scikit-learn, with and without intercept."""
-    found = bnlib.stacked_optima(inputs, targets)
+    found = datasets.stacked_optima(inputs, targets)
     for at in np.ndindex(inputs.shape[:-2]):
         x, t = inputs[at], targets[at]
         without = LinearRegression(fit_intercept=False).fit(x, t)

@@ -7,6 +7,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 import bnlib
+from bn_experiments import datasets
 from bn_experiments.datasets import load_tasks
 from bn_experiments.probability import resampled_angles
 from bnlib import LearningSet
@@ -33,7 +34,7 @@ def test_the_spread_is_that_of_the_ordinary_bootstrap() -> None:
     data = load_tasks(["iris"])[1].data
     rng = np.random.default_rng(5)
     rows = rng.integers(0, data.m, (2000, data.m))
-    ordinary = bnlib.stacked_optima(data.inputs[rows], data.targets[rows]).angles
+    ordinary = datasets.stacked_optima(data.inputs[rows], data.targets[rows]).angles
     weighted = resampled_angles(data, rng, 2000)
     assert weighted.std() == pytest.approx(ordinary.std(), rel=0.15)
     assert weighted.mean() == pytest.approx(ordinary.mean(), abs=0.15 * ordinary.std())

@@ -12,8 +12,9 @@ import benchmarks.simulation
 import benchmarks.stacked
 from benchmarks import __main__ as command
 from benchmarks import measure, report
+from bn_experiments.datasets import StackedOptima
 from bn_experiments.probability import Simulation
-from bnlib import LemmaCheck, StackedOptima
+from bnlib import LemmaCheck
 from tools.project import ROOT
 
 KINDS = [
@@ -22,7 +23,7 @@ KINDS = [
     ("simulate", 1000, "drawing"),
     ("simulate", 1000, "the same for d = 2"),
     ("stacked_optima", None, "LinearRegression"),
-    ("train_many", None, "compiled, one by one"),
+    ("train", None, "compiled, one by one"),
     ("check_insertion", None, "jax.grad"),
 ]
 

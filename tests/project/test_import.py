@@ -67,8 +67,8 @@ def test_the_work_of_the_chapters_without_symbols_loads_nothing_heavy() -> None:
 def test_simulations_and_sweeps_load_nothing_heavy() -> None:
     code = (
         "import numpy as np\n"
-        "from bnlib import Point, Ray, stacked_optima\n"
-        "from bn_experiments.datasets import RandomLearningSets\n"
+        "from bnlib import Point, Ray\n"
+        "from bn_experiments.datasets import RandomLearningSets, stacked_optima\n"
         "from bn_experiments.probability import Sphere, check_weaker, simulate, xavier\n"
         "from bn_experiments.sweeps import sweep\n"
         "rng = np.random.default_rng(0)\n"

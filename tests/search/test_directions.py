@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bn_experiments.search import directions, scan_directions
-from bnlib import ACTIVATIONS, BatchNorm, LearningSet, Neuron, counterexample, linear_optima
+from bnlib import BatchNorm, LearningSet, Neuron, counterexample
+from bnlib.activations import ACTIVATIONS
+from bnlib.closed_form import linear_optima
 from tests import oracles
 from tests.oracles.plain import PHI, drawn, normalized
 

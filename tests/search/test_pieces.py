@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from bn_experiments.search import Landscape, pieces, search_weights
-from bnlib import ACTIVATIONS, Activation, LearningSet, Neuron, counterexample, linear_optima
+from bnlib import Activation, LearningSet, Neuron, counterexample
+from bnlib.activations import ACTIVATIONS
+from bnlib.closed_form import linear_optima
 from tests import oracles
 from tests.oracles.plain import PHI, loss_of, ring
 

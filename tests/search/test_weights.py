@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from bn_experiments.search import _whitened, numerical_optima, scan_directions, search_weights
-from bnlib import ACTIVATIONS, BatchNorm, LearningSet, Neuron, counterexample, linear_optima
+from bnlib import BatchNorm, LearningSet, Neuron, counterexample
+from bnlib.activations import ACTIVATIONS
+from bnlib.closed_form import linear_optima
 from tests import oracles
 from tests.bnlib.test_activations import FIRST, FORMULAS, SECOND
 from tests.oracles.plain import drawn, loss_of, ring, second_differences

@@ -46,12 +46,12 @@ def test_below_the_threshold_one_point_above_it_none(
     u, size = spread(data)
     for sign in (1.0, -1.0):
         norm = BatchNorm(gamma=sign * size / ratio, beta=2.0, epsilon=epsilon)
-        (point,) = bnlib.linear_optima(data, norm)
+        (point,) = bnlib.closed_form.linear_optima(data, norm)
         assert isinstance(point, Point)
         expected = sign * np.sqrt(epsilon) / np.sqrt((size / ratio) ** 2 - size**2) * u
         oracles.agree("point", point.weights, expected, 1e-7)
         above = BatchNorm(gamma=sign * size * ratio, epsilon=epsilon)
-        assert bnlib.linear_optima(data, above) == []
+        assert bnlib.closed_form.linear_optima(data, above) == []
 
 
 @given(oracles.well_conditioned(3, 2), st.floats(0.01, 50.0), st.sampled_from([0.0, 1e-5, 1.0]))
@@ -84,7 +84,7 @@ def test_in_the_limit_of_small_epsilon_the_lemma_fails_almost_always() -> None:
     # The leading term is 2^(1/4) Γ(3/4) / π √(η sin θ). The interval of ⟨W₀, e⟩ is centred at
     # η cos θ, not at 0, which adds at most 2 φ(0) P(z′ > 0) η cos θ < η / 2.
     for epsilon in (1e-4, 1e-8):
-        optima = bnlib.linear_optima(quarter, BatchNorm(epsilon=epsilon))
+        optima = bnlib.closed_form.linear_optima(quarter, BatchNorm(epsilon=epsilon))
         rng, stars = np.random.default_rng(2), Neuron().optima(quarter)
         share = probability.simulate(law, stars, optima, 400_000, rng).violated
         assert isinstance(optima[0], Point)

@@ -10,16 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import bnlib
-from bnlib import (
-    BatchNorm,
-    LearningSet,
-    Point,
-    angle,
-    counterexample,
-    linear_optima,
-    stacked_optima,
-)
+from bn_experiments import datasets
+from bn_experiments.datasets import stacked_optima
+from bnlib import BatchNorm, LearningSet, Point, angle, counterexample
+from bnlib.closed_form import linear_optima
 from tests import oracles
 from tests.oracles import sampling
 
@@ -233,6 +227,6 @@ def test_the_angle_of_a_zero_optimum_is_refused() -> None:
 def test_arguments_are_not_changed() -> None:
     x, t = sets((2,), 5, 2)
     copies = x.copy(), t.copy()
-    bnlib.stacked_optima(x, t)
+    datasets.stacked_optima(x, t)
     assert np.array_equal(x, copies[0])
     assert np.array_equal(t, copies[1])
