@@ -13,10 +13,10 @@ import pytest
 import sympy as sp
 from scipy import stats
 
-import bn_experiments.probability.simulation
 import bnlib
 from bn_experiments import datasets, probability
-from bnlib import BatchNorm, LemmaCheck, Neuron, Point, Ray, counterexample
+from bn_experiments.probability import simulation
+from bnlib import BatchNorm, Neuron, Point, Ray, counterexample
 from bnlib.activations import ACTIVATIONS
 from tests import oracles
 from tests.oracles import sampling
@@ -101,27 +101,19 @@ def epsilon_outside(norm: BatchNorm, y: Any) -> Any:
     return centered / divisor, divisor
 
 
-def jacobian(sign: float, center: bool = True) -> Callable[..., Any]:
-    """Return (J/γ)v with another factor in front of ŷŷᵀ/m, or without the mean."""
+def jacobian(sign: float, center: bool = True) -> Callable[[Patch], None]:
+    """Replace (J/γ)v by one with another factor of ŷŷᵀ/m, or without the mean."""
 
-    def product(norm: BatchNorm, normalized: Any, divisor: Any, v: Any) -> Any:
+    def wrong(norm: BatchNorm, normalized: Any, divisor: Any, v: Any) -> Any:
         v = v - v.mean(axis=-1, keepdims=True) if norm.center and center else v
         return (v - sign * normalized * (normalized * v).mean(axis=-1, keepdims=True)) / divisor
 
-    return product
+    return instead(BatchNorm, "_jacobian", wrong)
 
 
 def no_positive_part(ray: Ray, start: Any) -> Any:
     w = np.asarray(start)
     return (w**2).sum(axis=-1) - (w @ ray.direction) ** 2
-
-
-def swapped(check: LemmaCheck, *_: Any) -> LemmaCheck:
-    return replace(check, left=check.right, right=check.left)
-
-
-def always_applying(check: LemmaCheck, *_: Any) -> LemmaCheck:
-    return replace(check, applies=check.applies | True)
 
 
 def only_shift_targets(data: Any, normalization: Any = None, **_: Any) -> list[Ray]:
@@ -152,37 +144,25 @@ def divided_by_one_less(values: Any, axis: int) -> Any:
     return values - values.sum(axis=axis, keepdims=True) / (values.shape[axis] - 1)
 
 
-def means_divided_by_one_less(optima: Any, inputs: Any, targets: Any) -> Any:
-    m = targets.shape[-1]
-    return replace(optima, intercepts=optima.intercepts * m / (m - 1))
-
-
-def sherman_morrison(star: float, q: float) -> Callable[..., Any]:
-    """Return R2 with other signs of its second term and of q."""
+def sherman_morrison(star: float, q: float) -> Callable[[Patch], None]:
+    """Replace R2 by one with other signs of its second term and of q."""
 
     def wrong(inputs: Any, slope: Any, intercept: float) -> Any:
         mean = inputs.mean(axis=0)
         s = np.linalg.solve(np.cov(inputs.T, ddof=0), mean)
         return slope + star * s * intercept / (1 + q * (mean @ s))
 
-    return wrong
+    return instead(sampling, "sherman_morrison", wrong)
 
 
-def estimate_of_mean(
-    error: Callable[[float, int], float], missing: int = 0
-) -> Callable[[Patch], None]:
+def of_mean(error: Callable[[float, int], float], missing: int = 0) -> Callable[[Patch], None]:
     """Replace the standard error by error(standard deviation, n), or divide by n − missing."""
 
     def wrong(total: float, squares: float, n: int) -> probability.Estimate:
-        mean = total / (n - missing)
         deviation = np.sqrt(max(squares / n - (total / n) ** 2, 0) * n / (n - 1))
-        return probability.Estimate(mean, float(error(deviation, n)), n)
+        return probability.Estimate(total / (n - missing), float(error(deviation, n)), n)
 
     return instead(probability.Estimate, "of_mean", staticmethod(wrong))
-
-
-def without_root(estimate: probability.Estimate, *_: Any) -> probability.Estimate:
-    return replace(estimate, standard_error=estimate.standard_error / np.sqrt(estimate.n))
 
 
 def on_the_circle(sphere: Any, rng: Any, n: int, d: int) -> Any:
@@ -191,11 +171,8 @@ def on_the_circle(sphere: Any, rng: Any, n: int, d: int) -> Any:
     return plane * (sphere.radius / np.hypot(*plane))
 
 
-IN_THE_PLANE = bn_experiments.probability.simulation._in_the_plane
-
-
-def sine_for_cosine(coordinates: Any, theta: float) -> Any:
-    return IN_THE_PLANE(coordinates, np.pi / 2 - theta)
+def sine_for_cosine(coordinates: Any, theta: float, right: Any = simulation._in_the_plane) -> Any:
+    return right(coordinates, np.pi / 2 - theta)
 
 
 def weaker_law(power: int, p_plus: bool = True) -> Callable[[Patch], None]:
@@ -211,71 +188,60 @@ def weaker_law(power: int, p_plus: bool = True) -> Callable[[Patch], None]:
     return instead(probability, "weaker_failure_probability", wrong)
 
 
-def unsquared(check: LemmaCheck, *_: Any) -> LemmaCheck:
-    return replace(check, right=np.sqrt(check.right))
+def law(name: str, wrong: Callable[[Any, Any], Any]) -> Callable[[Patch], None]:
+    """Replace a law by wrong(θ, θ of the law)."""
+    right = getattr(bnlib, name)
+    return instead(bnlib, name, lambda angle, scale=1.0: wrong(np.asarray(angle), right(angle)))
 
 
-def lemma_for_weaker(check: LemmaCheck, *arguments: Any) -> LemmaCheck:
-    return bnlib.check_lemma(*arguments)
-
-
-NORM, LAWS = bnlib.batch_norm.BatchNorm, (bnlib.failure_probability, bnlib.mean_excess)
-
-
-def law(index: int, wrong: Callable[[Any], Any]) -> Callable[[Patch], None]:
-    name = LAWS[index].__name__
-    return instead(bnlib, name, lambda angle, scale=1.0: wrong(np.asarray(angle)))
-
+probability_by = partial(law, "failure_probability")
+mean_by = partial(law, "mean_excess")
+check_by = partial(around, bnlib, "check_lemma")
+weaker_by = partial(around, probability, "check_weaker")
 
 # By the comparison that must catch the error, and the quantity that it must name.
 PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
     ("jax", "loss"): {
-        "variance-divided-by-m-1": around(NORM, "_normalize", unbiased),
-        "epsilon-outside-the-root": instead(NORM, "_normalize", epsilon_outside),
+        "variance-divided-by-m-1": around(BatchNorm, "_normalize", unbiased),
+        "epsilon-outside-the-root": instead(BatchNorm, "_normalize", epsilon_outside),
         "half-in-the-loss": around(Neuron, "loss", lambda loss, *_: loss / 2),
     },
     ("jax", "gradient"): {
-        "jacobian-sign-of-second-term": instead(NORM, "_jacobian", jacobian(-1.0)),
-        "jacobian-without-second-term": instead(NORM, "_jacobian", jacobian(0.0)),
+        "jacobian-sign-of-second-term": jacobian(-1.0),
+        "jacobian-without-second-term": jacobian(0.0),
         "gradient-0.1%-jax": around(Neuron, "gradient", percent),
         "tanh-slope-without-square": wrong_activation("tanh", derivative=lambda z: 1 - np.tanh(z)),
     },
-    ("jax-alone", "J a"): {
-        "jacobian-without-mean": instead(NORM, "_jacobian", jacobian(1.0, center=False)),
-    },
+    ("jax-alone", "J a"): {"jacobian-without-mean": jacobian(1.0, center=False)},
     ("differences", "gradient"): {
-        "jacobian-second-term-0.1%": instead(NORM, "_jacobian", jacobian(1.001)),
+        "jacobian-second-term-0.1%": jacobian(1.001),
         "gradient-0.1%": around(Neuron, "gradient", percent),
     },
-    ("sympy", "gradient"): {
-        "jacobian-second-term-0.1%-sympy": instead(NORM, "_jacobian", jacobian(1.001)),
-    },
+    ("sympy", "gradient"): {"jacobian-second-term-0.1%-sympy": jacobian(1.001)},
     ("sympy", "loss"): {
-        "sum-instead-of-mean": around(Neuron, "loss", lambda loss, _, w, data: loss * data.m),
+        "sum-instead-of-mean": around(Neuron, "loss", lambda loss, _, w, data: loss * data.m)
     },
     ("differences", "hessian"): {
         "hessian-0.1%": around(Neuron, "hessian", percent),
-        "curvature-of-z-0.1%": around(NORM, "second_derivative", percent),
+        "curvature-of-z-0.1%": around(BatchNorm, "second_derivative", percent),
     },
     ("jax", "hessian"): {
-        "curvature-of-z-missing": around(NORM, "second_derivative", lambda bent, *_: 0 * bent),
+        "curvature-of-z-missing": around(BatchNorm, "second_derivative", lambda bent, *_: 0 * bent),
         "tanh-curvature-sign": wrong_activation(
             "tanh", second_derivative=lambda z: 2 * np.tanh(z) / np.cosh(z) ** 2
         ),
     },
-    ("jax-gelu", "loss"): {
-        "gelu-by-tanh": wrong_activation("gelu", value=tanh_gelu),
-    },
+    ("jax-gelu", "loss"): {"gelu-by-tanh": wrong_activation("gelu", value=tanh_gelu)},
     ("lemma", "left side"): {
-        "sides-swapped": around(bnlib, "check_lemma", swapped),
+        "sides-swapped": check_by(lambda c, *_: replace(c, left=c.right, right=c.left)),
         "no-positive-part": instead(Ray, "squared_distance", no_positive_part),
         "left-side-0.1%": around(Ray, "squared_distance", percent),
     },
     ("lemma", "right side"): {
-        "right-side-0.1%": around(bnlib.lemma, "_projection", lambda r, *_: (r[0], 1.001 * r[1])),
+        "right-side-0.1%": around(bnlib.lemma, "_projection", lambda r, *_: (r[0], 1.001 * r[1]))
     },
     ("lemma", "verdict"): {
-        "hypothesis-ignored": around(bnlib, "check_lemma", always_applying),
+        "hypothesis-ignored": check_by(lambda c, *_: replace(c, applies=c.applies | True))
     },
     ("search-ray", "ray"): {
         "ray-of-the-standard-optimum": instead(bnlib.neuron, "linear_optima", ray_of_star),
@@ -283,29 +249,27 @@ PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
         "ray-turned-by-0.1%": around(bnlib.neuron, "linear_optima", turned),
     },
     ("search-point", "point"): {
-        "point-0.1%": around(Neuron, "optima", lambda found, *_: [Point(1.001 * found[0].weights)]),
+        "point-0.1%": around(Neuron, "optima", lambda found, *_: [Point(1.001 * found[0].weights)])
     },
     ("quadrature", "probability"): {
-        "probability-theta-over-pi": law(0, lambda angle: 0.5 + angle / np.pi),
-        "probability-0.1%": law(0, lambda angle: 1.001 * LAWS[0](angle)),
-        "probability-2π-for-π": law(0, lambda angle: 0.5 + angle / (4 * np.pi)),
+        "probability-theta-over-pi": probability_by(lambda a, _: 0.5 + a / np.pi),
+        "probability-0.1%": probability_by(lambda _, right: 1.001 * right),
+        "probability-2π-for-π": probability_by(lambda a, _: 0.5 + a / (4 * np.pi)),
     },
     ("simulation", "probability"): {
-        "probability-theta-over-pi-simulated": law(0, lambda angle: 0.5 + angle / np.pi),
+        "probability-theta-over-pi-simulated": probability_by(lambda a, _: 0.5 + a / np.pi)
     },
     ("quadrature", "mean"): {
-        "mean-plus-sine": law(1, lambda angle: (2 * angle + np.sin(2 * angle)) / (2 * np.pi)),
-        "mean-0.1%": law(1, lambda angle: 1.001 * LAWS[1](angle)),
-        "mean-2π-for-π": law(1, lambda angle: (2 * angle - np.sin(2 * angle)) / (4 * np.pi)),
+        "mean-plus-sine": mean_by(lambda a, _: (2 * a + np.sin(2 * a)) / (2 * np.pi)),
+        "mean-0.1%": mean_by(lambda _, right: 1.001 * right),
+        "mean-2π-for-π": mean_by(lambda a, _: (2 * a - np.sin(2 * a)) / (4 * np.pi)),
     },
     ("simulation", "mean"): {
-        "mean-plus-sine-simulated": law(
-            1, lambda angle: (2 * angle + np.sin(2 * angle)) / (2 * np.pi)
-        ),
+        "mean-plus-sine-simulated": mean_by(lambda a, _: (2 * a + np.sin(2 * a)) / (2 * np.pi))
     },
     ("identity", "identity"): {
-        "identity-sign": instead(sampling, "sherman_morrison", sherman_morrison(-1, 1)),
-        "identity-1-minus-q": instead(sampling, "sherman_morrison", sherman_morrison(1, -1)),
+        "identity-sign": sherman_morrison(-1, 1),
+        "identity-1-minus-q": sherman_morrison(1, -1),
     },
     ("stacked", "û"): {
         "stacked-centring-by-m-1": instead(bnlib.least_squares, "centered", divided_by_one_less),
@@ -314,19 +278,25 @@ PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
         ),
     },
     ("stacked", "intercept"): {
-        "stacked-means-by-m-1": around(datasets, "stacked_optima", means_divided_by_one_less),
+        "stacked-means-by-m-1": around(
+            datasets, "stacked_optima", lambda o, *_: replace(o, intercepts=o.intercepts * 5 / 4)
+        ),
     },
     ("estimates", "mean"): {
-        "estimate-mean-by-n-1": estimate_of_mean(lambda s, n: s / np.sqrt(n), missing=1),
+        "estimate-mean-by-n-1": of_mean(lambda s, n: s / np.sqrt(n), missing=1)
     },
     ("estimates", "standard error"): {
-        "estimate-population-variance": estimate_of_mean(lambda s, n: s * np.sqrt(n - 1) / n),
-        "estimate-without-root-of-n": estimate_of_mean(lambda s, n: s / n),
-        "estimate-of-deviation-not-of-mean": estimate_of_mean(lambda s, n: s),
-        "proportion-without-root-of-n": around(probability.Estimate, "of_proportion", without_root),
+        "estimate-population-variance": of_mean(lambda s, n: s * np.sqrt(n - 1) / n),
+        "estimate-without-root-of-n": of_mean(lambda s, n: s / n),
+        "estimate-of-deviation-not-of-mean": of_mean(lambda s, n: s),
+        "proportion-without-root-of-n": around(
+            probability.Estimate,
+            "of_proportion",
+            lambda e, *_: replace(e, standard_error=e.standard_error / e.n**0.5),
+        ),
     },
     ("projection", "first coordinate"): {
-        "sphere-without-chi-square": instead(probability.Sphere, "project", on_the_circle),
+        "sphere-without-chi-square": instead(probability.Sphere, "project", on_the_circle)
     },
     ("sphere", "excess"): {
         "sphere-without-chi-square-simulated": instead(
@@ -334,31 +304,29 @@ PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
         ),
     },
     ("shortcut", "violated"): {
-        "shortcut-sine-for-cosine": instead(
-            bn_experiments.probability.simulation, "_in_the_plane", sine_for_cosine
-        ),
+        "shortcut-sine-for-cosine": instead(simulation, "_in_the_plane", sine_for_cosine)
     },
     ("weaker", "weaker probability"): {
         "weaker-law-rho-not-squared": weaker_law(1),
         "weaker-law-no-positive-part": weaker_law(2, False),
     },
     ("weaker-simulated", "weaker probability"): {
-        "weaker-law-rho-not-squared-simulated": weaker_law(1),
+        "weaker-law-rho-not-squared-simulated": weaker_law(1)
     },
     ("weaker-limit", "limit"): {
-        "weaker-limit-2π-for-π": instead(sampling, "far_limit", lambda angle: angle / (2 * np.pi)),
+        "weaker-limit-2π-for-π": instead(sampling, "far_limit", lambda angle: angle / (2 * np.pi))
     },
     ("weaker-check", "right side"): {
-        "weaker-right-side-not-squared": around(probability, "check_weaker", unsquared),
-        "weaker-is-the-lemma": around(probability, "check_weaker", lemma_for_weaker),
+        "weaker-right-side-not-squared": weaker_by(
+            lambda c, *_: replace(c, right=np.sqrt(c.right))
+        ),
+        "weaker-is-the-lemma": weaker_by(lambda _, *arguments: bnlib.check_lemma(*arguments)),
     },
     ("full-draws", "violated"): {
-        "probability-2π-for-π-simulated": law(0, lambda angle: 0.5 + angle / (4 * np.pi)),
+        "probability-2π-for-π-simulated": probability_by(lambda a, _: 0.5 + a / (4 * np.pi))
     },
     ("full-draws", "excess"): {
-        "mean-2π-for-π-simulated": law(
-            1, lambda angle: (2 * angle - np.sin(2 * angle)) / (4 * np.pi)
-        ),
+        "mean-2π-for-π-simulated": mean_by(lambda a, _: (2 * a - np.sin(2 * a)) / (4 * np.pi))
     },
 }
 PLANTS = {
