@@ -16,8 +16,8 @@ import bnlib
 def code_hash(task: Callable[..., Any]) -> str:
     """Return the SHA-256 of the source of bnlib, bn_experiments and the module of a task.
 
-    It is that of the first call in a process, and the same however the lines of a file end. The
-    room `bn_experiments.book` is left out: no other imports it, so it changes no result.
+    It is that of the first call in a process, however the lines of a file end. The room
+    `bn_experiments.book` is left out: no other imports it, so it changes no result.
     """
     function = task.func if isinstance(task, functools.partial) else task
     try:
@@ -31,21 +31,13 @@ def code_hash(task: Callable[..., Any]) -> str:
 
 @functools.cache
 def _hash_with(own: Path) -> str:
-    lines = {own: _line(own, own.name)} | _house()
-    return hashlib.sha256("".join(sorted(lines.values())).encode()).hexdigest()
-
-
-@functools.cache
-def _house() -> dict[Path, str]:
-    roots = [Path(package.__path__[0]).resolve() for package in (bnlib, bn_experiments)]
-    files = {path: root for root in roots for path in root.rglob("*.py")}
-    return {
-        path: _line(path, path.relative_to(root.parent).as_posix())
-        for path, root in files.items()
-        if not path.is_relative_to(root / "book")
-    }
-
-
-def _line(path: Path, name: str) -> str:
-    text = path.read_text(encoding="utf-8").encode()  # whatever ends the lines in the file
-    return f"{name} {hashlib.sha256(text).hexdigest()}\n"
+    names = {own: own.name}
+    for package in (bnlib, bn_experiments):
+        root = Path(package.__path__[0]).resolve()
+        files = (path for path in root.rglob("*.py") if not path.is_relative_to(root / "book"))
+        names |= {path: path.relative_to(root.parent).as_posix() for path in files}
+    digest = hashlib.sha256()
+    for path, name in sorted(names.items(), key=lambda item: item[1]):
+        text = path.read_text(encoding="utf-8").encode()
+        digest.update(f"{name} {hashlib.sha256(text).hexdigest()}\n".encode())
+    return digest.hexdigest()

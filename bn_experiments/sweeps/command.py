@@ -61,13 +61,8 @@ def _sweep(chosen: argparse.Namespace) -> None:
     cases = cases[: chosen.cases]
     if chosen.output is not None:
         require_replaceable(chosen.output, chosen.name)  # before hours of work, not after
-    with joblib.parallel_config(
-        "loky",
-        n_jobs=chosen.workers,
-        inner_max_num_threads=1,
-        initializer=_watch,
-        initargs=(os.getpid(),),
-    ):
+    workers = {"n_jobs": chosen.workers, "initializer": _watch, "initargs": (os.getpid(),)}
+    with joblib.parallel_config("loky", inner_max_num_threads=1, **workers):
         rows = sweep(module.task, cases, seed=module.SEED, cache=chosen.cache, progress=True)
     text = summary_text(chosen.name, module, rows)
     if chosen.output is None:

@@ -16,7 +16,7 @@ import numpy as np
 from bn_experiments.sweeps.code_hash import code_hash
 
 LIBRARIES = ("jax", "numpy", "optax", "scikit-learn", "scipy")
-"""Another version of one of these runs all cases anew, as other code does."""
+"""Another version of one of these starts anew, as other code does."""
 
 
 class Call(NamedTuple):
@@ -43,7 +43,7 @@ class CachedRun:
     def __init__(self, cache: str | os.PathLike[str], task: Callable[..., Any]) -> None:
         self.code = code_hash(task)
         used = sorted(
-            f"{each.name} {each.version}" for each in distributions() if each.name in LIBRARIES
+            each.name + each.version for each in distributions() if each.name in LIBRARIES
         )
         self.folder = Path(cache).resolve() / joblib.hash([self.code, used])
         try:
@@ -52,14 +52,12 @@ class CachedRun:
                 self._run = joblib.Memory(self.folder, verbose=0).cache(run)
             self._run.check_call_in_cache(None)  # writes the code of `run`; the first call does
         except (OSError, UserWarning) as error:
-            raise self._failure(error) from error
+            raise self._failure("results", error) from error
 
     def has(self, call: Call) -> bool:
         """Return whether the result of a call is there."""
         try:
             return bool(self._run.check_call_in_cache(call))
-        except OSError as error:
-            raise self._failure(error) from error
         except (PicklingError, TypeError) as error:
             raise ValueError(
                 f"task, cases: case {call.i} cannot be pickled ({error}), as a cache demands. "
@@ -73,6 +71,7 @@ class CachedRun:
                 "cache: a worker has other source code than the process that started it. "
                 "Remedy: start the sweep again; on a cluster, install the same code everywhere."
             )
+        what = f"the result of case {call.i}"
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "Unable to cache")
             try:
@@ -80,13 +79,12 @@ class CachedRun:
             except Warning as warning:
                 if "Unable to cache" not in str(warning):
                     raise
-                raise self._failure(warning.__context__, call.i) from warning
+                raise self._failure(what, warning.__context__) from warning
         if not self.has(call):  # in threads the filters of warnings may be lost
-            raise self._failure("it is not there", call.i)
+            raise self._failure(what, "it is not there")
         return result
 
-    def _failure(self, reason: object, i: int | None = None) -> OSError:
-        what = "results" if i is None else f"the result of case {i}"
+    def _failure(self, what: str, reason: object) -> OSError:
         return OSError(
             f"cache: {what} cannot be kept in {self.folder} ({reason}). Cases that are there stay. "
             "Remedy: make room, give another folder, or return what can be pickled; "

@@ -27,16 +27,19 @@ def summary_text(name: str, module: Experiment, rows: list[Any]) -> str:
         "cases": len(rows),
         "seed": module.SEED,
         "significant_digits": DIGITS,
-        "summary": rounded(module.summary(rows)),
+        "summary": rounded(module.summary(_plain(rows))),  # no numbers of NumPy among them
     }
+    return json.dumps(_plain(document), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
     try:
-        text = json.dumps(document, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
+        return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"summary: that of {name!r} cannot be written as JSON ({error}); "
-            "return finite Python numbers, texts, lists and dictionaries."
+            f"task and summary must give what JSON can hold ({error}): "
+            "finite Python numbers, texts, lists and dictionaries."
         ) from error
-    return text + "\n"
 
 
 def rounded(value: Any) -> Any:

@@ -42,11 +42,10 @@ def sweep(
     seed : int
         The seed of the whole sweep.
     cache : str or Path, optional
-        A folder that keeps every finished case; whatever ends the sweep, the same call then
-        runs only the others. A case runs again if the source of bnlib, bn_experiments (but for
-        its figures) or the task's module has changed, or the version of a library that
-        computes. Task and results must be what pickle can hold, and the task's parameters
-        belong into the cases. A cluster needs a folder that its machines share.
+        A folder that keeps every finished case: whatever ends the sweep, the same call runs
+        only the others. All of them run anew if the source of bnlib, bn_experiments (but for
+        its figures) or the task's module has changed, or a library that computes. The task is
+        a function of a module, or a partial of one. A cluster needs a folder that all share.
     progress : bool
         Show a progress bar on stderr if that is a terminal.
 
@@ -58,9 +57,9 @@ def sweep(
     Raises
     ------
     ValueError
-        If the seed is not a non-negative integer, or task, case or result cannot be cached.
+        If the seed is not a non-negative integer, or task or cases cannot be pickled for a cache.
     OSError
-        If the cache cannot be written, as on a full disk.
+        If a result cannot be kept in the cache, as on a full disk.
     """
     seed = whole_number("seed", seed, at_least=0)
     calls = [Call(task, case, seed, i) for i, case in enumerate(cases)]

@@ -315,7 +315,7 @@ def test_an_old_summary_stays_if_a_new_one_cannot_be_made(
     for value in (float("nan"), object()):
         monkeypatch.setattr(toy, "summary", lambda rows, value=value: {"x": value})
         assert run_main(cache, "--output", str(output)) == 1
-        assert "cannot be written as JSON" in capsys.readouterr().err
+        assert "must give what JSON can hold" in capsys.readouterr().err
     monkeypatch.undo()
     monkeypatch.setattr(Path, "replace", full)
     assert run_main(cache, "--output", str(output)) == 1
