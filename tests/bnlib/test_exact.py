@@ -22,6 +22,10 @@ def bn(**options: Any) -> exact.Neuron:
 
 DATA = exact.counterexample()
 STANDARD, NORMALIZED = exact.Neuron(), bn()
+OPTIMA = STANDARD.optima(DATA), NORMALIZED.optima(DATA)
+COLLINEAR = exact.LearningSet([[1, 2], [2, 4]], [1, 2])
+UNCORRELATED = exact.LearningSet([[-1], [0], [1]], [1, 0, 1])
+ORIGIN = [exact.Point(sp.Matrix([0, 0]))]
 STAR = sp.Matrix([3, 1])
 R = sp.Rational
 
@@ -32,7 +36,7 @@ def equal(actual: Any, expected: Any) -> bool:
 
 
 def test_the_standard_optimum_of_the_counterexample() -> None:
-    (star,) = STANDARD.optima(DATA)
+    ((star,), _) = OPTIMA
     assert star.weights == STAR.as_immutable()
     assert STANDARD.loss(STAR, DATA) == 1
     assert list(DATA.inputs * STAR - DATA.targets) == [1, 1, -1]
@@ -51,7 +55,7 @@ def test_the_bn_loss_and_gradient_at_the_standard_optimum() -> None:
 
 
 def test_the_bn_optima_are_the_published_ray_and_its_opposite_are_maxima() -> None:
-    (ray,) = NORMALIZED.optima(DATA)
+    (_, (ray,)) = OPTIMA
     assert list(ray.direction) == [5, 3]
     assert equal(NORMALIZED.loss([5, 3], DATA), (32 - 2 * sp.sqrt(38)) / 3)
     for sign in (1, -1):
@@ -73,7 +77,7 @@ def test_there_are_no_other_stationary_directions() -> None:
 
 
 def test_both_sides_of_the_lemma_at_the_standard_optimum() -> None:
-    check = exact.check_lemma(STAR, STANDARD.optima(DATA), NORMALIZED.optima(DATA))
+    check = exact.check_lemma(STAR, *OPTIMA)
     assert (check.left, check.right) == (R(8, 17), 0)
     assert (check.applies, check.violated, check.holds) == (True, True, False)
     theta = exact.angle([3, 1], [5, 3])
@@ -133,7 +137,7 @@ def test_floats_are_the_binary_fractions_they_are() -> None:
 
 
 def test_what_a_reader_sees() -> None:
-    (star,), (ray,) = STANDARD.optima(DATA), NORMALIZED.optima(DATA)
+    (star,), (ray,) = OPTIMA
     assert (repr(star), repr(ray)) == ("Point((3, 1))", "Ray((5, 3))")
     assert star._repr_latex_() == r"$\displaystyle \left(3,\; 1\right)$"
     assert r"k\,\left(5,\; 3\right) : k > 0" in ray._repr_latex_()
@@ -150,20 +154,11 @@ ERRORS: list[tuple[str, Callable[[], Any]]] = [
     ("gamma: is 0", lambda: bn(gamma=0).optima(DATA)),
     ("gamma: is 0", lambda: bn(gamma=0, scale=False).optima(DATA)),
     ("epsilon: must be at least 0", lambda: bn(epsilon=-1)),
-    ("inputs: collinear", lambda: STANDARD.optima(exact.LearningSet([[1, 2], [2, 4]], [1, 2]))),
-    (
-        "targets: uncorrelated",
-        lambda: NORMALIZED.optima(exact.LearningSet([[-1], [0], [1]], [1, 0, 1])),
-    ),
+    ("inputs: collinear", lambda: STANDARD.optima(COLLINEAR)),
+    ("targets: uncorrelated", lambda: NORMALIZED.optima(UNCORRELATED)),
     ("standard_optima, normalized_optima", lambda: exact.check_lemma([1], [], [])),
-    (
-        "start: has 1 weights, but Point",
-        lambda: exact.check_lemma([1], STANDARD.optima(DATA), NORMALIZED.optima(DATA)),
-    ),
-    (
-        r"standard_optima: W\* = 0",
-        lambda: exact.check_lemma([1, 2], [exact.Point(sp.Matrix([0, 0]))], [exact.Ray([1, 1])]),
-    ),
+    ("start: has 1 weights, but Point", lambda: exact.check_lemma([1], *OPTIMA)),
+    (r"standard_optima: W\* = 0", lambda: exact.check_lemma([1, 2], ORIGIN, OPTIMA[1])),
     ("first, second: a zero vector", lambda: exact.angle([0, 0], [1, 2])),
     ("angle: must lie in", lambda: exact.failure_probability(4)),
 ]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -170,17 +171,8 @@ def jax_activations() -> dict[str, Callable[[Any], Any]]:
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    return {
-        "identity": lambda z: z,
-        "tanh": jax.numpy.tanh,
-        "sigmoid": jax.nn.sigmoid,
-        "softplus": jax.nn.softplus,
-        "relu": jax.nn.relu,
-        "gelu": lambda z: jax.nn.gelu(z, approximate=False),
-        "leaky_relu": jax.nn.leaky_relu,
-        "silu": jax.nn.silu,
-        "elu": jax.nn.elu,
-    }
+    same = {name: getattr(jax.nn, name) for name in SYMBOLIC if name not in ("identity", "gelu")}
+    return same | {"identity": lambda z: z, "gelu": partial(jax.nn.gelu, approximate=False)}
 
 
 def compare_with_jax(
@@ -344,13 +336,12 @@ def compare_lemma(starts: Array, star: Array, ray: Array, tolerance: float = 1e-
     """
     check = bnlib.check_lemma(starts, [bnlib.Point(star)], [bnlib.Ray(ray)])
     for index, start in enumerate(starts):
-        size = float(start @ start)
+        size, applies = float(start @ start), bool(start @ star > 0)
         left, right = searched_left_side(start, ray), float(printed_right_side(start, star))
         agree("left side", check.left[index], left, tolerance, size)
         agree("right side", check.right[index], right, tolerance, size)
-        applies = bool(start @ star > 0)
-        violated = applies and left - right > 1e-9 * size
-        if (bool(check.applies[index]), bool(check.violated[index])) != (applies, violated):
+        verdict = bool(check.applies[index]), bool(check.violated[index])
+        if verdict != (applies, applies and left - right > 1e-9 * size):
             raise Disagreement(f"verdict: wrong at {start}")
 
 
@@ -377,12 +368,9 @@ def compare_laws_with_simulation(angle: float, d: int, seed: int, z: float = 4.0
     frame = np.linalg.qr(rng.normal(size=(d, 2)))[0]
     star, ray = 3.0 * frame[:, 0], np.cos(angle) * frame[:, 0] + np.sin(angle) * frame[:, 1]
     starts = rng.normal(size=(int(600_000 / np.sqrt(d)), d))
-    starts = starts[starts @ star > 0]
-    nearest = np.maximum(starts @ ray, 0)[:, None] * ray
-    left = np.sum((starts - nearest) ** 2, axis=1)
-    right = np.sum((starts - star) ** 2, axis=1) - (star @ star - starts @ star) ** 2 / (
-        star @ star
-    )
+    starts, length = starts[starts @ star > 0], star @ star
+    left = np.sum((starts - np.maximum(starts @ ray, 0)[:, None] * ray) ** 2, axis=1)
+    right = np.sum((starts - star) ** 2, axis=1) - (length - starts @ star) ** 2 / length
     gaps, rate = left - right, np.mean(left > right)
     for name, measured, law, spread in (
         ("probability", rate, bnlib.failure_probability(angle), np.sqrt(rate * (1 - rate))),
