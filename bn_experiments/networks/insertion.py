@@ -6,16 +6,16 @@ this module holds that form, and JAX's derivative beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from bn_experiments.networks.network import Network, Parameters
-from bnlib._numeric import EPS
-from bnlib._validation import Array, whole_number
+from bnlib._arrays import EPS, whole_number
 from bnlib.batch_norm import BatchNorm, refuse_constant
 
 
@@ -24,9 +24,7 @@ def insert(
 ) -> tuple[Network, Parameters]:
     r"""Put batch normalization into one layer so that every output stays as it is.
 
-    .. math::
-
-        \gamma = \sqrt{\sigma^2 + \epsilon}, \qquad \beta = \mu,
+    .. math:: \gamma = \sqrt{\sigma^2 + \epsilon}, \qquad \beta = \mu,
 
     with the moments of Y = A W + b over the inputs. Without centring, σ² is the mean square
     of Y and there is no β; without scaling there is no γ.
@@ -34,11 +32,7 @@ def insert(
     Parameters
     ----------
     network : Network
-        A network without normalization in this layer.
-    params : list of dict
-        Its parameters.
-    inputs : array_like, shape (m, d)
-        The inputs over which is normalized.
+        Without normalization in this layer.
     layer : int
         Index of the layer; 0 is the layer the inputs enter.
     normalization : BatchNorm
@@ -47,78 +41,78 @@ def insert(
     Returns
     -------
     Network, list of dict
-        The network with normalization, and its parameters. A bias b of the layer is dropped if
-        the normalization centres (β has absorbed it), and kept if not.
+        The network with normalization. A bias b of the layer is dropped if the normalization
+        centres (β has absorbed it), and kept if not.
 
     Raises
     ------
     ValueError
         If the layer is normalized already, or a unit of it is constant and ε = 0.
+
+    See Also
+    --------
+    Network.loss : `params` and `inputs`.
     """
     whole_number("layer", layer, at_least=0)
-    if layer >= network.depth or network.norm(layer) is not None:
+    if layer >= network.depth or network.norms[layer] is not None:
         raise ValueError(
             f"layer: {layer} is not a layer without normalization; the network has "
             f"{network.depth} layers, counted from 0."
         )
-    norms = [network.norm(each) for each in range(network.depth)]
+    norms, inserted = list(network.norms), list(params)
     norms[layer] = replace(normalization, gamma=1.0, beta=0.0)
     y = np.asarray(network.run(params, inputs).preactivations[layer])
-    of_layer = dict(params[layer])
+    of_layer = inserted[layer] = dict(params[layer])
     if normalization.center:
         of_layer.pop("bias", None)
         of_layer["beta"] = jnp.asarray(y.mean(axis=0))
     if normalization.scale:
-        of_layer["gamma"] = jnp.asarray(_divisor(y, normalization))
-    inserted = [*params[:layer], of_layer, *params[layer + 1 :]]
+        of_layer["gamma"] = _divisor(y, normalization)
     return replace(network, normalization=tuple(norms)), inserted
 
 
-def absorb(
-    network: Network, params: Parameters, inputs: Any, layer: int
-) -> tuple[Network, Parameters]:
-    r"""Take centring batch normalization out of one layer again: `insert` backwards.
+def fold(network: Network, params: Parameters, reference: Any) -> tuple[Network, Parameters]:
+    r"""Return the plain network that normalizes by the moments of a reference set.
 
-    .. math::
+    .. math:: W' = \frac{\gamma}{\sqrt{\sigma^2+\epsilon}}\,W, \qquad
+              b' = \frac{\gamma}{\sqrt{\sigma^2+\epsilon}}\,(b - \mu) + \beta .
 
-        w' = \frac{\gamma}{s}\,w, \qquad b = \beta - \frac{\gamma}{s}\,\bar a^\top w,
-        \qquad s = \sqrt{\sigma^2 + \epsilon} .
+    Scaling alone has μ = 0 and the mean square of Y as σ², centring alone does not divide. This
+    takes back what `insert` did, and is how batch norm predicts one example at a time.
 
     Parameters
     ----------
-    network : Network
-        A network with a centring normalization in this layer.
-    params : list of dict
-        Its parameters.
-    inputs : array_like, shape (m, d)
-        The inputs over which is normalized.
-    layer : int
-        Index of the layer.
+    reference : array_like, shape (m, d)
+        The inputs that the moments come from; as a rule, the training set.
 
     Returns
     -------
     Network, list of dict
-        A network with weights w' and a bias b in this layer instead of the normalization. On
-        these inputs every output is the same.
+        With a bias in every layer that was normalized. On the reference set its outputs are
+        those of the network given.
 
     Raises
     ------
     ValueError
-        If the layer has no centring normalization, or a unit of it is constant and ε = 0.
+        If something does not fit, or a unit is constant and ε = 0, unless `params` are traced.
+
+    See Also
+    --------
+    insert : `network`.
+    Network.loss : `params`.
     """
-    norm = network.norm(layer) if 0 <= layer < network.depth else None
-    if norm is None or not norm.center:
-        raise ValueError(f"layer: layer {layer} has no centring normalization to take out.")
-    y = np.asarray(network.run(params, inputs).preactivations[layer])
-    old = {key: np.asarray(each) for key, each in params[layer].items()}
-    factor = old.get("gamma", norm.gamma) / (_divisor(y, norm) if norm.scale else 1.0)
-    bias = old.get("beta", norm.beta) - factor * y.mean(axis=0)
-    of_layer = {"weights": jnp.asarray(old["weights"] * factor), "bias": jnp.asarray(bias)}
-    norms = [network.norm(each) for each in range(network.depth)]
-    biases = [network.has_bias(each) for each in range(network.depth)]
-    norms[layer], biases[layer] = None, True
-    plain = replace(network, normalization=tuple(norms), bias=tuple(biases))
-    return plain, [*params[:layer], of_layer, *params[layer + 1 :]]
+    folded: Parameters = []
+    passed = network.run(params, reference)
+    for of_layer, norm, y in zip(params, network.norms, passed.preactivations, strict=True):
+        if norm is None:
+            folded.append(of_layer)
+            continue
+        factor = of_layer.get("gamma", norm.gamma) / (_divisor(y, norm) if norm.scale else 1.0)
+        bias = of_layer.get("bias", 0.0) - (y.mean(axis=0) if norm.center else 0.0)
+        bias = jnp.broadcast_to(bias * factor + of_layer.get("beta", norm.beta), y.shape[1:])
+        folded.append({"weights": of_layer["weights"] * factor, "bias": bias})
+    biases = tuple("bias" in of_layer for of_layer in folded)
+    return replace(network, normalization=None, bias=biases), folded
 
 
 def inserted_gradient(
@@ -150,32 +144,18 @@ def inserted_gradient(
 
     Parameters
     ----------
-    network : Network
-        The network without normalization in this layer.
     params : list of dict
-        A stationary point of its loss. Elsewhere the formula does not apply.
-    inputs : array_like, shape (m, d)
-        The inputs.
-    targets : array_like, shape (m, k)
-        The targets.
-    layer : int
-        Index of the layer.
-    normalization : BatchNorm
-        What is inserted.
+        A stationary point of the loss. Elsewhere the formula does not apply.
 
     Returns
     -------
     list of dict
         Shaped like the parameters that `insert` returns.
 
-    Raises
-    ------
-    ValueError
-        As for `insert`.
-
-    References
-    ----------
-    Derived in the chapter "Any network" of the book.
+    See Also
+    --------
+    insert : `network`, `layer` and `normalization`, and what is refused.
+    Network.loss : `inputs` and `targets`.
     """
     _, inserted = insert(network, params, inputs, layer, normalization)
     gradient: Parameters = jax.tree.map(lambda each: jnp.asarray(np.zeros(each.shape)), inserted)
@@ -189,20 +169,18 @@ def inserted_gradient(
     along, deviation, m = mean @ w, y - y.mean(axis=0), len(a)
     of_weights, of_signal = np.outer(mean, np.ones_like(along)), np.ones_like(y)
     if normalization.scale:
-        divisor = _divisor(y, normalization)
+        divisor = np.asarray(_divisor(y, normalization))
         covariance = (a - mean).T @ (a - mean) / m
         of_weights -= covariance @ w * (along / divisor**2)
         of_signal -= deviation * (along / divisor**2)
         gradient[layer]["gamma"] = jnp.asarray(-delta * along / divisor)
     gradient[layer]["weights"] = jnp.asarray(-delta * of_weights)
     gradient[layer]["beta"] = jnp.asarray(delta)
-    below = pull_back(jnp.asarray(-(delta / m * of_signal) @ w.T))[0]
-    gradient[:layer] = below[:layer]
+    gradient[:layer] = pull_back(jnp.asarray(-(delta / m * of_signal) @ w.T))[0][:layer]
     return gradient
 
 
-@dataclass(frozen=True)
-class InsertionCheck:
+class InsertionCheck(NamedTuple):
     """The gradient after an insertion, by automatic differentiation and by the formula.
 
     Attributes
@@ -211,24 +189,17 @@ class InsertionCheck:
         Largest change of an output, relative to the largest output. Rounding, if all is well.
     gradient_norm : float
         Norm of the gradient of the normalized network by JAX, over all its parameters.
-    formula_norm : float
-        The same by `inserted_gradient`.
-    difference : float
-        Norm of the difference of the two gradients.
     weights_norm : float
-        Norm of the part of JAX's gradient that belongs to the weights of the layer.
+        Norm of the part of it that belongs to the weights of the layer.
+    relative_error : float
+        Norm of its difference to `inserted_gradient`, over `gradient_norm`; infinite where that
+        is 0.
     """
 
     output_change: float
     gradient_norm: float
-    formula_norm: float
-    difference: float
     weights_norm: float
-
-    @property
-    def relative_error(self) -> float:
-        """Difference over gradient norm; of use where that is not 0."""
-        return self.difference / self.gradient_norm if self.gradient_norm else float("inf")
+    relative_error: float
 
 
 def check_insertion(
@@ -241,53 +212,35 @@ def check_insertion(
 ) -> InsertionCheck:
     """Insert batch normalization and compare its gradient with the formula.
 
-    Parameters
-    ----------
-    network : Network
-        The network without normalization in this layer.
-    params : list of dict
-        A stationary point of its loss.
-    inputs : array_like, shape (m, d)
-        The inputs.
-    targets : array_like, shape (m, k)
-        The targets.
-    layer : int
-        Index of the layer.
-    normalization : BatchNorm
-        What is inserted.
-
     Returns
     -------
     InsertionCheck
 
-    Raises
-    ------
-    ValueError
-        As for `insert`.
+    See Also
+    --------
+    insert : `network`, `layer` and `normalization`, and what is refused.
+    inserted_gradient : `params`.
+    Network.loss : `inputs` and `targets`.
     """
     normalized, inserted = insert(network, params, inputs, layer, normalization)
     before = np.asarray(network.forward(params, inputs))
     after = np.asarray(normalized.forward(inserted, inputs))
     gradient = jax.grad(normalized.loss)(inserted, inputs, targets)
     formula = inserted_gradient(network, params, inputs, targets, layer, normalization)
-    by_jax, stated = _flat(gradient), _flat(formula)
+    by_jax, stated = (np.asarray(ravel_pytree(each)[0]) for each in (gradient, formula))
+    norm, difference = float(np.linalg.norm(by_jax)), float(np.linalg.norm(by_jax - stated))
     return InsertionCheck(
-        float(np.abs(after - before).max() / np.abs(before).max()),
-        float(np.linalg.norm(by_jax)),
-        float(np.linalg.norm(stated)),
-        float(np.linalg.norm(by_jax - stated)),
+        float(np.abs(after - before).max() / (np.abs(before).max() or 1.0)),
+        norm,
         float(np.linalg.norm(gradient[layer]["weights"])),
+        difference / norm if norm else float("inf"),
     )
 
 
-def _flat(params: Parameters) -> Array:
-    return np.concatenate([np.asarray(each).ravel() for each in jax.tree.leaves(params)])
-
-
-def _divisor(y: Array, norm: BatchNorm) -> Array:
+def _divisor(y: Any, norm: BatchNorm) -> Any:
     """Return √(σ² + ε) of each unit, shape (k,), refusing units that are constant."""
     deviation = y - y.mean(axis=0) if norm.center else y
-    if norm.epsilon == 0.0:
+    if norm.epsilon == 0.0 and not isinstance(y, jax.core.Tracer):
         largest, noise = np.abs(deviation).max(axis=0), 8 * EPS * np.abs(y).max(axis=0)
         refuse_constant("params", largest <= noise, center=norm.center)
-    return np.asarray(np.sqrt((deviation**2).mean(axis=0) + norm.epsilon))
+    return jnp.sqrt((deviation**2).mean(axis=0) + norm.epsilon)

@@ -8,44 +8,21 @@ closest in a pool of reached ones with all their permuted and turned images.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._numeric import unit
-from bnlib._validation import Array, real_array
+from bnlib._arrays import Array, real_array, unit
+from bnlib.lemma import LemmaCheck
 
 # Two sides that are equal differ by rounding of this share of the squared norm of the start.
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True, eq=False)
-class NetworkLemma:
-    """Both sides of the lemma for n starts.
-
-    Attributes
-    ----------
-    applies : ndarray of bool, shape (n,)
-        The hypothesis: ⟨W₀, W*⟩ > 0.
-    left : ndarray, shape (n,)
-        Squared distance from W₀ to the rays, or lines, of the units of Ŵ*.
-    right : ndarray, shape (n,)
-        The lemma's right side, the squared distance from W₀ to the line through W*.
-    violated : ndarray of bool, shape (n,)
-        The hypothesis is true and left > right beyond rounding.
-    """
-
-    applies: npt.NDArray[np.bool_]
-    left: Array
-    right: Array
-    violated: npt.NDArray[np.bool_]
-
-
 def reached_sides(
     starts: npt.ArrayLike, stars: npt.ArrayLike, normalized: npt.ArrayLike
-) -> NetworkLemma:
+) -> LemmaCheck:
     """Compare each start with the two optima that were reached from it.
 
     Parameters
@@ -60,7 +37,8 @@ def reached_sides(
 
     Returns
     -------
-    NetworkLemma
+    LemmaCheck
+        With one entry for each start.
 
     Raises
     ------
@@ -75,18 +53,12 @@ def reached_sides(
 
 
 def pooled_sides(
-    starts: npt.ArrayLike,
-    stars: npt.ArrayLike,
-    normalized: npt.ArrayLike,
-    *,
-    odd: bool,
-) -> NetworkLemma:
+    starts: npt.ArrayLike, stars: npt.ArrayLike, normalized: npt.ArrayLike, *, odd: bool
+) -> LemmaCheck:
     """Compare each start with the closest optima of the two pools.
 
     Parameters
     ----------
-    starts : array_like, shape (n, d, k)
-        W₀.
     stars : array_like, shape (p, d, k)
         All W* that were reached. Each stands for its images under permutations of the units.
     normalized : array_like, shape (q, d, k)
@@ -97,32 +69,27 @@ def pooled_sides(
 
     Returns
     -------
-    NetworkLemma
+    LemmaCheck
+        A larger pool can only bring the optima closer: the left side is an upper bound of the
+        squared distance to the closest optimum there is.
 
-    Raises
-    ------
-    ValueError
-        If a shape does not fit or a value is not finite.
-
-    Notes
-    -----
-    A larger pool can only bring the optima closer: the left side is an upper bound of the
-    distance to the closest optimum there is.
+    See Also
+    --------
+    reached_sides : `starts`, and what is refused.
     """
     w, pool, bn = _stacks(starts, stars, normalized)
     columns = np.swapaxes(w, 1, 2)
+    squares = np.sum(columns**2, axis=2)[:, :, None]
     left = np.full(len(w), np.inf)
     closest, star = np.full(len(w), np.inf), np.zeros_like(w)
     for other in bn:
         products = np.einsum("nud,vd->nuv", columns, unit(other.T))
-        cost = np.sum(columns**2, axis=2)[:, :, None] - products**2
-        left = np.minimum(left, _matched(cost)[0])
+        left = np.minimum(left, _matched(squares - products**2)[0])
     for other in pool:
         products = np.einsum("nud,vd->nuv", columns, other.T)
         sign = np.where(products < 0, -1.0, 1.0) if odd else np.ones_like(products)
         lengths = np.sum(other**2, axis=0)
-        cost = np.sum(columns**2, axis=2)[:, :, None] - 2 * sign * products + lengths
-        distance, order = _matched(cost)
+        distance, order = _matched(squares - 2 * sign * products + lengths)
         image = other.T[order] * np.take_along_axis(sign, order[:, :, None], 2)
         nearer = distance < closest
         star[nearer] = np.swapaxes(image, 1, 2)[nearer]
@@ -134,25 +101,23 @@ def _matched(cost: Array) -> tuple[Array, npt.NDArray[np.intp]]:
     """Return the least total cost over all permutations, and the permutation, for each start."""
     orders = np.array(list(permutations(range(cost.shape[1]))))
     total = np.stack([cost[:, np.arange(len(each)), each].sum(axis=1) for each in orders])
-    best = total.argmin(axis=0)
-    return total.min(axis=0), orders[best]
+    return total.min(axis=0), orders[total.argmin(axis=0)]
 
 
-def _sides(w: Array, star: Array, left: Array) -> NetworkLemma:
+def _sides(w: Array, star: Array, left: Array) -> LemmaCheck:
     total = np.sum(w**2, axis=(1, 2))
     inner = np.sum(w * star, axis=(1, 2))
     right = total - inner**2 / np.sum(star**2, axis=(1, 2))
     applies = inner > 0
-    return NetworkLemma(applies, left, right, applies & (left - right > _ROUNDING * total))
+    return LemmaCheck(applies, left, right, applies & (left - right > _ROUNDING * total))
 
 
-def _stacks(
-    starts: npt.ArrayLike, stars: npt.ArrayLike, normalized: npt.ArrayLike
-) -> tuple[Array, Array, Array]:
-    w = real_array("starts", starts, shape="(n, d, k)")
-    star = real_array("stars", stars, shape="(p, d, k)")
-    bn = real_array("normalized", normalized, shape="(q, d, k)")
-    for name, each in (("stars", star), ("normalized", bn)):
-        if each.shape[1:] != w.shape[1:] or not len(each):
-            raise ValueError(f"{name}: shape {each.shape} does not fit starts {w.shape}.")
-    return w, star, bn
+def _stacks(*given: npt.ArrayLike) -> list[Array]:
+    names = "starts", "stars", "normalized"
+    found = [
+        real_array(name, each, shape="(n, d, k)") for name, each in zip(names, given, strict=True)
+    ]
+    for name, each in zip(names, found, strict=True):
+        if each.shape[1:] != found[0].shape[1:] or not len(each):
+            raise ValueError(f"{name}: shape {each.shape} does not fit starts {found[0].shape}.")
+    return found

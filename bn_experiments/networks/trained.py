@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,56 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
+from bn_experiments.networks import training
+from bn_experiments.networks.insertion import fold
 from bn_experiments.networks.network import Network, Parameters
-from bn_experiments.networks.training import stack_size
-from bnlib._validation import real_array
-
-
-def folded(
-    network: Network, params: Parameters, reference: npt.ArrayLike
-) -> tuple[Network, Parameters]:
-    r"""Return the plain network that normalizes by the moments of a reference set.
-
-    .. math:: W' = W \frac{\gamma}{\sqrt{\sigma^2+\epsilon}}, \qquad
-              b' = (b - \mu) \frac{\gamma}{\sqrt{\sigma^2+\epsilon}} + \beta
-
-    with the moments of Y over the reference set; scaling alone has μ = 0 and the mean square
-    as σ², centring alone has no division. This is how batch norm predicts one example at a
-    time once training is over.
-
-    Parameters
-    ----------
-    network : Network
-        A network with normalization in some layers, or in none.
-    params : list of dict
-        Its parameters.
-    reference : array_like, shape (m, d)
-        The inputs that the moments come from; as a rule, the training set.
-
-    Returns
-    -------
-    Network, list of dict
-        On the reference set its outputs are those of the network given.
-
-    Raises
-    ------
-    ValueError
-        If something does not fit.
-    """
-    plain = replace(network, normalization=None, bias=True)
-    result = []
-    for layer, y in enumerate(network.run(params, reference).preactivations):
-        of_layer, norm = params[layer], network.norm(layer)
-        factor, bias = jnp.ones(y.shape[1]), of_layer.get("bias", 0.0)
-        if norm is not None:
-            mean = y.mean(axis=0) if norm.center else 0.0
-            if norm.scale:
-                factor /= jnp.sqrt(((y - mean) ** 2).mean(axis=0) + norm.epsilon)
-            factor = factor * of_layer.get("gamma", norm.gamma)
-            bias = (bias - mean) * factor + of_layer.get("beta", norm.beta)
-        bias = jnp.broadcast_to(bias, factor.shape)
-        result.append({"weights": of_layer["weights"] * factor, "bias": bias})
-    return plain, result
+from bnlib._arrays import Array, real_array
 
 
 def accuracies(
@@ -69,45 +22,40 @@ def accuracies(
     inputs: npt.ArrayLike,
     labels: npt.ArrayLike,
     reference: npt.ArrayLike,
-) -> npt.NDArray[np.float64]:
+) -> Array:
     """Return the share of examples whose largest output is that of their class.
 
     Parameters
     ----------
-    network : Network
-        The network.
-    stack : list of dict
-        The parameters.
     inputs : array_like, shape (m, d)
         The inputs, which are predicted one at a time: they are not normalized together.
     labels : array_like of int, shape (m,)
         The number of the class of each example.
     reference : array_like, shape (r, d)
-        The training inputs; batch norm takes its moments from them (`folded`).
+        The training inputs; batch norm takes its moments from them (`fold`).
 
     Returns
     -------
     ndarray, shape (n,)
         Where the outputs are not finite, no example counts as right.
 
-    Raises
-    ------
-    ValueError
-        If a shape is wrong.
+    See Also
+    --------
+    training.train : `network` and `stack`, and what is refused.
     """
     x = real_array("inputs", inputs, shape="(m, d)", last=network.widths[0])
     r = real_array("reference", reference, shape="(r, d)", last=network.widths[0])
     classes = np.asarray(labels)
     if classes.shape != (len(x),) or classes.dtype.kind not in "iu":
         raise ValueError(f"labels: expected {len(x)} whole numbers, one for each example.")
-    stack_size(stack)
+    training.stack_size(stack)
     return np.asarray(_accuracies(network, stack, x, classes, r))
 
 
 @partial(jax.jit, static_argnums=0)
 def _accuracies(network: Network, stack: Parameters, x: Any, labels: Any, r: Any) -> Any:
     def one(params: Parameters) -> Any:
-        plain, of_plain = folded(network, params, r)
+        plain, of_plain = fold(network, params, r)
         outputs = plain.forward(of_plain, x)
         right = (outputs.argmax(axis=1) == labels) & jnp.isfinite(outputs).all(axis=1)
         return right.astype(float).mean()  # the mean of booleans would be float32
@@ -120,20 +68,18 @@ class Travel(NamedTuple):
 
     Attributes
     ----------
-    distance : ndarray, shape (n,)
-        Length of W − W₀ over the length of W₀, all weight matrices taken as one vector;
-        biases, γ and β are left out.
+    distance_from_start : ndarray, shape (n,)
+        ‖W − W₀‖ / ‖W₀‖, all weight matrices taken as one vector, without biases, γ and β.
     modulo_scale : ndarray, shape (n,)
         The same to the nearest W that computes the same: the incoming weights of every unit
         whose normalization scales may be multiplied by a number k > 0.
     angle : ndarray, shape (n,)
-        Mean over the hidden units of the angle, in radians, between its incoming weights at
-        the start and now.
+        Between the incoming weights of a hidden unit then and now, in radians; mean over units.
     """
 
-    distance: npt.NDArray[np.float64]
-    modulo_scale: npt.NDArray[np.float64]
-    angle: npt.NDArray[np.float64]
+    distance_from_start: Array
+    modulo_scale: Array
+    angle: Array
 
 
 def travel(network: Network, start: Parameters, stack: Parameters) -> Travel:
@@ -143,10 +89,8 @@ def travel(network: Network, start: Parameters, stack: Parameters) -> Travel:
     ----------
     network : Network
         The network; at ε > 0 its scale invariance is an approximation.
-    start : list of dict
-        The stack at the start.
-    stack : list of dict
-        The stack now.
+    start, stack : list of dict
+        The stack at the start, and now.
 
     Returns
     -------
@@ -155,21 +99,20 @@ def travel(network: Network, start: Parameters, stack: Parameters) -> Travel:
     Raises
     ------
     ValueError
-        If the two stacks do not have the same shape.
+        If the two stacks do not have the same shape, or there is no hidden layer.
     """
+    if network.depth == 1:
+        raise ValueError("network: has no hidden unit whose angle could be measured; add a layer.")
     if jax.tree.map(jnp.shape, start) != jax.tree.map(jnp.shape, stack):
         raise ValueError("stack: has another shape than start; train it from there.")
     length, moved, nearest, angles = 0.0, 0.0, 0.0, []
-    for layer, (of_start, of_stack) in enumerate(zip(start, stack, strict=True)):
+    for norm, of_start, of_stack in zip(network.norms, start, stack, strict=True):
         old, new = (np.asarray(each["weights"]) for each in (of_start, of_stack))
         square, gap = (old**2).sum(axis=1), ((new - old) ** 2).sum(axis=1)
         along = (old * new).sum(axis=1) / np.sqrt((new**2).sum(axis=1))
-        norm = network.norm(layer)
-        free = norm is not None and norm.scale
-        length, moved = length + square.sum(axis=-1), moved + gap.sum(axis=-1)
         beside = np.maximum(square - np.maximum(along, 0.0) ** 2, 0.0)
-        nearest = nearest + (beside if free else gap).sum(axis=-1)
-        if layer < network.depth - 1:
-            angles.append(np.arccos(np.clip(along / np.sqrt(square), -1.0, 1.0)))
-    angle = np.concatenate(angles, axis=1).mean(axis=1) if angles else np.zeros(stack_size(stack))
+        length, moved = length + square.sum(axis=-1), moved + gap.sum(axis=-1)
+        nearest = nearest + (beside if norm and norm.scale else gap).sum(axis=-1)
+        angles.append(np.arccos(np.clip(along / np.sqrt(square), -1.0, 1.0)))
+    angle = np.concatenate(angles[:-1], axis=1).mean(axis=1)
     return Travel(np.sqrt(moved / length), np.sqrt(nearest / length), angle)

@@ -1,14 +1,13 @@
-"""Gradient descent of many networks side by side.
+"""Train many networks side by side, in one compiled call, with an optimizer of Optax.
 
-A stack of networks is the parameters of one, each array with a leading axis of length n. What
-is here maps over that axis in one compiled call; steps are taken by `optax.sgd`.
+A stack of networks is the parameters of one, each array with a leading axis of length n.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,33 +16,41 @@ import numpy.typing as npt
 import optax
 
 from bn_experiments.networks.network import Network, Parameters
-from bnlib._validation import real_array, whole_number
+from bnlib._arrays import Array, real_array, whole_number
+
+
+class Training(NamedTuple):
+    """What `train` returns: n networks after training, and the way there.
+
+    Attributes
+    ----------
+    params : list of dict
+        The stack after the last step.
+    losses : Array, shape (n, steps + 1), or None
+        The loss of what each step uses, before it, and of all examples after the last.
+    """
+
+    params: Parameters
+    losses: jax.Array | None
 
 
 def starts(network: Network, seeds: Sequence[int], scales: npt.ArrayLike = 1.0) -> Parameters:
-    """Return a stack of initial parameters.
-
-    The weights depend on the seed, the widths and the scale alone: networks that differ only
-    in their normalization start from the same W₀.
+    """Return a stack of initial parameters, by `Network.initialize`.
 
     Parameters
     ----------
-    network : Network
-        The network.
-    seeds : sequence of int
-        One for each network of the stack, of length n.
+    seeds : sequence of int, length n
+        One for each network of the stack.
     scales : array_like, shape (n,) or ()
-        Factor of all weights, as in `Network.initialize`.
+        Factors of all weights.
 
     Returns
     -------
     list of dict
-        Each array with a leading axis of length n.
 
-    Raises
-    ------
-    ValueError
-        If a seed or the number of scales is wrong.
+    See Also
+    --------
+    train : `network`, and what is refused.
     """
     seeds = [whole_number("seeds", each, at_least=0) for each in seeds]
     factors = _one_each("scales", scales, len(seeds))
@@ -56,17 +63,33 @@ def _starts(network: Network, keys: Any, scales: Any) -> Any:
     return jax.vmap(network.initialize)(keys, scales)
 
 
+def unstacked(stack: Parameters) -> list[Parameters]:
+    """Return the parameters of the networks of a stack one by one.
+
+    Returns
+    -------
+    list of list of dict
+
+    See Also
+    --------
+    train : what a stack is.
+    """
+    # In NumPy: JAX would compile a slice for every index.
+    arrays = jax.tree.map(np.asarray, stack)
+    return [
+        list(jax.tree.map(lambda each, at=i: jnp.asarray(each[at]), arrays))
+        for i in range(stack_size(stack))
+    ]
+
+
 def batch_order(m: int, size: int, steps: int, seed: int) -> npt.NDArray[np.int64]:
     """Return which examples each step of mini-batch training uses.
 
     Parameters
     ----------
-    m : int
-        Number of examples.
-    size : int
-        Examples in a batch; must divide m, so that every epoch uses each example once.
-    steps : int
-        Number of steps.
+    m, size, steps : int
+        Numbers of examples, of examples in a batch, and of steps. The size must divide m, so
+        that every epoch uses each example once.
     seed : int
         Of the order, which is new in every epoch.
 
@@ -88,7 +111,7 @@ def batch_order(m: int, size: int, steps: int, seed: int) -> npt.NDArray[np.int6
     return np.concatenate(epochs)[:steps]
 
 
-def descend(
+def train(
     network: Network,
     stack: Parameters,
     inputs: npt.ArrayLike,
@@ -97,102 +120,101 @@ def descend(
     *,
     steps: int,
     batches: npt.ArrayLike | None = None,
-) -> Parameters:
-    r"""Train every network of a stack by gradient descent with a constant learning rate.
+    optimizer: Callable[[Any], optax.GradientTransformation] = optax.sgd,
+    watch: bool = False,
+) -> Training:
+    r"""Train every network of a stack: weights, biases, γ and β.
 
-    .. math:: W \leftarrow W - \eta\, \nabla L(W)
-
-    for all parameters: weights, biases, γ and β.
+    With `optax.sgd` by gradient descent, :math:`W \leftarrow W - \eta\, \nabla L(W)`. Compiled
+    once for each network, optimizer, number of steps and shape of the data.
 
     Parameters
     ----------
     network : Network
-        The network.
+        The architecture; it normalizes over the examples that are passed, or over each batch.
     stack : list of dict
-        Where to start, as `starts` makes it.
-    inputs : array_like, shape (m, d)
-        The inputs, the same for every network.
-    targets : array_like, shape (m, k)
-        The targets.
+        The n networks, as `starts` makes them.
     rates : array_like, shape (n,) or ()
         η, one for each network.
     steps : int
         Number of steps.
     batches : array_like of int, shape (steps, size), optional
-        The examples each step uses, over which it also normalizes; by default all.
+        The examples each step uses; by default all.
+    optimizer : callable
+        Makes an Optax optimizer from a learning rate: `optax.sgd`, `optax.adam`, …
+    watch : bool
+        Whether to return the losses on the way. The arithmetic is then compiled otherwise, and
+        last digits may differ.
 
     Returns
     -------
-    list of dict
-        The stack after the last step. Numbers may be infinite or NaN: that is what diverged
-        training gives, and `losses` says so.
+    Training
+        Infinite or NaN where a training diverged: a result here, not an error.
 
     Raises
     ------
     ValueError
         If a shape or a number is wrong.
+
+    See Also
+    --------
+    Network.loss : `inputs` and `targets`, the same for every network.
     """
     whole_number("steps", steps, at_least=1)
     x, t = _examples(network, inputs, targets)
     eta = _one_each("rates", rates, stack_size(stack))
-    if batches is None:
-        return _descend(network, steps, stack, x, t, eta, None)  # type: ignore[no-any-return]
-    order = np.asarray(batches)
-    if order.dtype.kind not in "iu" or order.ndim != 2 or len(order) != steps:
+    order = None if batches is None else np.asarray(batches)
+    if order is not None and (order.dtype.kind not in "iu" or order.shape[:-1] != (steps,)):
         raise ValueError(
             f"batches: expected whole numbers of shape ({steps}, size), got {order.shape} "
             f"of {order.dtype}; use batch_order."
         )
-    if order.min() < 0 or order.max() >= len(x):
+    if order is not None and (order.min() < 0 or order.max() >= len(x)):
         raise ValueError(f"batches: the {len(x)} examples count from 0; use batch_order.")
-    return _descend(network, steps, stack, x, t, eta, order)  # type: ignore[no-any-return]
+    return Training(*_train(network, optimizer, steps, watch, stack, x, t, eta, order))
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _descend(
-    network: Network, steps: int, stack: Parameters, x: Any, t: Any, rates: Any, order: Any
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _train(
+    network: Network,
+    optimizer: Any,
+    steps: int,
+    watch: bool,
+    stack: Any,
+    x: Any,
+    t: Any,
+    rates: Any,
+    order: Any,
 ) -> Any:
-    def one(params: Parameters, rate: Any) -> Any:
-        optimizer = optax.sgd(rate)
+    def one(start: Parameters, rate: Any) -> Any:
+        rule = optimizer(rate)
 
         def step(carry: Any, batch: Any) -> Any:
             now, state = carry
             inputs, targets = (x, t) if batch is None else (x[batch], t[batch])
-            gradient = jax.grad(network.loss)(now, inputs, targets)
-            update, state = optimizer.update(gradient, state, now)
-            return (optax.apply_updates(now, update), state), None
+            loss, gradient = jax.value_and_grad(network.loss)(now, inputs, targets)
+            update, state = rule.update(gradient, state, now)
+            return (optax.apply_updates(now, update), state), loss if watch else None
 
-        carry = (params, optimizer.init(params))
-        return jax.lax.scan(step, carry, order, length=steps)[0][0]
+        (end, _), losses = jax.lax.scan(step, (start, rule.init(start)), order, length=steps)
+        return end, jnp.append(losses, network.loss(end, x, t)) if watch else None
 
     return jax.vmap(one)(stack, rates)
 
 
 def losses(
     network: Network, stack: Parameters, inputs: npt.ArrayLike, targets: npt.ArrayLike
-) -> npt.NDArray[np.float64]:
+) -> Array:
     """Return the loss of every network of a stack, over all examples.
-
-    Parameters
-    ----------
-    network : Network
-        The network; it normalizes over these examples.
-    stack : list of dict
-        The parameters.
-    inputs : array_like, shape (m, d)
-        The inputs.
-    targets : array_like, shape (m, k)
-        The targets.
 
     Returns
     -------
     ndarray, shape (n,)
-        Infinite or NaN where the training diverged that far.
 
-    Raises
-    ------
-    ValueError
-        If a shape is wrong.
+    See Also
+    --------
+    train : `network` and `stack`, and what is refused.
+    Network.loss : `inputs` and `targets`.
     """
     x, t = _examples(network, inputs, targets)
     stack_size(stack)
@@ -212,7 +234,7 @@ def stack_size(stack: Parameters) -> int:
     return int(weights[0][0])
 
 
-def _one_each(name: str, values: npt.ArrayLike, n: int) -> npt.NDArray[np.float64]:
+def _one_each(name: str, values: npt.ArrayLike, n: int) -> Array:
     given = real_array(name, values, shape="(...)")
     if given.shape not in ((), (n,)):
         raise ValueError(f"{name}: expected one number or {n}, got shape {given.shape}.")
@@ -223,9 +245,9 @@ def _one_each(name: str, values: npt.ArrayLike, n: int) -> npt.NDArray[np.float6
 
 def _examples(
     network: Network, inputs: npt.ArrayLike, targets: npt.ArrayLike
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> tuple[Array, Array]:
     x = real_array("inputs", inputs, shape="(m, d)", last=network.widths[0])
-    t = real_array("targets", targets, shape="(m, k)", last=network.widths[-1])
+    t = real_array("targets", targets, shape="(m, ...)")
     if len(x) != len(t):
         raise ValueError(f"targets: {len(t)} for {len(x)} inputs; give one for each.")
     return x, t

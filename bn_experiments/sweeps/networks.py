@@ -5,10 +5,13 @@ into each layer in turn, in four forms, and compare the gradient with the formul
 the theorem says; then train on with batch norm in the hidden layers and see how far the weights
 turn. *Lemma*: train networks with and without batch norm from the same starts and compare both
 sides of the inequality, at the optima that are reached.
+
+What `examine` or `lemma` returns of a case is its row.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
@@ -16,16 +19,24 @@ import jax
 import numpy as np
 import optax
 
-from bn_experiments.datasets import load
-from bn_experiments.networks.descent import initialize_many, select, train_many
-from bn_experiments.networks.insertion import absorb, check_insertion, insert
-from bn_experiments.networks.network import Network, Parameters
-from bn_experiments.networks.network_lemma import pooled_sides, reached_sides
-from bn_experiments.networks.stationary import StationaryPoint, stationary_point
-from bn_experiments.probability.estimate import Estimate
-from bnlib._numeric import angle_between, unit
-from bnlib._validation import Array
+from bn_experiments.networks import (
+    Network,
+    StationaryPoint,
+    check_insertion,
+    fold,
+    insert,
+    pooled_sides,
+    reached_sides,
+    stationary_point,
+    train,
+    unstacked,
+)
+from bn_experiments.probability import Estimate
+from bn_experiments.sweeps.network_problems import Case, insertion_case, lemma_case, problem
+from bnlib._arrays import Array, angle_between, unit
 from bnlib.batch_norm import BatchNorm
+
+Row = dict[str, Any]
 
 DESCRIPTION = "Batch norm inserted into trained networks; the lemma for networks."
 SEED = 20250227
@@ -39,8 +50,6 @@ FORMS = {
 """What is inserted."""
 ACTIVATIONS = ("tanh", "softplus", "gelu", "silu")
 HIDDEN = ((2,), (3,), (2, 2), (3, 3), (2, 2, 2))
-EXAMPLES = 100
-"""Examples of a synthetic learning set."""
 SEEDS = 3
 """Seeds of each kind of insertion case."""
 ITERATIONS = 500
@@ -56,7 +65,7 @@ SETS, STARTS = 10, 50
 """Learning sets of the lemma for each architecture, and starts on each."""
 
 
-def cases() -> list[dict[str, Any]]:
+def cases() -> list[Case]:
     """Return all cases: every combination of data, architecture and loss, `SEEDS` times."""
     kinds = [
         *[("teacher", loss, hidden) for loss in ("squared", "cross-entropy") for hidden in HIDDEN],
@@ -71,7 +80,7 @@ def cases() -> list[dict[str, Any]]:
         for bias in (False, True)
     ]
     lemmas = [
-        lemma_case(activation, bias, seed)
+        lemma_case(activation, bias, seed, STARTS)
         for seed in range(SETS)
         for activation in ("tanh", "gelu")
         for bias in (False, True)
@@ -79,53 +88,7 @@ def cases() -> list[dict[str, Any]]:
     return insertions + lemmas
 
 
-def insertion_case(
-    data: str,
-    hidden: tuple[int, ...],
-    activation: str,
-    objective: str,
-    bias: bool | tuple[bool, ...],
-    seed: int,
-) -> dict[str, Any]:
-    """Return one insertion case, as JSON can hold it.
-
-    Parameters
-    ----------
-    data : str
-        ``"teacher"``: 100 examples with 3 inputs, targets from a network with biases of the
-        same widths, disturbed; ``"centred"``: the same with centred inputs; ``"few"``: 6
-        examples with random targets; or ``"iris"``, ``"wine"``, ``"diabetes"``.
-    hidden : tuple of int
-        Widths of the hidden layers.
-    activation, objective : str
-        As for `Network`.
-    bias : bool or tuple of bool
-        As for `Network`, of the plain network.
-    seed : int
-        For the data, the teacher and the start.
-
-    Returns
-    -------
-    dict
-    """
-    return {
-        "kind": "insertion",
-        "data": data,
-        "hidden": list(hidden),
-        "activation": activation,
-        "objective": objective,
-        "bias": bias if isinstance(bias, bool) else list(bias),
-        "seed": seed,
-    }
-
-
-def lemma_case(activation: str, bias: bool, seed: int, starts: int = STARTS) -> dict[str, Any]:
-    """Return one lemma case: a learning set from a teacher with 3 hidden units, many starts."""
-    base = insertion_case("teacher", (3,), activation, "squared", bias, seed)
-    return base | {"kind": "lemma", "starts": starts}
-
-
-def task(case: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:  # noqa: ARG001
+def task(case: Case, rng: np.random.Generator) -> Row:  # noqa: ARG001
     """Run a case. All randomness comes from its own seed, so that a chapter can run it alone."""
     try:
         return {"case": case} | (examine if case["kind"] == "insertion" else lemma)(case)
@@ -134,65 +97,153 @@ def task(case: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:  # n
         jax.clear_caches()  # type: ignore[no-untyped-call]
 
 
-def problem(case: dict[str, Any]) -> tuple[Network, Parameters, Array, Array]:
-    """Return the network of a case, where to start, the inputs and the targets.
+def balanced(network: Network, params: Any) -> Any:
+    """Return the same network with outputs of mean 0, where a softmax does not see the mean.
 
-    Parameters
-    ----------
-    case : dict
-        See `insertion_case`.
+    Without this, rounding would decide which of many equal points the training ends at, and
+    batch norm in the last layer does not treat them alike.
     """
-    rng = np.random.default_rng(case["seed"])
-    name, classes = case["data"], case["objective"] == "cross-entropy"
-    bias = case["bias"] if isinstance(case["bias"], bool) else tuple(case["bias"])
-    if name in ("teacher", "centred", "few"):
-        x = rng.normal(0.5, 1.0, (6 if name == "few" else EXAMPLES, 3))
-        x = x - x.mean(axis=0) if name == "centred" else x
-        widths = (3, *case["hidden"], 3 if classes else 1)
-    else:
-        x, t = _real(name)
-        widths = (x.shape[1], *case["hidden"], t.shape[1])
-    network = Network(widths, case["activation"], bias, case["objective"])
-    start = network.initialize(case["seed"])
-    if name == "few":
-        return network, start, x, rng.normal(size=(len(x), widths[-1]))
-    if name not in ("teacher", "centred"):
-        return network, start, x, t
-    # A teacher of the same widths with biases, whose answers are disturbed. The training
-    # starts near it: from afar many a training leads to weights at infinity.
-    guide = Network(widths, case["activation"], True, case["objective"])
-    teacher = guide.initialize(case["seed"], scale=2.0)
-    for layer in teacher:
-        layer["bias"] = jax.numpy.asarray(rng.normal(0.0, 0.3, layer["bias"].shape))
-    answers = np.asarray(guide.forward(teacher, x))
-    answers = answers + rng.normal(0.0, 0.05 * answers.std(), answers.shape)
-    near = [
-        {key: value + rng.normal(0.0, 0.05, value.shape) for key, value in layer.items()}
-        for layer in teacher
-    ]
-    start = [
-        {key: value for key, value in layer.items() if key == "weights" or network.has_bias(i)}
-        for i, layer in enumerate(near)
-    ]
-    return network, start, x, np.asarray(jax.nn.softmax(answers)) if classes else answers
+    if network.objective != "cross-entropy":
+        return params
+    last = {key: each - each.mean(axis=-1, keepdims=True) for key, each in params[-1].items()}
+    return [*params[:-1], last]
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return counts, the extremes of what must be 0 and must not be, angles and shares.
+def examine(case: Case, *, further: bool = True) -> Row:
+    """Run an insertion case: train, insert batch norm, and train on with it if `further` is true.
 
-    Parameters
-    ----------
-    rows : list of dict
-        What `task` returned, for any cases.
+    If an isolated minimum or a perfect fit is reached, the row has ``checks``, one for each layer
+    and form, and ``move``, from there to the optimum with batch norm.
     """
-    insertions = [row for row in rows if row["case"]["kind"] == "insertion"]
-    lemmas = [row for row in rows if row["case"]["kind"] == "lemma"]
-    kinds: dict[str, list[dict[str, Any]]] = {}
-    for row in insertions:
+    network, start, x, t = problem(case)
+    point = stationary_point(network, start, x, t, iterations=ITERATIONS)
+    point = replace(point, params=balanced(network, point.params))
+    interpolates = bool(point.loss <= 1e-18)
+    row: Row = {
+        "parameters": sum(each.size for each in jax.tree.leaves(start)),
+        "interpolates": interpolates,
+    }
+    names = "converged", "isolated", "relative_gradient", "iterations", "loss"
+    row |= {name: getattr(point, name) for name in names}
+    if not (point.isolated or (interpolates and point.converged)):
+        return row
+    row["checks"] = []
+    for layer, has_bias in enumerate(network.biases):
+        for form, norm in FORMS.items():
+            check = check_insertion(network, point.params, x, t, layer, norm)
+            row["checks"].append(
+                {
+                    "layer": layer,
+                    "form": form,
+                    # What the theorem says, from the architecture alone.
+                    "must_stay": interpolates or form == "scale" or has_bias,
+                    "gradient": check.gradient_norm / point.reference,
+                    "weights": check.weights_norm / point.reference,
+                    "error": check.relative_error,
+                    "output_change": check.output_change,
+                }
+            )
+    row["move"] = {} if interpolates or not further else move(network, point, x, t)
+    return row
+
+
+def move(network: Network, point: StationaryPoint, x: Array, t: Array) -> Row:
+    """Train on from a stationary point of a plain network with batch norm in all hidden layers.
+
+    Returns ``converged``; then ``angles``, in degrees, between the weights of each hidden unit
+    before and after, which do not depend on the scale of either; ``gain``, the share of the loss
+    that is lost; and ``absorbed``, the gradient norm, relative to that at the start, of the plain
+    network with biases that computes the same.
+    """
+    normalized, params = network, point.params
+    for layer in range(network.depth - 1):
+        normalized, params = insert(normalized, params, x, layer, BatchNorm())
+    end = stationary_point(
+        normalized, params, x, t, iterations=ITERATIONS, reference=point.reference
+    )
+    if not end.isolated:
+        return {"converged": False}
+    angles = [
+        angle_between(unit(np.asarray(old["weights"]).T), unit(np.asarray(new["weights"]).T))
+        for old, new in zip(point.params[:-1], end.params[:-1], strict=True)
+    ]
+    biased, equal = fold(normalized, end.params, x)
+    gradient = jax.tree.leaves(jax.grad(biased.loss)(equal, x, t))
+    norm = np.sqrt(sum(float((each**2).sum()) for each in gradient))
+    return {
+        "converged": True,
+        "angles": np.degrees(np.concatenate(angles)).tolist(),
+        "gain": 1.0 - end.loss / point.loss,
+        "absorbed": float(norm) / point.reference,
+    }
+
+
+def lemma(case: Case) -> Row:
+    """Run a lemma case: the same starts, with and without batch norm.
+
+    The row has the numbers of starts and of pairs of isolated minima reached, and for the
+    optima ``reached`` and ``pooled`` hypothesis, violation and both sides for each pair.
+    """
+    plain, _, x, t = problem(case)
+    normalized = replace(plain, normalization=(BatchNorm(), None))
+    key = jax.random.key(case["seed"])
+    keys = [jax.random.fold_in(key, i) for i in range(case["starts"])]
+    pairs = [
+        pair
+        for pair in zip(*(_reached(each, keys, x, t) for each in (plain, normalized)), strict=True)
+        if pair[0][1].isolated and pair[1][1].isolated
+    ]
+    row: Row = {"starts": case["starts"], "pairs": len(pairs)}
+    if not pairs:
+        return row
+    w, star, bn = (
+        np.stack([np.asarray(params[0]["weights"]) for params in stack])
+        for stack in (
+            [start for (start, _), _ in pairs],
+            [end.params for (_, end), _ in pairs],
+            [end.params for _, (_, end) in pairs],
+        )
+    )
+    size = np.sum(w**2, axis=(1, 2))
+    sides = {
+        "reached": reached_sides(w, star, bn),
+        "pooled": pooled_sides(w, star, bn, odd=plain.activation == "tanh"),
+    }
+    for name, each in sides.items():
+        row[name] = {
+            "applies": each.applies.tolist(),
+            "violated": each.violated.tolist(),
+            "left": (each.left / size).tolist(),
+            "right": (each.right / size).tolist(),
+        }
+    row["lower"] = sum(bn.loss < star.loss * (1 - 1e-9) for (_, star), (_, bn) in pairs)
+    return row
+
+
+def _reached(
+    network: Network, keys: list[Any], x: Array, t: Array
+) -> list[tuple[Any, StationaryPoint]]:
+    """Train from all starts side by side with Adam, then finish one by one."""
+    starts = [network.initialize(key) for key in keys]
+    stack = jax.tree.map(lambda *each: np.stack(each), *starts)
+    run = train(network, stack, x, t, 0.02, steps=1000, optimizer=optax.adam)
+    ends = [stationary_point(network, each, x, t, iterations=100) for each in unstacked(run.params)]
+    return list(zip(starts, ends, strict=True))
+
+
+def summary(rows: list[Row]) -> Row:
+    """Return counts, the extremes of what must be 0 and must not be, angles and shares."""
+    kinds, groups = defaultdict(list), defaultdict(list)
+    for row in rows:
         case = row["case"]
-        depth = f"{len(case['hidden'])} hidden"
-        kinds.setdefault(f"{case['data']}, {case['objective']}, {depth}", []).append(row)
-    result: dict[str, Any] = {"trained": {name: _trained(each) for name, each in kinds.items()}}
+        if case["kind"] == "insertion":
+            depth = f"{len(case['hidden'])} hidden"
+            kinds[f"{case['data']}, {case['objective']}, {depth}"].append(row)
+        else:
+            bias = "with bias" if case["bias"] else "without bias"
+            groups[f"{case['activation']}, {bias}"].append(row)
+    result: Row = {"trained": {name: _trained(each) for name, each in kinds.items()}}
+    insertions = [row for each in kinds.values() for row in each]
     checks = [check for row in insertions for check in row.get("checks", [])]
     if checks:
         result["checks"] = count_checks(checks)
@@ -200,22 +251,19 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
             word: _moves([row for row in insertions if row["case"]["bias"] is bias])
             for word, bias in (("without bias", False), ("with bias", True))
         }
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in lemmas:
-        bias = "with bias" if row["case"]["bias"] else "without bias"
-        groups.setdefault(f"{row['case']['activation']}, {bias}", []).append(row)
-    result["lemma"] = {name: count_lemma(each) for name, each in groups.items()}
-    return result
+    return result | {"lemma": {name: count_lemma(each) for name, each in groups.items()}}
 
 
-def count_checks(checks: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return how many insertions had to keep the point, how many did, and what the others did.
+def _trained(rows: list[Row]) -> dict[str, int]:
+    return {
+        "trained": len(rows),
+        "converged": sum(row["converged"] for row in rows),
+        "kept": sum("checks" in row for row in rows),
+    }
 
-    Parameters
-    ----------
-    checks : list of dict
-        From the ``checks`` of `examine`.
-    """
+
+def count_checks(checks: list[Row]) -> Row:
+    """Return how many insertions had to keep the point, how many did, and what the others did."""
     stay = [each for each in checks if each["must_stay"]]
     leave = [each for each in checks if not each["must_stay"]]
     return {
@@ -229,15 +277,27 @@ def count_checks(checks: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def count_lemma(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return pairs of optima, violations, and the mean share over the learning sets.
+def _moves(rows: list[Row]) -> Row:
+    tried = [row["move"] for row in rows if row.get("move")]
+    done = [each for each in tried if each["converged"]]
+    result: Row = {
+        "tried": len(tried),
+        "done": len(done),
+        "absorbed": sum(each["absorbed"] <= ZERO for each in done),
+    }
+    if done:
+        # Rounded to 6 places: with biases nothing but rounding is left of either.
+        largest = np.abs([max(each["angles"]) for each in done])
+        gains = np.array([each["gain"] for each in done])
+        for name, values in (("largest_angles", largest), ("gains", gains)):
+            result[name] = (np.quantile(values, QUANTILES).round(6) + 0.0).tolist()
+        result["histogram"] = np.histogram(largest, BINS)[0].tolist()
+    return result
 
-    Parameters
-    ----------
-    rows : list of dict
-        What `lemma` returned.
-    """
-    result: dict[str, Any] = {
+
+def count_lemma(rows: list[Row]) -> Row:
+    """Return pairs of optima, violations, and the mean share over the learning sets."""
+    result: Row = {
         "sets": len(rows),
         "starts": sum(row["starts"] for row in rows),
         "pairs": sum(row["pairs"] for row in rows),
@@ -253,203 +313,3 @@ def count_lemma(rows: list[dict[str, Any]]) -> dict[str, Any]:
             mean = Estimate.of_mean(share.sum(), (share**2).sum(), len(share))
             result[name] |= {"share": mean.value, "standard_error": mean.standard_error}
     return result
-
-
-def _trained(rows: list[dict[str, Any]]) -> dict[str, int]:
-    return {
-        "trained": len(rows),
-        "converged": sum(row["converged"] for row in rows),
-        "kept": sum("checks" in row for row in rows),
-    }
-
-
-def _moves(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    tried = [row["move"] for row in rows if row.get("move")]
-    done = [each for each in tried if each["converged"]]
-    result: dict[str, Any] = {
-        "tried": len(tried),
-        "done": len(done),
-        "absorbed": sum(each["absorbed"] <= ZERO for each in done),
-    }
-    if done:
-        # Rounded to 6 places: with biases nothing but rounding is left of either.
-        largest = np.abs([max(each["angles"]) for each in done])
-        gains = np.array([each["gain"] for each in done])
-        for name, values in (("largest_angles", largest), ("gains", gains)):
-            result[name] = (np.quantile(values, QUANTILES).round(6) + 0.0).tolist()
-        result["histogram"] = np.histogram(largest, BINS)[0].tolist()
-    return result
-
-
-def examine(case: dict[str, Any], *, further: bool = True) -> dict[str, Any]:
-    """Run an insertion case.
-
-    Parameters
-    ----------
-    case : dict
-        See `insertion_case`.
-    further : bool
-        Whether to train on with batch norm.
-
-    Returns
-    -------
-    dict
-        What was reached; if it is an isolated minimum, or interpolates, also ``checks``, one
-        for each layer and form, and ``move``, from there to the optimum with batch norm.
-    """
-    network, start, x, t = problem(case)
-    point = stationary_point(network, start, x, t, iterations=ITERATIONS)
-    point = replace(point, params=_balanced(network, point.params))
-    interpolates = bool(point.loss <= 1e-18)
-    result: dict[str, Any] = {
-        "parameters": sum(each.size for each in jax.tree.leaves(start)),
-        "converged": point.converged,
-        "isolated": point.isolated,
-        "interpolates": interpolates,
-        "relative_gradient": point.relative_gradient,
-        "iterations": point.iterations,
-        "loss": point.loss,
-    }
-    if not (point.isolated or (interpolates and point.converged)):
-        return result
-    checks = []
-    for layer in range(network.depth):
-        for form, norm in FORMS.items():
-            check = check_insertion(network, point.params, x, t, layer, norm)
-            checks.append(
-                {
-                    "layer": layer,
-                    "form": form,
-                    # What the theorem says, from the architecture alone.
-                    "must_stay": interpolates or form == "scale" or network.has_bias(layer),
-                    "gradient": check.gradient_norm / point.reference,
-                    "weights": check.weights_norm / point.reference,
-                    "error": check.relative_error,
-                    "output_change": check.output_change,
-                }
-            )
-    result["checks"] = checks
-    result["move"] = {} if interpolates or not further else move(network, point, x, t)
-    return result
-
-
-def move(network: Network, point: StationaryPoint, x: Array, t: Array) -> dict[str, Any]:
-    """Train on from a stationary point with batch norm in all hidden layers.
-
-    Parameters
-    ----------
-    network : Network
-        The plain network.
-    point : StationaryPoint
-        Its stationary point.
-    x, t : ndarray
-        The data.
-
-    Returns
-    -------
-    dict
-        ``converged``; then ``angles``, in degrees, between the weights of each hidden unit
-        before and after, which do not depend on the scale of either; ``gain``, the share of
-        the loss that is lost; and ``absorbed``, the gradient norm, relative to that at the
-        start, of the plain network with biases that computes the same.
-    """
-    normalized, params = network, point.params
-    for layer in range(network.depth - 1):
-        normalized, params = insert(normalized, params, x, layer, BatchNorm())
-    end = stationary_point(
-        normalized, params, x, t, iterations=ITERATIONS, reference=point.reference
-    )
-    if not end.isolated:
-        return {"converged": False}
-    angles = [
-        angle_between(unit(np.asarray(old["weights"]).T), unit(np.asarray(new["weights"]).T))
-        for old, new in zip(point.params[:-1], end.params[:-1], strict=True)
-    ]
-    biased, equal = normalized, end.params
-    for layer in range(network.depth - 1):
-        biased, equal = absorb(biased, equal, x, layer)
-    slopes = jax.tree.leaves(jax.grad(biased.loss)(equal, x, t))
-    norm = np.sqrt(sum(float((each**2).sum()) for each in slopes))
-    return {
-        "converged": True,
-        "angles": np.degrees(np.concatenate(angles)).tolist(),
-        "gain": 1.0 - end.loss / point.loss,
-        "absorbed": norm / point.reference,
-    }
-
-
-def lemma(case: dict[str, Any]) -> dict[str, Any]:
-    """Run a lemma case: the same starts, with and without batch norm.
-
-    Parameters
-    ----------
-    case : dict
-        See `lemma_case`.
-
-    Returns
-    -------
-    dict
-        Numbers of starts, of pairs of isolated minima reached, of those with the hypothesis,
-        and of violations; and both sides for each pair.
-    """
-    plain, _, x, t = problem(case)
-    normalized = Network(
-        plain.widths, plain.activation, plain.bias, plain.objective, (BatchNorm(), None)
-    )
-    ends = [_optima(network, case, x, t) for network in (plain, normalized)]
-    both = [i for i in range(case["starts"]) if ends[0][i].isolated and ends[1][i].isolated]
-    result: dict[str, Any] = {"starts": case["starts"], "pairs": len(both)}
-    if not both:
-        return result
-    starts = initialize_many(plain, case["seed"], case["starts"])[0]["weights"]
-    w, star, bn = (
-        np.stack([np.asarray(each) for each in stack])
-        for stack in (
-            [starts[i] for i in both],
-            [ends[0][i].params[0]["weights"] for i in both],
-            [ends[1][i].params[0]["weights"] for i in both],
-        )
-    )
-    size = np.sum(w**2, axis=(1, 2))
-    sides = {
-        "reached": reached_sides(w, star, bn),
-        "pooled": pooled_sides(w, star, bn, odd=plain.activation == "tanh"),
-    }
-    for name, each in sides.items():
-        result[name] = {
-            "applies": each.applies.tolist(),
-            "violated": each.violated.tolist(),
-            "left": (each.left / size).tolist(),
-            "right": (each.right / size).tolist(),
-        }
-    result["lower"] = sum(ends[1][i].loss < ends[0][i].loss * (1 - 1e-9) for i in both)
-    return result
-
-
-def _optima(network: Network, case: dict[str, Any], x: Array, t: Array) -> list[StationaryPoint]:
-    """Train from all starts side by side with Adam, then finish one by one."""
-    starts = initialize_many(network, case["seed"], case["starts"])
-    run = train_many(network, starts, x, t, learning_rates=0.02, steps=1000, optimizer=optax.adam)
-    return [
-        stationary_point(network, select(run.params, i), x, t, iterations=100)
-        for i in range(case["starts"])
-    ]
-
-
-def _balanced(network: Network, params: Parameters) -> Parameters:
-    """Return the same network with outputs of mean 0, where a softmax does not see the mean.
-
-    Without this, rounding would decide which of many equal points the training ends at, and
-    batch norm in the last layer does not treat them alike.
-    """
-    if network.objective != "cross-entropy":
-        return params
-    last = {key: each - each.mean(axis=-1, keepdims=True) for key, each in params[-1].items()}
-    return [*params[:-1], last]
-
-
-def _real(name: str) -> tuple[Array, Array]:
-    bunch = load(name)
-    x, t = bunch.data[:, [2, 3, 8] if name == "diabetes" else slice(4)], bunch.target
-    targets = (t / t.std())[:, None] if name == "diabetes" else 0.9 * np.eye(3)[t] + 0.1 / 3
-    return x / x.std(axis=0), targets

@@ -6,13 +6,29 @@ not used: the seeds of the networks are in the case, so that no variant has star
 
 from __future__ import annotations
 
-from functools import cache, partial
+from collections import defaultdict
+from functools import cache
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import numpy.typing as npt
 
 from bn_experiments.datasets import load
+from bn_experiments.networks import (
+    Network,
+    accuracies,
+    along_gradient,
+    batch_order,
+    largest_eigenvalue,
+    losses,
+    spectrum,
+    starts,
+    train,
+    travel,
+    unstacked,
+)
+from bnlib._arrays import Array
 from bnlib.batch_norm import BatchNorm
 
 DESCRIPTION = "Digits with and without batch norm, over learning rates and scales of W₀"
@@ -58,9 +74,9 @@ class Digits(NamedTuple):
         The entropy of a target: the cross-entropy of predictions that could not be better.
     """
 
-    inputs: npt.NDArray[np.float64]
-    targets: npt.NDArray[np.float64]
-    test_inputs: npt.NDArray[np.float64]
+    inputs: Array
+    targets: Array
+    test_inputs: Array
     test_labels: npt.NDArray[np.int64]
     floor: float
 
@@ -89,13 +105,9 @@ def digits(inputs: str) -> Digits:
     return Digits(x, targets, test, other, float(-(targets[0] * np.log(targets[0])).sum()))
 
 
-def network(variant: str, widths: tuple[int, ...] = WIDTHS) -> Any:
+def network(variant: str, widths: tuple[int, ...] = WIDTHS) -> Network:
     """Return the network of a variant; its hidden layers are normalized, its outputs are not."""
-    from bn_experiments.networks.network import Network
-
-    return Network(
-        widths, "tanh", objective="cross-entropy", normalization=VARIANTS[variant], bias=True
-    )
+    return Network(widths, objective="cross-entropy", normalization=VARIANTS[variant])
 
 
 def cases() -> list[Any]:
@@ -137,109 +149,88 @@ def task(case: Any, rng: np.random.Generator) -> Any:  # noqa: ARG001
 
 def grid(case: Any) -> Any:
     """Train with every rate and seed; losses above the floor, accuracies."""
-    from bn_experiments.networks import trained, training
-
-    data, net, seeds = digits(case["inputs"]), network(case["variant"]), case["seeds"]
-    shape = len(case["rates"]), len(seeds)
-    batches = None
+    data, net, n = digits(case["inputs"]), network(case["variant"]), len(case["seeds"])
+    examples = data.inputs, data.targets
+    start = starts(net, list(case["seeds"]) * len(case["rates"]), case["scale"])
+    order = None
     if case["batch"] < len(data.inputs):
-        batches = training.batch_order(len(data.inputs), case["batch"], case["steps"], ORDER_SEED)
-    start = training.starts(net, list(seeds) * shape[0], case["scale"])
-    rates, examples = np.repeat(case["rates"], shape[1]), (data.inputs, data.targets)
-    end = training.descend(net, start, *examples, rates, steps=case["steps"], batches=batches)
-    excess = partial(_excess, net, data)
-    right = trained.accuracies(net, end, data.test_inputs, data.test_labels, data.inputs)
+        order = batch_order(len(data.inputs), case["batch"], case["steps"], ORDER_SEED)
+    rates = np.repeat(case["rates"], n)
+    end = train(net, start, *examples, rates, steps=case["steps"], batches=order).params
+    rows = _measured(net, data, end)
     return {
-        "start": excess(start)[: shape[1]],
-        "loss": _rows(excess(end), shape[1]),
-        "accuracy": _rows(_numbers(right), shape[1]),
+        "start": _excess(net, data, start)[:n],
+        "loss": [rows["loss"][i : i + n] for i in range(0, len(rates), n)],
+        "accuracy": [rows["accuracy"][i : i + n] for i in range(0, len(rates), n)],
     }
 
 
 def long(case: Any) -> Any:
     """Train long with one rate; how far the weights are from W₀, and how flat it is there."""
-    import jax
-
-    from bn_experiments.networks import trained, training
-
     data, net = digits(case["inputs"]), network(case["variant"])
-    start = now = training.starts(net, case["seeds"], case["scale"])
+    examples = data.inputs, data.targets
+    start = now = starts(net, case["seeds"], case["scale"])
 
-    def slope(params: Any) -> Any:
-        gradient = jax.grad(net.loss)(params, data.inputs, data.targets)
+    def gradient_norm(params: Any) -> Any:
+        gradient = jax.grad(net.loss)(params, *examples)
         return jax.numpy.sqrt(sum((each**2).sum() for each in jax.tree.leaves(gradient)))
 
-    slopes = jax.jit(jax.vmap(slope))
-    rows: dict[str, list[Any]] = {}
-    before, first = 0, slopes(start)
+    gradient_norms = jax.jit(jax.vmap(gradient_norm))
+    rows: dict[str, list[Any]] = defaultdict(list)
+    before, first = 0, gradient_norms(start)
     for steps in case["steps"]:
         for _ in range((steps - before) // STEPS):
-            now = training.descend(net, now, data.inputs, data.targets, case["rate"], steps=STEPS)
-        before = steps
-        moved = trained.travel(net, start, now)
-        measured = {
-            "loss": _excess(net, data, now),
-            "accuracy": _numbers(
-                trained.accuracies(net, now, data.test_inputs, data.test_labels, data.inputs)
-            ),
-            "gradient": _numbers(slopes(now)),
-            "relative_gradient": _numbers(slopes(now) / first),
-            "distance": _numbers(moved.distance),
+            now = train(net, now, *examples, case["rate"], steps=STEPS).params
+        before, moved, slopes = steps, travel(net, start, now), gradient_norms(now)
+        measured = _measured(net, data, now) | {
+            "gradient": _numbers(slopes),
+            "relative_gradient": _numbers(slopes / first),
+            "distance": _numbers(moved.distance_from_start),
             "modulo_scale": _numbers(moved.modulo_scale),
             "degrees": _numbers(np.degrees(moved.angle)),
         }
         for name, values in measured.items():
-            rows.setdefault(name, []).append(values)
-    return rows
+            rows[name].append(values)
+    return dict(rows)
 
 
 def along(case: Any) -> Any:
     """Train, and now and then try half to four times the step: losses and gradients met."""
-    import jax
-
-    from bn_experiments.networks import conditioning, training
-
     data, net = digits(case["inputs"]), network(case["variant"])
     examples, sizes = (data.inputs, data.targets), case["rate"] * np.array(MULTIPLES)
-    now = training.starts(net, case["seeds"])
-    measure = jax.jit(jax.vmap(lambda p: conditioning.along_gradient(net, p, *examples, sizes)))
-    rows: dict[str, list[Any]] = {"highest": [], "lowest": [], "change": [], "smoothness": []}
+    now = starts(net, case["seeds"])
+    measure = jax.jit(jax.vmap(lambda params: along_gradient(net, params, *examples, sizes)))
+    rows: dict[str, list[Any]] = defaultdict(list)
     for step in range(0, STEPS + 1, ALONG_EVERY):
         if step:
-            now = training.descend(net, now, *examples, case["rate"], steps=ALONG_EVERY)
+            now = train(net, now, *examples, case["rate"], steps=ALONG_EVERY).params
         met = measure(now)
         rows["highest"].append(_numbers(met.losses.max(axis=1) - data.floor))
         rows["lowest"].append(_numbers(met.losses.min(axis=1) - data.floor))
         rows["change"].append(_numbers(met.gradient_changes.max(axis=1) / met.gradient_norm))
         rows["smoothness"].append(_numbers(met.smoothness))
-    return rows
+    return dict(rows)
 
 
 def spectra(case: Any) -> Any:
     """Return eigenvalues of the whole Hessian of the small network, before and after training."""
-    from bn_experiments.networks import conditioning, training
-
     data, net = digits(case["inputs"]), network(case["variant"], SMALL)
     examples = data.inputs, data.targets
-    start = training.starts(net, case["seeds"])
-    end = training.descend(net, start, *examples, case["rate"], steps=STEPS)
+    start = starts(net, case["seeds"])
+    end = train(net, start, *examples, case["rate"], steps=STEPS).params
     found = {}
     for name, stack in (("start", start), ("end", end)):
-        every = [conditioning.spectrum(net, each, *examples)[::-1] for each in _each(stack)]
-        ranked = np.array([values[np.array(RANKS) - 1] for values in every])
-        lowest = [values[-1] for values in every]
+        every = np.array([spectrum(net, each, *examples)[::-1] for each in unstacked(stack)])
+        ranked, lowest = every[:, np.array(RANKS) - 1], every[:, -1]
         found[name] = {"ranked": ranked.tolist(), "lowest": _numbers(lowest)}
     return found
 
 
 def curvature(case: Any) -> Any:
     """Return the largest eigenvalue of the Hessian at W₀."""
-    from bn_experiments.networks import conditioning, training
-
     data, net = digits(case["inputs"]), network(case["variant"])
-    start = _each(training.starts(net, case["seeds"], case["scale"]))
-    examples = data.inputs, data.targets
-    return [float(conditioning.largest_eigenvalues(net, each, *examples)[0]) for each in start]
+    stack = starts(net, case["seeds"], case["scale"])
+    return [largest_eigenvalue(net, each, data.inputs, data.targets) for each in unstacked(stack)]
 
 
 def summary(rows: list[Any]) -> dict[str, Any]:
@@ -293,21 +284,14 @@ def _quartiles_of(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: [quartiles(each) for each in row[name]] for name in names}
 
 
-def _excess(net: Any, data: Digits, stack: Any) -> list[float | None]:
-    from bn_experiments.networks import training
+def _measured(net: Network, data: Digits, stack: Any) -> dict[str, list[Any]]:
+    right = accuracies(net, stack, data.test_inputs, data.test_labels, data.inputs)
+    return {"loss": _excess(net, data, stack), "accuracy": _numbers(right)}
 
-    return _numbers(training.losses(net, stack, data.inputs, data.targets) - data.floor)
 
-
-def _rows(values: list[Any], n: int) -> list[list[Any]]:
-    return [values[i : i + n] for i in range(0, len(values), n)]
+def _excess(net: Network, data: Digits, stack: Any) -> list[float | None]:
+    return _numbers(losses(net, stack, data.inputs, data.targets) - data.floor)
 
 
 def _numbers(values: Any) -> list[float | None]:
     return [float(each) if np.isfinite(each) else None for each in np.asarray(values).ravel()]
-
-
-def _each(stack: Any) -> list[Any]:
-    """Return the networks of a stack one by one."""
-    n = len(stack[0]["weights"])
-    return [[{name: value[i] for name, value in of.items()} for of in stack] for i in range(n)]

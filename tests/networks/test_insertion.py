@@ -7,6 +7,7 @@ without training, and with a residual that is not small.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -17,9 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jax.flatten_util import ravel_pytree
 
-from bn_experiments.networks import insertion, network
-from bn_experiments.networks.insertion import absorb, check_insertion, insert, inserted_gradient
-from bn_experiments.networks.network import Network
+from bn_experiments.networks import (
+    Network,
+    check_insertion,
+    fold,
+    insert,
+    inserted_gradient,
+    insertion,
+    network,
+)
 from bnlib import BatchNorm, Neuron, counterexample
 from tests.oracles import Disagreement, agree
 
@@ -28,12 +35,15 @@ EXAMPLES = 50
 SMOOTH = ["tanh", "softplus", "gelu", "silu", "sigmoid"]
 
 
+def disturbed(net: Network, seed: int) -> tuple[Any, np.random.Generator]:
+    """Return parameters with no entry at its special value, and the generator for the rest."""
+    rng, start = np.random.default_rng(seed), net.initialize(seed)
+    return jax.tree.map(lambda each: each + 0.3 * rng.normal(size=each.shape), start), rng
+
+
 def stationary(plain: Network, seed: int) -> tuple[Any, Any, Any]:
     """Return parameters, inputs and targets at which the plain loss is stationary."""
-    rng = np.random.default_rng(seed)
-    params = jax.tree.map(
-        lambda each: each + 0.3 * rng.normal(size=each.shape), plain.initialize(seed)
-    )
+    params, rng = disturbed(plain, seed)
     flat, unravel = ravel_pytree(params)
     x = rng.normal(0.5, 1.0, (EXAMPLES, plain.widths[0]))
     outputs = np.asarray(plain.forward(params, x))
@@ -159,63 +169,63 @@ def test_several_insertions_stay_where_every_layer_has_a_bias() -> None:
 
 
 @pytest.mark.parametrize("norm", [BatchNorm(), BatchNorm(epsilon=0.2), BatchNorm(scale=False)])
-def test_absorb_takes_the_normalization_out(norm: BatchNorm) -> None:
+def test_fold_takes_out_what_insert_puts_in(norm: BatchNorm) -> None:
     normalized = Network((3, 3, 2, 1), "tanh", False, normalization=norm)
-    rng = np.random.default_rng(5)
-    start = normalized.initialize(5)
-    params = jax.tree.map(lambda each: each + 0.3 * rng.normal(size=each.shape), start)
+    params, rng = disturbed(normalized, 5)
     x = rng.normal(0.5, 1.0, (9, 3))
-    plain, equal = absorb(*absorb(normalized, params, x, 0), x, 1)
+    plain, equal = fold(normalized, params, x)
     assert plain.normalization == (None, None, None)
+    assert plain.bias == (True, True, False)
     agree("outputs", plain.forward(equal, x), normalized.forward(params, x), 1e-13)
     back, again = insert(plain, equal, x, 0, norm)
     agree("outputs", back.forward(again, x), normalized.forward(params, x), 1e-13)
 
 
-@pytest.mark.parametrize("norm", [BatchNorm(), BatchNorm(epsilon=0.2)], ids=repr)
-def test_minima_are_those_of_the_network_with_biases(norm: BatchNorm) -> None:
-    # ∇L̂ = DΦᵀ ∇L, with Φ made by absorb.
-    normalized = Network((3, 2, 1), "tanh", False, normalization=norm)
-    rng = np.random.default_rng(8)
-    params = jax.tree.map(
-        lambda each: each + 0.3 * rng.normal(size=each.shape), normalized.initialize(8)
-    )
-    x, t = rng.normal(0.5, 1.0, (9, 3)), rng.normal(size=9)
-    plain, equal = absorb(normalized, params, x, 0)
-    vector, unravel = ravel_pytree(params)
+def test_minima_are_those_of_the_network_with_biases() -> None:
+    # ∇L̂ = DΦᵀ ∇L, with Φ made by fold.
+    for norm in (BatchNorm(), BatchNorm(epsilon=0.2)):
+        normalized = Network((3, 2, 1), "tanh", False, normalization=norm)
+        params, rng = disturbed(normalized, 8)
+        x, t = rng.normal(0.5, 1.0, (9, 3)), rng.normal(size=9)
+        vector, unravel = ravel_pytree(params)
+        plain, equal = fold(normalized, params, x)
 
-    def phi(v: Any) -> Any:
-        old = unravel(v)
-        y = x @ old[0]["weights"]
-        s = jax.numpy.sqrt(y.var(axis=0) + norm.epsilon)
-        bias = old[0]["beta"] - old[0]["gamma"] / s * y.mean(axis=0)
-        weights = old[0]["weights"] * old[0]["gamma"] / s
-        return ravel_pytree([{"bias": bias, "weights": weights}, old[1]])[0]
+        def phi(v: Any, norm: BatchNorm = norm, unravel: Any = unravel, x: Any = x) -> Any:
+            first, last = unravel(v)
+            y = x @ first["weights"]
+            s = jax.numpy.sqrt(y.var(axis=0) + norm.epsilon)
+            bias = first["beta"] - first["gamma"] / s * y.mean(axis=0)
+            return ravel_pytree(
+                [{"bias": bias, "weights": first["weights"] * first["gamma"] / s}, last]
+            )[0]
 
-    agree("absorbed", phi(vector), flat(equal), 1e-13)
-    jacobian = np.asarray(jax.jacfwd(phi)(vector))
-    assert np.linalg.matrix_rank(jacobian) == len(flat(equal))  # a submersion
-    slope = flat(jax.grad(plain.loss)(equal, x, t))
-    agree("∇L̂", flat(jax.grad(normalized.loss)(params, x, t)), jacobian.T @ slope, 1e-11)
+        agree("folded", phi(vector), flat(equal), 1e-13)
+        jacobian = np.asarray(jax.jacfwd(phi)(vector))
+        assert np.linalg.matrix_rank(jacobian) == len(flat(equal))  # a submersion
+        gradient = flat(jax.grad(plain.loss)(equal, x, t))
+        expected = jacobian.T @ gradient
+        agree("∇L̂", flat(jax.grad(normalized.loss)(params, x, t)), expected, 1e-11)
 
 
 def test_wrong_arguments_are_refused() -> None:
     plain = Network((2, 2, 1))
     params, x = plain.initialize(0), np.array([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]])
-    for layer in (2, 5):
-        with pytest.raises(ValueError, match=f"^layer: {layer} is not a layer without"):
-            insert(plain, params, x, layer, BatchNorm())
-    with pytest.raises(ValueError, match="^layer: must be at least 0"):
-        insert(plain, params, x, -1, BatchNorm())
     normalized, inserted = insert(plain, params, x, 0, BatchNorm())
-    with pytest.raises(ValueError, match="^layer: 0 is not a layer without"):
-        insert(normalized, inserted, x, 0, BatchNorm())
-    for layer in (1, -1, 2):
-        with pytest.raises(ValueError, match="no centring normalization"):
-            absorb(normalized, inserted, x, layer)
     dead = [{"weights": np.zeros((2, 2)), "bias": np.ones(2)}, params[1]]
-    with pytest.raises(ValueError, match="^params: the pre-activations are constant"):
-        insert(plain, dead, x, 0, BatchNorm())
+    dead_inside = [{**inserted[0], "weights": np.zeros((2, 2))}, inserted[1]]
+    wrong: list[tuple[Callable[[], Any], str]] = [
+        (lambda: insert(plain, params, x, 2, BatchNorm()), "layer: 2 is not a layer without"),
+        (lambda: insert(plain, params, x, -1, BatchNorm()), "layer: must be at least 0"),
+        (
+            lambda: insert(normalized, inserted, x, 0, BatchNorm()),
+            "layer: 0 is not a layer without",
+        ),
+        (lambda: insert(plain, dead, x, 0, BatchNorm()), "params: the pre-activations are const"),
+        (lambda: fold(normalized, dead_inside, x), "params: the pre-activations are constant"),
+    ]
+    for call, message in wrong:
+        with pytest.raises(ValueError, match=f"^{message}"):
+            call()
     insert(plain, dead, x, 0, BatchNorm(epsilon=0.1))
 
 
@@ -225,100 +235,100 @@ Patch = pytest.MonkeyPatch
 PLAIN = Network((3, 3, 2, 1), "tanh", False)
 
 
-def unbiased(y: Any, norm: BatchNorm, of_layer: Any) -> Any:
-    y = y - y.mean(axis=0) if norm.center else y
-    if norm.scale:
-        y = y / jax.numpy.sqrt((y * y).sum(axis=0) / (len(y) - 1) + norm.epsilon)
-    return of_layer.get("gamma", norm.gamma) * y + of_layer.get("beta", norm.beta)
+def normalized_by(divisor: Any) -> Any:
+    """Return `network._normalize` with another divisor of the deviations."""
+
+    def normalize(y: Any, norm: BatchNorm, of_layer: Any) -> Any:
+        y = y - y.mean(axis=0) if norm.center else y
+        y = y / divisor(y, norm.epsilon) if norm.scale else y
+        return of_layer.get("gamma", norm.gamma) * y + of_layer.get("beta", norm.beta)
+
+    return normalize
 
 
-def outside_the_root(y: Any, norm: BatchNorm, of_layer: Any) -> Any:
-    y = y - y.mean(axis=0) if norm.center else y
-    y = y / (jax.numpy.sqrt((y * y).mean(axis=0)) + norm.epsilon) if norm.scale else y
-    return of_layer.get("gamma", norm.gamma) * y + of_layer.get("beta", norm.beta)
+def divided_by(divisor: Any) -> Any:
+    """Return `insertion._divisor` with another divisor of the deviations."""
+    return lambda y, norm: divisor(y - y.mean(axis=0) if norm.center else y, norm.epsilon)
 
 
-def divisor(wrong: Any) -> Any:
-    def of(y: Any, norm: BatchNorm) -> Any:
-        deviation = y - y.mean(axis=0) if norm.center else y
-        return wrong(deviation, norm.epsilon)
-
-    return of
+def unbiased(v: Any, epsilon: float) -> Any:
+    return ((v**2).sum(axis=0) / (len(v) - 1) + epsilon) ** 0.5
 
 
-def around_formula(change: Any) -> Any:
+def outside_the_root(v: Any, epsilon: float) -> Any:
+    return (v**2).mean(axis=0) ** 0.5 + epsilon
+
+
+def without_epsilon(v: Any, epsilon: float) -> Any:
+    return (v**2).mean(axis=0) ** 0.5
+
+
+def formula(change: Any) -> Any:
+    """Return `inserted_gradient` with a change, given the layer's gradient, ā, δ, and m."""
+
     def changed(plain: Network, params: Any, x: Any, t: Any, layer: int, norm: BatchNorm) -> Any:
         right = insertion.inserted_gradient(plain, params, x, t, layer, norm)
-        run = plain.run(params, x)
-        a, y = run.incoming[layer], run.preactivations[layer]
+        a = plain.run(params, x).incoming[layer]
         delta = plain.signals(params, x, t)[layer].sum(axis=0)
-        change(right, layer, a.mean(axis=0), delta, y, params[layer]["weights"], len(a))
+        right[layer] |= change(right[layer], a.mean(axis=0), delta, len(a))
         return right
 
     return changed
 
 
-def without_mean(right: Any, layer: int, mean: Any, delta: Any, y: Any, w: Any, m: int) -> None:
-    right[layer]["weights"] += np.outer(mean, delta)
+def nothing_below(*given: Any) -> Any:
+    right, layer = insertion.inserted_gradient(*given), given[4]
+    return jax.tree.map(lambda each: 0 * each, right[:layer]) + right[layer:]
 
 
-def without_covariance(
-    right: Any, layer: int, mean: Any, delta: Any, y: Any, w: Any, m: int
-) -> None:
-    right[layer]["weights"] = -np.outer(mean, delta)
-
-
-def sign(right: Any, layer: int, *rest: Any) -> None:
-    right[layer] = {key: -value for key, value in right[layer].items()}
-
-
-def without_m(right: Any, layer: int, mean: Any, delta: Any, y: Any, w: Any, m: int) -> None:
-    right[layer] = {key: value / m for key, value in right[layer].items()}
-
-
-def without_gamma(right: Any, layer: int, *rest: Any) -> None:
-    right[layer]["gamma"] = 0 * right[layer]["gamma"]
-
-
-def nothing_below(right: Any, layer: int, *rest: Any) -> None:
-    right[:layer] = jax.tree.map(lambda each: 0 * each, right[:layer])
-
-
-ROOT = "_divisor"
-PLANTS = {
-    "unbiased variance in the network": (network, "_normalize", unbiased, 0, "outputs"),
-    "ε outside the root in the network": (network, "_normalize", outside_the_root, 1, "outputs"),
+OF_LAYER = "(weights|beta|gamma) of layer 1"
+PLANTS: dict[str, tuple[Any, str, Any, int, str]] = {
+    "unbiased variance in the network": (
+        *(network, "_normalize", normalized_by(unbiased)), *(0, "outputs"),
+    ),
+    "ε outside the root in the network": (
+        *(network, "_normalize", normalized_by(outside_the_root)), *(1, "outputs"),
+    ),
     "unbiased variance in the insertion": (
-        *(insertion, ROOT),
-        divisor(lambda v, e: ((v**2).sum(axis=0) / (len(v) - 1) + e) ** 0.5),
-        *(0, "outputs"),
+        *(insertion, "_divisor", divided_by(unbiased)), *(0, "outputs"),
     ),
     "ε outside the root in the insertion": (
-        *(insertion, ROOT, divisor(lambda v, e: (v**2).mean(axis=0) ** 0.5 + e)),
-        *(1, "outputs"),
+        *(insertion, "_divisor", divided_by(outside_the_root)), *(1, "outputs"),
     ),
     "ε dropped in the insertion": (
-        *(insertion, ROOT, divisor(lambda v, e: (v**2).mean(axis=0) ** 0.5)),
-        *(1, "outputs"),
+        *(insertion, "_divisor", divided_by(without_epsilon)), *(1, "outputs"),
     ),
-    "dropped ā": (None, "", around_formula(without_mean), 0, "weights of layer 1"),
-    "dropped Σ w": (None, "", around_formula(without_covariance), 0, "weights of layer 1"),
-    "sign of ḡ": (None, "", around_formula(sign), 0, "(weights|beta|gamma) of layer 1"),
-    "dropped m": (None, "", around_formula(without_m), 0, "(weights|beta|gamma) of layer 1"),
-    "∂γ = 0": (None, "", around_formula(without_gamma), 0, "gamma of layer 1"),
-    "no signal below": (None, "", around_formula(nothing_below), 0, "weights of layer 0"),
+}  # fmt: skip
+FORMULAS: dict[str, tuple[Any, str]] = {
+    "dropped ā": (
+        formula(lambda g, mean, delta, m: {"weights": g["weights"] + np.outer(mean, delta)}),
+        "weights of layer 1",
+    ),
+    "dropped Σ w": (
+        formula(lambda g, mean, delta, m: {"weights": -np.outer(mean, delta)}),
+        "weights of layer 1",
+    ),
+    "sign of ḡ": (formula(lambda g, *_: {key: -each for key, each in g.items()}), OF_LAYER),
+    "dropped m": (formula(lambda g, *rest: {k: v / rest[-1] for k, v in g.items()}), OF_LAYER),
+    "∂γ = 0": (formula(lambda g, *_: {"gamma": 0 * g["gamma"]}), "gamma of layer 1"),
+    "no signal below": (nothing_below, "weights of layer 0"),
 }
 
 
 @pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 def test_a_planted_error_is_caught_and_named(plant: Any, monkeypatch: Patch) -> None:
     where, name, wrong, form, quantity = plant
-    if where is None:
-        monkeypatch.setitem(globals(), "inserted_gradient", wrong)
-    else:
-        monkeypatch.setattr(where, name, wrong)
+    monkeypatch.setattr(where, name, wrong)
     with pytest.raises(Disagreement, match=f"^{quantity}"):
         compare(PLAIN, 2, 1, FORMS[form])
+
+
+@pytest.mark.parametrize("plant", FORMULAS.values(), ids=FORMULAS)
+def test_an_error_planted_in_the_formula_is_caught(plant: Any, monkeypatch: Patch) -> None:
+    wrong, quantity = plant
+    monkeypatch.setitem(globals(), "inserted_gradient", wrong)
+    with pytest.raises(Disagreement, match=f"^{quantity}"):
+        compare(PLAIN, 2, 1, FORMS[0])
 
 
 def test_without_a_plant_the_same_comparison_agrees() -> None:
@@ -327,4 +337,8 @@ def test_without_a_plant_the_same_comparison_agrees() -> None:
 
 
 def test_a_relative_error_needs_a_gradient() -> None:
-    assert insertion.InsertionCheck(0.0, 0.0, 0.0, 0.0, 0.0).relative_error == float("inf")
+    plain = Network((2, 1), bias=False)
+    w, x = np.zeros((2, 1)), np.eye(2)
+    check = check_insertion(plain, [{"weights": w}], x, np.zeros(2), 0, BatchNorm(scale=False))
+    assert check.gradient_norm == 0.0
+    assert check.relative_error == float("inf")

@@ -1,0 +1,171 @@
+"""The loss as a function of one vector: its Hessian, and what a step along the gradient meets."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from jax.flatten_util import ravel_pytree
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from bn_experiments.networks.network import Network, Parameters
+from bnlib._arrays import Array, real_array, require_finite
+
+
+class VectorLoss:
+    """The loss of a network as SciPy wants it: a function of one vector, with derivatives."""
+
+    def __init__(self, network: Network, params: Parameters, inputs: Any, targets: Any) -> None:
+        start, self.unravel = ravel_pytree(params)
+        self.start = np.asarray(start)
+        self._of = network, self.unravel
+        self._on = jnp.asarray(inputs, dtype=float), jnp.asarray(targets, dtype=float)
+
+    def value_and_gradient(self, v: Array) -> tuple[float, Array]:
+        """Return L and ∇L, whether they are finite or not."""
+        loss, gradient = _value_and_gradient(*self._of, v, *self._on)
+        return float(loss), np.asarray(gradient)
+
+    def hessian(self, v: Array) -> Array:
+        """Return ∇²L."""
+        return _finite(_hessian(*self._of, v, *self._on))
+
+    def hessian_product(self, v: Array, direction: Array) -> Array:
+        """Return ∇²L times a direction, without forming ∇²L."""
+        return _finite(_hessian_product(*self._of, v, *self._on, direction))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _value_and_gradient(network: Network, unravel: Any, v: Any, x: Any, t: Any) -> Any:
+    return jax.value_and_grad(lambda u: network.loss(unravel(u), x, t))(v)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _hessian(network: Network, unravel: Any, v: Any, x: Any, t: Any) -> Any:
+    return jax.hessian(lambda u: network.loss(unravel(u), x, t))(v)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _hessian_product(network: Network, unravel: Any, v: Any, x: Any, t: Any, along: Any) -> Any:
+    return jax.jvp(jax.grad(lambda u: network.loss(unravel(u), x, t)), (v,), (along,))[1]
+
+
+def _finite(found: Any) -> Array:
+    require_finite("params", np.asarray(found))
+    return np.asarray(found)
+
+
+def spectrum(network: Network, params: Parameters, inputs: Any, targets: Any) -> Array:
+    """Return all eigenvalues of the Hessian of the loss, in increasing order.
+
+    Parameters
+    ----------
+    network : Network
+        One of a thousand parameters or so: the Hessian, with respect to all, is dense.
+
+    Returns
+    -------
+    ndarray
+        One for each parameter.
+
+    Raises
+    ------
+    ValueError
+        If something does not fit, or the Hessian is not finite there.
+
+    See Also
+    --------
+    Network.loss : `params`, `inputs` and `targets`.
+    """
+    loss = VectorLoss(network, params, inputs, targets)
+    hessian = loss.hessian(loss.start)
+    return np.asarray(np.linalg.eigvalsh((hessian + hessian.T) / 2))
+
+
+def largest_eigenvalue(network: Network, params: Parameters, inputs: Any, targets: Any) -> float:
+    """Return the largest eigenvalue of the Hessian of the loss, without forming it.
+
+    The largest, not the largest in absolute value: by SciPy's ``eigsh`` (Lanczos), from products
+    of the Hessian with vectors.
+
+    Returns
+    -------
+    float
+
+    See Also
+    --------
+    spectrum : `network`, and what is refused.
+    Network.loss : `params`, `inputs` and `targets`.
+    """
+    loss = VectorLoss(network, params, inputs, targets)
+    shape, first = 2 * loss.start.shape, np.ones_like(loss.start)  # the same digits on every run
+    operator = LinearOperator(shape, lambda v: loss.hessian_product(loss.start, v), dtype=float)
+    (value,) = eigsh(operator, k=1, which="LA", v0=first, tol=1e-9, return_eigenvectors=False)
+    return float(value)
+
+
+class AlongGradient(NamedTuple):
+    """What steps of several sizes along the negative gradient meet.
+
+    Attributes
+    ----------
+    losses : Array, shape (s,)
+        L(W − ηg) after each step, where g = ∇L(W).
+    gradient_changes : Array, shape (s,)
+        ‖g − ∇L(W − ηg)‖: small where the gradient predicts well.
+    gradient_norm : Array, shape ()
+        ‖g‖.
+    smoothness : Array, shape ()
+        The largest change over the distance η‖g‖, "effective smoothness".
+    """
+
+    losses: jax.Array
+    gradient_changes: jax.Array
+    gradient_norm: jax.Array
+    smoothness: jax.Array
+
+
+def along_gradient(
+    network: Network, params: Parameters, inputs: Any, targets: Any, steps: npt.ArrayLike
+) -> AlongGradient:
+    """Take steps of several sizes along the negative gradient and compare losses and gradients.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    steps : array_like, shape (s,)
+        The η, positive.
+
+    Returns
+    -------
+    AlongGradient
+
+    Raises
+    ------
+    ValueError
+        If something does not fit, or a step is not positive.
+
+    See Also
+    --------
+    Network.loss : `params`, W here, `inputs` and `targets`.
+
+    References
+    ----------
+    The three measures of Figure 4 in Santurkar et al., "How does batch normalization help
+    optimization?", NeurIPS 2018, arXiv:1805.11604.
+    """
+    eta = real_array("steps", steps, shape="(s,)")
+    if eta.size == 0 or (eta <= 0).any():
+        raise ValueError("steps: need at least one, all positive; give learning rates.")
+    vector, unravel = ravel_pytree(params)
+    derive = jax.value_and_grad(lambda v: network.loss(unravel(v), inputs, targets))
+    gradient = derive(vector)[1]
+    values, gradients = jax.vmap(lambda each: derive(vector - each * gradient))(jnp.asarray(eta))
+    changes = jnp.linalg.norm(gradients - gradient, axis=1)
+    norm = jnp.linalg.norm(gradient)
+    return AlongGradient(values, changes, norm, jnp.max(changes / (eta * norm)))
