@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from flint import arb, fmpq
@@ -93,37 +94,28 @@ def _elu(z: Ball) -> Jet:
     return z.expm1(), z.exp(), z.exp()
 
 
-def _piecewise(slope: Fraction) -> Callable[[Ball], Jet]:
-    def jet(z: Ball) -> Jet:
-        factor = arb(1) if _side(z) else ball(slope)
-        return factor * z, factor, arb(0)
-
-    return jet
+def _piecewise(name: str, z: Ball) -> Jet:
+    factor = arb(1) if _side(z) else ball(LINEAR_PIECES[name])
+    return factor * z, factor, arb(0)
 
 
 def _side(z: Ball) -> bool:
     """Return whether z > 0, if that is certain either way."""
-    if z > 0:
-        return True
-    if z < 0:
-        return False
-    raise NotProvedError("a pre-activation may be 0, at the kink of the activation")
+    if not (z > 0 or z < 0):
+        raise NotProvedError("a pre-activation may be 0, at the kink of the activation")
+    return bool(z > 0)
 
 
 # φ(z) = z for z > 0 and slope · z for z < 0: here W* can be found exactly.
-LINEAR_PIECES = {
-    "identity": Fraction(1),
-    "relu": Fraction(0),
-    "leaky_relu": Fraction(1, 100),
-}
+LINEAR_PIECES = {"identity": Fraction(1), "relu": Fraction(0), "leaky_relu": Fraction(1, 100)}
 
 JETS: dict[str, Callable[[Ball], Jet]] = {
     "identity": _identity,
     "tanh": _tanh,
     "sigmoid": _logistic,
     "softplus": _softplus,
-    "relu": _piecewise(LINEAR_PIECES["relu"]),
-    "leaky_relu": _piecewise(LINEAR_PIECES["leaky_relu"]),
+    "relu": partial(_piecewise, "relu"),
+    "leaky_relu": partial(_piecewise, "leaky_relu"),
     "gelu": _gelu,
     "silu": _silu,
     "elu": _elu,

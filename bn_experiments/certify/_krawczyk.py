@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 from flint import arb, arb_mat
@@ -36,14 +37,11 @@ def search(
     size = max(abs(each) for each in centre)
     if size <= Fraction(1, 1 << precision // 2):
         raise NotProvedError("W* may be 0, where the lemma's hypothesis is false for every W₀")
-    refusal: NotProvedError | None = None
-    for half in [radius] if radius else _radii(size, precision):
-        try:
+    *larger, smallest = [radius] if radius else _radii(size, precision)
+    for half in larger:
+        with suppress(NotProvedError):
             return _prove(problem, centre, half, precision)
-        except NotProvedError as reason:
-            refusal = reason
-    assert refusal is not None
-    raise refusal
+    return _prove(problem, centre, smallest, precision)
 
 
 def _radii(size: Fraction, precision: int) -> Iterator[Fraction]:
@@ -110,15 +108,15 @@ def _standard(problem: Problem, w: Sequence[Ball]) -> tuple[arb_mat, arb_mat]:
               \nabla^2 L = \tfrac2m \sum_i (\varphi'^2 + (\varphi - t_i)\,\varphi'')\,x_i x_i^\top
     """
     x = arb_mat([[ball(each) for each in row] for row in problem.inputs])
-    jets = [JETS[problem.activation](y) for y in (x * _column(w)).entries()]
-    errors = [value - ball(t) for (value, _, _), t in zip(jets, problem.targets, strict=True)]
-    first = [error * slope for error, (_, slope, _) in zip(errors, jets, strict=True)]
-    second = [
-        square(slope) + error * bend for error, (_, slope, bend) in zip(errors, jets, strict=True)
-    ]
-    weighted = arb_mat([[h * x[i, j] for j in range(problem.d)] for i, h in enumerate(second)])
+    first, weighted = [], []
+    for i, (y, t) in enumerate(zip((x * _column(w)).entries(), problem.targets, strict=True)):
+        value, slope, bend = JETS[problem.activation](y)
+        error = value - ball(t)
+        first.append(error * slope)
+        second = square(slope) + error * bend
+        weighted.append([second * x[i, j] for j in range(problem.d)])
     scale = arb(2) / problem.m
-    return x.transpose() * _column(first) * scale, x.transpose() * weighted * scale
+    return x.transpose() * _column(first) * scale, x.transpose() * arb_mat(weighted) * scale
 
 
 def _normalized_gradient(problem: Problem, w: Sequence[Ball]) -> list[Ball]:
@@ -133,13 +131,11 @@ def _normalized_gradient(problem: Problem, w: Sequence[Ball]) -> list[Ball]:
     variance = sum((square(each) for each in y), arb(0)) / m
     if not variance > 0:
         raise NotProvedError("the pre-activations may be constant on the box, where σ = 0")
-    sigma = variance.sqrt()
+    sigma, g = variance.sqrt(), []
     normalized = [each / sigma for each in y]
-    jets = [JETS[problem.activation](gamma * each + ball(problem.beta)) for each in normalized]
-    g = [
-        2 * (value - ball(t)) * slope / m
-        for (value, slope, _), t in zip(jets, problem.targets, strict=True)
-    ]
+    for each, t in zip(normalized, problem.targets, strict=True):
+        value, slope, _ = JETS[problem.activation](gamma * each + ball(problem.beta))
+        g.append(2 * (value - ball(t)) * slope / m)
     share = sum((a * b for a, b in zip(normalized, g, strict=True)), arb(0)) / m
     back = [(a - b * share) * gamma / sigma for a, b in zip(g, normalized, strict=True)]
     gradient: list[Ball] = (c.transpose() * _column(back)).entries()

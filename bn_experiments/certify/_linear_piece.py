@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 from bn_experiments.certify._balls import LINEAR_PIECES, NotProvedError
@@ -43,9 +44,9 @@ def _minimum(problem: Problem, approximate: Vector) -> list[Fraction]:
     Σ a (a x·w − t) x = 0 are solved in rational numbers. Where their solution lies in
     another piece, that piece is tried.
     """
-    w = list(approximate)
+    y = [dot(row, approximate) for row in problem.inputs]
     for _ in range(_STEPS):
-        a = _slopes(problem, w)
+        a = _slopes(problem, y)
         rows = [[s * x for x in row] for s, row in zip(a, problem.inputs, strict=True)]
         rank = matrix(rows).rank()
         if rank < problem.d:
@@ -55,25 +56,20 @@ def _minimum(problem: Problem, approximate: Vector) -> list[Fraction]:
         x, t = matrix(rows), matrix([[each] for each in problem.targets])
         solution = (x.transpose() * x).solve(x.transpose() * t).entries()
         w = [Fraction(int(each.p), int(each.q)) for each in solution]
-        if _slopes(problem, w) == a:
-            break
-    else:
-        raise NotProvedError("no linear piece of L contains its own minimum: it may lie at a kink")
-    if _has_kink(problem) and not all(dot(row, w) for row in problem.inputs):
-        raise NotProvedError("a pre-activation is 0 at W*, at the kink of the activation")
-    return w
+        y = [dot(row, w) for row in problem.inputs]
+        if _slopes(problem, y) == a:
+            _refuse_kink(problem, y, "a pre-activation")
+            return w
+    raise NotProvedError("no linear piece of L contains its own minimum: it may lie at a kink")
 
 
-def _slopes(problem: Problem, w: Vector) -> list[Fraction]:
-    return [_slope(problem, dot(row, w)) for row in problem.inputs]
+def _slopes(problem: Problem, signs: Sequence[Fraction | int]) -> list[Fraction]:
+    return [Fraction(1) if sign > 0 else LINEAR_PIECES[problem.activation] for sign in signs]
 
 
-def _slope(problem: Problem, sign: Fraction | int) -> Fraction:
-    return Fraction(1) if sign > 0 else LINEAR_PIECES[problem.activation]
-
-
-def _has_kink(problem: Problem) -> bool:
-    return LINEAR_PIECES[problem.activation] != 1
+def _refuse_kink(problem: Problem, signs: Sequence[Fraction | int], what: str) -> None:
+    if LINEAR_PIECES[problem.activation] != 1 and not all(signs):
+        raise NotProvedError(f"{what} is 0 at W*, at the kink of the activation")
 
 
 def _gradient_bound(problem: Problem, w: Vector) -> Fraction:
@@ -94,15 +90,10 @@ def _gradient_bound(problem: Problem, w: Vector) -> Fraction:
     y = [dot(row, w) for row in c]
     v = dot(y, y) / m
     q = [dot(y, column) / m for column in zip(*c, strict=True)]
+    signs = [sign_in_field(gamma * each, beta, v) for each in y]  # of σ z = γ y + β σ
+    _refuse_kink(problem, signs, "a normalized pre-activation")
     big_a, big_b = [Fraction(0)] * problem.d, [Fraction(0)] * problem.d
-    for row, each, t in zip(c, y, problem.targets, strict=True):
-        # σ z = γ y + β σ has the sign of z.
-        sign = sign_in_field(gamma * each, beta, v)
-        if sign == 0 and _has_kink(problem):
-            raise NotProvedError(
-                "a normalized pre-activation is 0 at W*, at the kink of the activation"
-            )
-        a = _slope(problem, sign)
+    for row, each, a, t in zip(c, y, _slopes(problem, signs), problem.targets, strict=True):
         for j, (x, mean) in enumerate(zip(row, q, strict=True)):
             e = 2 * (x - each * mean / v) / m
             big_a[j] += a * (a * beta - t) * e

@@ -40,24 +40,15 @@ class Problem:
     @property
     def columns(self) -> list[list[Fraction]]:
         """The rows that batch norm sees: the inputs, less their mean where it centres."""
-        zero = Fraction(0)
-        means = [sum(x, zero) / self.m if self.center else zero for x in zip(*self.inputs)]  # noqa: B905
+        if not self.center:
+            return [list(row) for row in self.inputs]
+        means = [sum(x, Fraction(0)) / self.m for x in zip(*self.inputs, strict=True)]
         return [[x - mean for x, mean in zip(row, means, strict=True)] for row in self.inputs]
 
     def certificate(
         self, box: Sequence[tuple[Fraction, Fraction]], bound: Fraction, precision: int
     ) -> Certificate:
-        return Certificate(
-            inputs=self.inputs,
-            targets=self.targets,
-            activation=self.activation,
-            center=self.center,
-            gamma=self.gamma,
-            beta=self.beta,
-            box=tuple(box),
-            bound=bound,
-            precision=precision,
-        )
+        return Certificate(**vars(self), box=tuple(box), bound=bound, precision=precision)
 
     def require_optimum(self) -> None:
         """Refuse a problem in which the BN neuron may have no optimum."""
@@ -107,9 +98,8 @@ def problem(
         raise ValueError(f"targets: {len(t)} targets for {len(rows)} examples; give one for each.")
     if not isinstance(activation, str) or activation not in JETS:
         raise ValueError(f"activation: {activation!r} is unknown; use one of {', '.join(JETS)}.")
-    return Problem(
-        rows, t, activation, flag("center", center), number("gamma", gamma), number("beta", beta)
-    )
+    norm = flag("center", center), number("gamma", gamma), number("beta", beta)
+    return Problem(rows, t, activation, *norm)
 
 
 def vector(name: str, values: Any) -> tuple[Fraction, ...]:

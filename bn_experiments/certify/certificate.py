@@ -11,7 +11,6 @@ from fractions import Fraction
 from typing import Any, Self
 
 FORMAT = "bnlib certificate 1"
-_FLAT, _NESTED = ("targets",), ("inputs", "box")
 _WIDTH = 80
 
 
@@ -46,9 +45,8 @@ class Certificate:
 
     Notes
     -----
-    The claims are listed in `certify`: the box contains exactly one stationary point W*
-    of L, a strict local minimum and not 0; no point of the box is stationary for the loss of
-    the BN neuron; that neuron has an optimum.
+    The claims: the box contains exactly one stationary point W* of L, a strict local minimum
+    and not 0; no point of it is stationary for the loss of the BN neuron, which has an optimum.
     """
 
     inputs: tuple[tuple[Fraction, ...], ...]
@@ -62,7 +60,7 @@ class Certificate:
     precision: int
 
     def __post_init__(self) -> None:
-        for name in _NESTED:
+        for name in ("inputs", "box"):
             rows = getattr(self, name)
             _require(isinstance(rows, tuple) and rows, name, "must be a tuple with entries")
             _require(all(_exact(row) for row in rows), name, "must hold tuples of Fraction")
@@ -100,14 +98,8 @@ class Certificate:
         return tuple((low + high) / 2 for low, high in self.box)
 
     def to_json(self) -> str:
-        """Return the certificate as JSON: fractions as strings ``"p/q"``, no float anywhere.
-
-        Returns
-        -------
-        str
-        """
-        content = {each.name: _written(getattr(self, each.name)) for each in fields(self)}
-        return json.dumps({"format": FORMAT, **content})
+        """Return the certificate as JSON: fractions as strings ``"p/q"``, no float anywhere."""
+        return json.dumps({"format": FORMAT, **vars(self)}, default=str)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -128,37 +120,26 @@ class Certificate:
             If the text is not JSON, a key is missing, unknown or twice there, or a value is
             not of its type: fractions must be strings in lowest terms.
         """
+        numbers = ("inputs", "targets", "gamma", "beta", "box", "bound")
         try:
             content = json.loads(text, object_pairs_hook=_without_duplicates)
+            _require(isinstance(content, dict), "text", "must be a JSON object")
+            content |= {name: _read(name, content[name]) for name in numbers if name in content}
         except (TypeError, RecursionError) as error:
             raise ValueError(f"text: not the JSON of a certificate ({error}).") from error
         names = [each.name for each in fields(cls)]
-        _require(isinstance(content, dict), "text", "must be a JSON object")
         _require(content.pop("format", None) == FORMAT, "format", f"must be {FORMAT!r}")
         _require(sorted(content) == sorted(names), "text", f"must have the keys {names}")
-        for name in (*_FLAT, *_NESTED):
-            _require(isinstance(content[name], list), name, "must be a list")
-        for name in _NESTED:
-            rows = content[name]
-            _require(all(isinstance(row, list) for row in rows), name, "must hold lists")
-            content[name] = tuple(tuple(_read(name, each) for each in row) for row in rows)
-        content["targets"] = tuple(_read("targets", each) for each in content["targets"])
-        for name in ("gamma", "beta", "bound"):
-            content[name] = _read(name, content[name])
         return cls(**content)
 
     def __str__(self) -> str:
         kind = "centre and scale" if self.center else "scale only"
         norm = f"{kind}, γ = {_show(self.gamma)}, β = {_show(self.beta)}, ε = 0"
-        if self.is_point:
-            span, place = "at W*", f"the point {_tuple(self.centre)}"
-        else:
-            span = "on the box"
-            place = (
-                "the only stationary point of L in "
-                f"{' × '.join(_interval(*ends) for ends in self.box)}, "
-                f"near ({', '.join(decimal(each, 4) for each in self.centre)})"
-            )
+        span, place = "at W*", f"the point {_tuple(self.centre)}"
+        if not self.is_point:
+            box = " × ".join(_interval(*ends) for ends in self.box)
+            near = ", ".join(decimal(each, 4) for each in self.centre)
+            span, place = "on the box", f"the only stationary point of L in {box}, near ({near})"
         what = "less their mean " if self.center else ""
         gradient = f"its gradient is at least {_show(self.bound)} long {span}"
         claims = {
@@ -171,11 +152,10 @@ class Certificate:
             "BN optima": f"exist, because the inputs {what}have rank {self.d}",
             "hence": "at W₀ = W* the lemma's right side is 0 and its left side is not",
         }
-        told = [
-            textwrap.fill(text, _WIDTH, initial_indent=f"  {head:<10}", subsequent_indent=" " * 12)
-            for head, text in claims.items()
-        ]
-        return "\n".join(["Certificate: Lemma 4.5 is false for", *told])
+        lines = ["Certificate: Lemma 4.5 is false for"]
+        wrap = textwrap.TextWrapper(_WIDTH, subsequent_indent=" " * 12)
+        lines += [wrap.fill(f"  {head:<10}{text}") for head, text in claims.items()]
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -207,23 +187,19 @@ def _exact(values: Any) -> bool:
     return isinstance(values, tuple) and all(type(each) is Fraction for each in values)
 
 
-def _written(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_written(each) for each in value]
-    return str(value) if isinstance(value, Fraction) else value
-
-
-def _read(name: str, text: Any) -> Fraction:
-    """Return the fraction that a string in lowest terms stands for: one spelling for each."""
+def _read(name: str, value: Any) -> Any:
+    """Return lists as tuples, and each string as the fraction it is in lowest terms."""
+    if isinstance(value, list):
+        return tuple(_read(name, each) for each in value)
     try:
         # Fraction itself would also read "1e999999999", and not come to an end.
-        if isinstance(text, str) and re.fullmatch("-?[0-9]+(/[0-9]+)?", text):
-            value = Fraction(text)
-            if str(value) == text:
-                return value
+        if isinstance(value, str) and re.fullmatch("-?[0-9]+(/[0-9]+)?", value):
+            number = Fraction(value)
+            if str(number) == value:  # one spelling for each number
+                return number
     except (ValueError, ZeroDivisionError):  # more digits than Python reads, or p/0
         pass
-    raise ValueError(f'{name}: {text!r:.60} is not a fraction "p/q" in lowest terms.')
+    raise ValueError(f'{name}: {value!r:.60} is not a fraction "p/q" in lowest terms.')
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

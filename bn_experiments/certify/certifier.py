@@ -17,18 +17,17 @@ a certificate names a box of weights with rational ends and a rational bound b, 
 - **(e)** The inputs less their mean (without centring: the inputs) have rank d.
 
 **Why the lemma is then false.** Start at W₀ = W*. By (a) and (b) W* is a strict local minimum
-of L, so it is the local optimum closest to W₀, at distance 0. By (d) the hypothesis
+of L, so the closest local optimum to W₀, at distance 0. By (d) the hypothesis
 ⟨W₀, W*⟩ = ‖W*‖² > 0 is true, and the right side of the lemma is 0 − 0 = 0. By (e) σ(w) > 0 for
 every w ≠ 0, so the BN loss is continuous on the unit sphere and has a minimum there, which is
-a minimum over all w ≠ 0 because the loss does not change along rays: a BN optimum exists, and
-the lemma is not void. By (c) the BN loss is continuously differentiable on the box with a
-gradient that is not 0, so no point of the box is a local optimum of it, and W* lies in the
-interior of the box: the BN optima keep a positive distance from W*. The left side of the lemma
-is the square of it. So left > 0 = right.
+one over all w ≠ 0 because the loss does not change along rays: a BN optimum exists. By (c) no
+point of the box, in whose interior W* lies, is one: the BN loss is continuously differentiable
+there, with a gradient that is not 0. So the BN optima keep a positive distance from W*, whose
+square is the left side: left > 0 = right.
 
-**How the claims are proved** for a box with middle c and half-width r. Ball arithmetic gives
-matrices H that contain the Hessian of L everywhere on the box, and C approximates the inverse
-of the Hessian at c. *Krawczyk's operator* is
+**How the claims are proved** for a box with middle c. Ball arithmetic gives matrices H that
+contain the Hessian of L everywhere on the box, and C approximates the inverse of the Hessian at
+c. *Krawczyk's operator* is
 
 .. math:: K = c - C\,\nabla L(c) + (I - C H)(\text{box} - c).
 
@@ -85,8 +84,6 @@ from bn_experiments.certify._problem import number, problem, vector
 from bn_experiments.certify.certificate import Certificate, NotCertified
 from bnlib._arrays import whole_number
 
-__all__ = ["Certificate", "NotCertified", "certify"]
-
 
 def certify(
     inputs: Any,
@@ -102,24 +99,20 @@ def certify(
 ) -> Certificate | NotCertified:
     """Try to prove that Lemma 4.5 is false at W₀ = W* for one neuron and learning set.
 
+    Numbers are int, Fraction, SymPy rationals or strings (``"p/q"``, ``"0.25"``). A float stands
+    for the binary fraction it is, so 0.1 is not one tenth; in this way the arrays of a
+    `LearningSet` can be given.
+
     Parameters
     ----------
-    inputs : sequence of rows, shape (m, d)
-        The inputs X. Numbers are int, Fraction, SymPy rationals or strings (``"p/q"``,
-        ``"0.25"``). A float stands for the binary fraction it is, so 0.1 is not one tenth; in
-        this way the arrays of a `LearningSet` can be given.
-    targets : sequence, shape (m,)
-        The targets t.
+    inputs, targets, center, gamma, beta
+        As in `Certificate`; any sequences.
     activation : str
         ``"identity"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, ``"relu"``,
         ``"leaky_relu"`` (slope 1/100), ``"gelu"`` (with the exact normal distribution
         function), ``"silu"`` or ``"elu"`` (α = 1).
     approximate : sequence, shape (d,)
         An approximation of W*, as a numerical optimiser gives it.
-    center : bool
-        False for batch norm that scales only.
-    gamma, beta : number
-        γ and β of batch norm, frozen.
     radius : number, optional
         Half the width of the box. By default the largest that succeeds among powers of 2; for
         identity, ReLU and leaky ReLU the exact point.

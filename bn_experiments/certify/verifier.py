@@ -114,8 +114,11 @@ def _check(claim: Certificate) -> None:
         faces = inverse * _derivatives(claim, box)[1], inverse * gradient, radius
         _require(_opposite_signs(*faces), "(a), (b): the box may contain no stationary point of "
                  "L, or more than one")  # fmt: skip
-    least = _squares(each.abs_lower() for each in _bn_gradient(claim, seen, box))
-    _require(least >= _ball(claim.bound**2), "(c): the gradient of the BN loss may be shorter")
+    least = [each.abs_lower() for each in _bn_gradient(claim, seen, box)]
+    _require(
+        _dot(least, least) >= _ball(claim.bound**2),
+        "(c): the gradient of the BN loss may be shorter",
+    )
 
 
 def _derivatives(claim: Certificate, w: list[Any]) -> tuple[arb_mat, arb_mat]:
@@ -123,8 +126,7 @@ def _derivatives(claim: Certificate, w: list[Any]) -> tuple[arb_mat, arb_mat]:
     gradient, hessian = arb_mat(claim.d, 1), arb_mat(claim.d, claim.d)
     for row, t in zip(claim.inputs, claim.targets, strict=True):
         x = arb_mat([[_ball(each)] for each in row])
-        y = sum((x[j, 0] * w[j] for j in range(claim.d)), arb(0))
-        residual = arb_series(_taylor(claim.activation, y), 3) - _ball(t)
+        residual = arb_series(_taylor(claim.activation, _dot(x.entries(), w)), 3) - _ball(t)
         square = residual * residual / claim.m
         gradient, hessian = gradient + x * square[1], hessian + x * x.transpose() * (2 * square[2])
     return gradient, hessian
@@ -133,7 +135,7 @@ def _derivatives(claim: Certificate, w: list[Any]) -> tuple[arb_mat, arb_mat]:
 def _bn_gradient(claim: Certificate, columns: list[list[Fraction]], w: list[Any]) -> list[Any]:
     """Return the derivative of the BN loss along each weight, from its series."""
     c = [[_ball(x) for x in column] for column in columns]
-    y = [sum((a * b for a, b in zip(row, w, strict=True)), arb(0)) for row in zip(*c, strict=True)]
+    y = [_dot(row, w) for row in zip(*c, strict=True)]
     derivatives = []
     for column in c:
         along = [arb_series([value, x], 2) for value, x in zip(y, column, strict=True)]
@@ -175,23 +177,19 @@ def _is_stationary(claim: Certificate) -> bool:
     _require(claim.activation in _SLOPES, "a single point cannot be checked for this activation")
     total, w = [Fraction(0)] * claim.d, claim.centre
     for row, t in zip(claim.inputs, claim.targets, strict=True):
-        y = sum((x * each for x, each in zip(row, w, strict=True)), Fraction(0))
+        y = sum(x * each for x, each in zip(row, w, strict=True))
         slope = Fraction(1) if y > 0 else _SLOPES[claim.activation]
         total = [a + (slope * y - t) * slope * x for a, x in zip(total, row, strict=True)]
     return not any(total)
 
 
-def _pieces(negative: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def phi(z: Any) -> Any:
-        _require(z[0] > 0 or z[0] < 0, "a pre-activation may be 0, at the kink of the activation")
-        return z if z[0] > 0 else negative(z)
-
-    return phi
+def _pieces(z: Any, negative: Any) -> Any:
+    _require(z[0] > 0 or z[0] < 0, "a pre-activation may be 0, at the kink of the activation")
+    return z if z[0] > 0 else negative
 
 
-def _squares(values: Iterable[Any]) -> Any:
-    # Products, because a power of a ball that contains 0 is NaN.
-    return sum((each * each for each in values), arb(0))
+def _dot(u: Iterable[Any], v: Iterable[Any]) -> Any:
+    return sum((a * b for a, b in zip(u, v, strict=True)), arb(0))
 
 
 def _ball(value: Fraction) -> Any:
@@ -208,9 +206,9 @@ _PHI: dict[str, Callable[[Any], Any]] = {
     "tanh": lambda z: 1 - 2 / (1 + (2 * z).exp()),
     "sigmoid": lambda z: 1 / (1 + (-z).exp()),
     "softplus": lambda z: (1 + z.exp()).log(),
-    "relu": _pieces(lambda z: 0 * z),
-    "leaky_relu": _pieces(lambda z: z / 100),
+    "relu": lambda z: _pieces(z, 0 * z),
+    "leaky_relu": lambda z: _pieces(z, z / 100),
     "gelu": lambda z: z * (1 + (z / arb(2).sqrt()).erf()) / 2,
     "silu": lambda z: z / (1 + (-z).exp()),
-    "elu": _pieces(lambda z: z.exp() - 1),
+    "elu": lambda z: _pieces(z, z.exp() - 1),
 }
