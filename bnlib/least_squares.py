@@ -18,21 +18,17 @@ class LeastSquares:
 
     Parameters
     ----------
-    inputs : ndarray, shape (..., m, d)
-        X.
-    targets : ndarray, shape (..., m)
-        t.
+    inputs, targets : ndarray, shape (..., m, d) and (..., m)
+        X and t.
     intercept : bool
         Fit an intercept too, by centring X and t over the examples; the solution is the slope.
 
     Attributes
     ----------
-    solution : ndarray, shape (..., d)
+    solution, vanishes : ndarray, shape (..., d) and (...)
         The solution in scaled units, exactly 0 where the fitted values are only rounding.
-    vanishes : ndarray of bool, shape (...)
-        Where that is so.
     root_mean_square : ndarray, shape (...)
-        Of the fitted values (of their deviation from the mean, with intercept).
+        Of the fitted values (with intercept, of their deviation from the mean).
 
     Raises
     ------

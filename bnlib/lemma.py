@@ -50,18 +50,18 @@ class LemmaCheck:
         return np.logical_not(self.violated)
 
     def __repr__(self) -> str:
-        if np.ndim(self.left) == 0:
-            # A side that is rounding next to the other one is shown as 0.
-            floor = 1e-15 * max(self.left, self.right)
-            left, right = (float(side) if side > floor else 0.0 for side in (self.left, self.right))
+        if np.ndim(self.left) > 0:
+            counts = [np.count_nonzero(each) for each in (self.applies, self.violated)]
             return (
-                f"LemmaCheck(applies={bool(self.applies)}, left={left:.6g}, "
-                f"right={right:.6g}, holds={bool(self.holds)})"
+                f"LemmaCheck({np.size(self.left)} initializations: "
+                f"{counts[0]} with the hypothesis, {counts[1]} of them violated)"
             )
+        # A side that is rounding next to the other one is shown as 0.
+        floor = 1e-15 * max(self.left, self.right)
+        left, right = (float(side) if side > floor else 0.0 for side in (self.left, self.right))
         return (
-            f"LemmaCheck({np.size(self.left)} initializations: "
-            f"{np.count_nonzero(self.applies)} with the hypothesis, "
-            f"{np.count_nonzero(self.violated)} of them violated)"
+            f"LemmaCheck(applies={bool(self.applies)}, left={left:.6g}, "
+            f"right={right:.6g}, holds={bool(self.holds)})"
         )
 
 
@@ -121,7 +121,7 @@ def check_lemma(
     w = real_array("start", start, shape="(..., d)", finite=False)
     tolerance = real_number("rtol", rtol, at_least=0.0)
     d = w.shape[-1]
-    points = [_point(each) for each in _fitting("standard_optima", standard_optima, d)]
+    points = _fitting("standard_optima", standard_optima, d, Point)
     images = _fitting("normalized_optima", normalized_optima, d)
 
     batch = w.shape[:-1]
@@ -137,12 +137,8 @@ def check_lemma(
         applies[block] = along > 0
         noise = tolerance * np.maximum(total, np.maximum(left[block], right[block]))
         violated[block] = applies[block] & (left[block] - right[block] > noise)
-    return LemmaCheck(
-        applies.reshape(batch)[()],
-        left.reshape(batch)[()],
-        right.reshape(batch)[()],
-        violated.reshape(batch)[()],
-    )
+    found: list[Any] = [each.reshape(batch)[()] for each in (applies, left, right, violated)]
+    return LemmaCheck(*found)
 
 
 def _right_side(w: Array, total: Array, points: list[Point]) -> tuple[Array, Array]:
@@ -171,8 +167,8 @@ def _projection(w: Array, total: Array, optimum: Point) -> tuple[Array, Array]:
     return along, residual(w, total, scaled / length, along)
 
 
-def _fitting(name: str, optima: Sequence[Optimum], d: int) -> list[Optimum]:
-    """Return the optima as a list, if there are any and they have d weights."""
+def _fitting(name: str, optima: Any, d: int, kind: Any = Optimum) -> list[Any]:
+    """Return the optima as a list, if there are any, of this kind and with d weights."""
     if not isinstance(optima, Sequence):
         raise ValueError(
             f"{name}: expected a list of optima, got {type(optima).__name__}; "
@@ -183,15 +179,11 @@ def _fitting(name: str, optima: Sequence[Optimum], d: int) -> list[Optimum]:
     for each in optima:
         if not isinstance(each, Optimum):
             raise ValueError(f"{name}: expected Point or Ray, got {type(each).__name__}.")
+        if not isinstance(each, kind):
+            raise ValueError(
+                f"{name}: {each} is not a Point; the lemma compares with single optima of the "
+                "standard network. Are the two lists swapped?"
+            )
         if each.d != d:
             raise ValueError(f"{name}: {each} has {each.d} weights, but start has {d}.")
     return list(optima)
-
-
-def _point(optimum: Any) -> Point:
-    if not isinstance(optimum, Point):
-        raise ValueError(
-            f"standard_optima: {optimum} is not a Point; the lemma compares with single optima "
-            "of the standard network. Are the two lists swapped?"
-        )
-    return optimum

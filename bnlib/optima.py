@@ -104,12 +104,7 @@ class Ray(_Value):
     Parameters
     ----------
     direction : array_like, shape (d,)
-        Any positive multiple of u; stored as a unit vector.
-
-    Raises
-    ------
-    ValueError
-        If the direction is zero.
+        Any positive multiple of u, not zero; stored as a unit vector.
     """
 
     direction: Array
@@ -130,8 +125,8 @@ class Ray(_Value):
         """
         w = real_array("start", start, shape="(..., d)", last=self.d)
         with np.errstate(over="ignore", invalid="ignore"):
-            along = representable("projection", self._length(w), cause="start")
-        return along[..., None] * self.direction
+            along = np.maximum(w @ self.direction, 0.0)
+        return representable("projection", along, cause="start")[..., None] * self.direction
 
     def squared_distance(self, start: npt.ArrayLike) -> Array:
         """Return the squared distance ‖W₀‖² − ⟨u, W₀⟩₊² from each start, shape (...).
@@ -143,12 +138,8 @@ class Ray(_Value):
         Point.nearest : parameters and errors.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
-        total = squared_norm(w)
-        return residual(w, total, self.direction, self._length(w))
-
-    def _length(self, w: Array) -> Array:
-        """Return ⟨u, W₀⟩₊, the length of the foot of each start."""
-        return np.asarray(np.maximum(w @ self.direction, 0.0))
+        total = squared_norm(w)  # refuses starts whose projection would overflow
+        return residual(w, total, self.direction, np.maximum(w @ self.direction, 0.0))
 
 
 Optimum = Point | Ray
@@ -181,8 +172,7 @@ def angle(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     >>> round(float(np.tan(angle([3, 1], [5, 3]))), 12)  # 2/9
     0.222222222222
     """
-    u = unit_vector("first", first)
-    v = unit_vector("second", second)
+    u, v = unit_vector("first", first), unit_vector("second", second)
     if u.shape != v.shape:
         raise ValueError(f"second: has {len(v)} entries, but first has {len(u)}.")
     return float(angle_between(u, v))
