@@ -1,7 +1,5 @@
 """The command ``python -m bn_experiments``: killed, interrupted, changed, misused."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -10,18 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import bnlib
 from bn_experiments.sweeps import command, summary, sweep
 from bn_experiments.sweeps import experiment as experiments
-from bn_experiments.sweeps.code_hash import code_hash
 from tests.sweeps import toy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +22,7 @@ N = len(toy.cases())
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs the signals of POSIX")
 
 
-def start(*arguments: str | Path, **given: Any) -> subprocess.Popen[str]:
+def start(*arguments, **given):
     """Start the command as a user does, in the checkout."""
     environment = os.environ | given.pop("env", {})
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
@@ -38,7 +30,7 @@ def start(*arguments: str | Path, **given: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(program, env=environment, **(pipes | given))
 
 
-def finish(*arguments: str | Path, **given: Any) -> str:
+def finish(*arguments, **given):
     """Run the command, demand that all goes well, and return what it prints."""
     run = start(*arguments, **given)
     out, err = run.communicate()
@@ -46,7 +38,7 @@ def finish(*arguments: str | Path, **given: Any) -> str:
     return out
 
 
-def wait_until(true: Callable[[], bool], *processes: subprocess.Popen[str]) -> None:
+def wait_until(true, *processes):
     """Wait until something is true, however long that takes, or a process has ended."""
     while all(each.poll() is None for each in processes) and not true():
         time.sleep(0.002)
@@ -54,7 +46,7 @@ def wait_until(true: Callable[[], bool], *processes: subprocess.Popen[str]) -> N
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> str:
+def quiet(tmp_path_factory):
     """Return what a run prints that nothing interrupts, with one worker."""
     cache = tmp_path_factory.mktemp("quiet")
     threads = {"OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"}
@@ -64,30 +56,25 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> str:
 class Folder:
     """Where the cases of the toy say that they have begun, and a cache."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path):
         self.path, self.cache = path / "began", path / "my cache"
         self.path.mkdir()
         self.env = {"TOY": str(self.path)}
         self.hold = self.path / "hold"
 
-    def holds(self, workers: int) -> bool:
+    def holds(self, workers):
         """Return whether every worker is in a case that waits: all cases before are done."""
         numbers = [int(each.name.split()[0]) for each in self.path.glob("* in *")]
         return sum(number >= toy.HELD for number in numbers) == workers
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+def folder(tmp_path):
     return Folder(tmp_path)
 
 
-# ---------------------------------------------------------------- workers, kills, interruptions
-
-
 @pytest.mark.parametrize("workers", ["2", "7"])
-def test_the_number_of_workers_and_their_threads_change_nothing(
-    workers: str, quiet: str, tmp_path: Path
-) -> None:
+def test_the_number_of_workers_and_their_threads_change_nothing(workers, quiet, tmp_path):
     threads = {"OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"}
     arguments = ("sweep", TOY, "--cache", tmp_path, "--workers", workers)
     assert finish(*arguments, env=threads) == quiet
@@ -97,7 +84,7 @@ def test_the_number_of_workers_and_their_threads_change_nothing(
 
 
 @POSIX
-def test_killed_it_keeps_what_is_finished_and_leaves_no_worker(quiet: str, folder: Folder) -> None:
+def test_killed_it_keeps_what_is_finished_and_leaves_no_worker(quiet, folder):
     psutil = pytest.importorskip("psutil", reason="needs psutil, which comes with Dask")
     arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", "2")
     folder.hold.touch()
@@ -117,9 +104,7 @@ def test_killed_it_keeps_what_is_finished_and_leaves_no_worker(quiet: str, folde
 
 @POSIX
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_says_how_to_continue_and_waits_for_nothing(
-    workers: int, quiet: str, folder: Folder
-) -> None:
+def test_ctrl_c_says_how_to_continue_and_waits_for_nothing(workers, quiet, folder):
     arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", str(workers))
     folder.hold.touch()
     # A session of its own, so that the signal reaches the workers too, as on a terminal.
@@ -137,7 +122,7 @@ def test_ctrl_c_says_how_to_continue_and_waits_for_nothing(
     assert toy.began(folder.path) == list(range(toy.HELD, N))
 
 
-def test_errors_of_tasks_and_lost_workers_are_told(quiet: str, folder: Folder) -> None:
+def test_errors_of_tasks_and_lost_workers_are_told(quiet, folder):
     arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", "2")
     kept = f"Every finished case is kept in {folder.cache}."
     died = f"a worker process died (was memory short?). {kept}"
@@ -149,7 +134,7 @@ def test_errors_of_tasks_and_lost_workers_are_told(quiet: str, folder: Folder) -
     assert finish(*arguments) == quiet
 
 
-def test_two_sweeps_at_once_do_not_disturb_each_other(quiet: str, folder: Folder) -> None:
+def test_two_sweeps_at_once_do_not_disturb_each_other(quiet, folder):
     arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", "2")
     folder.hold.touch()
     runs = [start(*arguments, env=folder.env) for _ in range(2)]
@@ -164,7 +149,7 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(quiet: str, folder: Folder
 
 
 @POSIX
-def test_the_progress_bar_is_for_terminals_and_counts_earlier_cases(folder: Folder) -> None:
+def test_the_progress_bar_is_for_terminals_and_counts_earlier_cases(folder):
     import pty
     import termios
 
@@ -187,9 +172,6 @@ def test_the_progress_bar_is_for_terminals_and_counts_earlier_cases(folder: Fold
     assert "case" in counts[-1]
 
 
-# ---------------------------------------------------------------- changed code
-
-
 OWN = """
 from bnlib import failure_probability
 DESCRIPTION, SEED = "The law.", 1
@@ -201,20 +183,20 @@ def summary(rows): return {"rows": rows}
 """
 
 
-def test_changed_code_never_gives_a_stale_result_and_old_code_its_own(tmp_path: Path) -> None:
+def test_changed_code_never_gives_a_stale_result_and_old_code_its_own(tmp_path):
     for name in ("bnlib", "bn_experiments"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "law.py").write_text(OWN)
     ran = tmp_path / "ran"
 
-    def found() -> tuple[list[float], str, int]:
+    def found():
         """Return the results, the hash of the code, and how many cases ran."""
         ran.write_text("")
         out = json.loads(finish("sweep", "own.law", "--workers", "1", cwd=tmp_path))
         return out["summary"]["rows"], out["code"], ran.stat().st_size
 
-    def changed(name: str, old: str, new: str) -> str:
+    def changed(name, old, new):
         path = tmp_path / name
         text = path.read_text(encoding="utf-8")
         assert old in text
@@ -238,103 +220,6 @@ def test_changed_code_never_gives_a_stale_result_and_old_code_its_own(tmp_path: 
     assert (tmp_path / "_build" / "sweeps").is_dir()
 
 
-# ---------------------------------------------------------------- summaries
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cache")
-    sweep(toy.task, toy.cases(), seed=toy.SEED, cache=folder)
-    return folder
-
-
-def run_main(cache: Path, *arguments: str) -> int:
-    return command.main(["sweep", TOY, "--cache", str(cache), "--workers", "1", *arguments])
-
-
-Printed = pytest.CaptureFixture[str]
-
-
-def test_a_summary_says_how_it_was_made(cache: Path, tmp_path: Path, capsys: Printed) -> None:
-    output = tmp_path / "toy.json"
-    assert run_main(cache, "--output", str(output)) == 0
-    assert capsys.readouterr() == (f"{output}: the summary of {N} cases.\n", "")
-    text = output.read_text(encoding="utf-8")
-    found = json.loads(text)
-    assert text == json.dumps(found, sort_keys=True, indent=1) + "\n"
-    expected = toy.summary(sweep(toy.task, toy.cases(), seed=toy.SEED))
-    assert found == {
-        "experiment": TOY,
-        "command": f"python -m bn_experiments sweep {TOY}",
-        "version": bnlib.__version__,
-        "code": code_hash(toy.task),
-        "cases": N,
-        "seed": toy.SEED,
-        "significant_digits": 6,
-        "summary": summary.rounded(expected),
-    }
-    assert found["summary"]["mean"] != expected["mean"]
-    assert run_main(cache, "--cases", "4") == 0  # a trial says that it is one
-    found = json.loads(capsys.readouterr().out)
-    assert (found["cases"], found["command"][-9:]) == (4, "--cases 4")
-
-
-def test_a_summary_overwrites_only_summaries_of_its_own(
-    cache: Path, tmp_path: Path, capsys: Printed
-) -> None:
-    (tmp_path / "real").mkdir()
-    output = tmp_path / "toy.json"
-    output.symlink_to(tmp_path / "real" / "toy.json")
-    for others in ("my diary", "[1]", '{"experiment": "other"}', "\0\xff"):
-        output.write_text(others, encoding="latin-1")
-        # The cache is none: nothing runs before it is refused.
-        assert run_main(output, "--output", str(output)) == 1
-        assert "it was not touched" in capsys.readouterr().err
-        assert output.read_text(encoding="latin-1") == others
-    for place, told in ((tmp_path / "real", "not touched"), (tmp_path / "no" / "x", "no folder")):
-        assert run_main(output, "--output", str(place)) == 1
-        assert told in capsys.readouterr().err
-    output.write_text("")
-    for _ in range(2):
-        assert run_main(cache, "--output", str(output)) == 0
-    assert json.loads(output.read_text())["experiment"] == TOY
-    assert output.is_symlink()
-    assert [each.name for each in (tmp_path / "real").iterdir()] == ["toy.json"]
-
-
-def test_an_old_summary_stays_if_a_new_one_cannot_be_made(
-    cache: Path, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    output = tmp_path / "toy.json"
-    assert run_main(cache, "--output", str(output)) == 0
-    before = output.read_bytes()
-
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    for value in (float("nan"), object()):
-        monkeypatch.setattr(toy, "summary", lambda rows, value=value: {"x": value})
-        assert run_main(cache, "--output", str(output)) == 1
-        assert "must give what JSON can hold" in capsys.readouterr().err
-    monkeypatch.undo()
-    monkeypatch.setattr(Path, "replace", full)
-    assert run_main(cache, "--output", str(output)) == 1
-    assert "No space left" in capsys.readouterr().err
-    assert [each.read_bytes() for each in tmp_path.iterdir()] == [before]
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False), st.integers())
-def test_rounding_reaches_every_float_and_nothing_else(number: float, n: int) -> None:
-    deep = {"a": [number, {"b": (number, n, True, "0.123456789", None)}]}
-    [first, inner] = summary.rounded(deep)["a"]
-    assert inner == {"b": [first, n, True, "0.123456789", None]}
-    assert first == summary.rounded(first) == pytest.approx(number, rel=5.1e-6, abs=1e-320)
-    assert first == float(format(number, ".6g"))
-
-
-# ---------------------------------------------------------------- arguments
-
-
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -348,23 +233,14 @@ def test_rounding_reaches_every_float_and_nothing_else(number: float, n: int) ->
         (["sweep", TOY, "--cases", "-3"], "--cases"),
     ],
 )
-def test_misuse_ends_with_2_and_a_reason(arguments: list[str], told: str, capsys: Printed) -> None:
+def test_misuse_ends_with_2_and_a_reason(arguments, told, capsys):
     with pytest.raises(SystemExit) as end:
         command.main(arguments)
     assert end.value.code == 2
     assert told in capsys.readouterr().err
 
 
-def test_what_cannot_be_done_ends_with_1_and_a_reason(cache: Path, capsys: Printed) -> None:
-    assert run_main(cache, "--cases", str(N + 1)) == 1
-    assert f"--cases: there are {N}, got {N + 1}" in capsys.readouterr().err
-    assert run_main(Path(__file__)) == 1
-    assert "results cannot be kept in" in capsys.readouterr().err
-
-
-def test_the_list_has_every_experiment_and_says_what_is_missing(
-    capsys: Printed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_list_has_every_experiment_and_says_what_is_missing(capsys, monkeypatch):
     monkeypatch.setitem(experiments.EXPERIMENTS, "lost", "bn_experiments.sweeps.experiment.lost")
     assert command.main(["list"]) == 0
     *shown, lost = capsys.readouterr().out.splitlines()
@@ -374,7 +250,7 @@ def test_the_list_has_every_experiment_and_says_what_is_missing(
 
 
 @pytest.mark.parametrize("name", experiments.EXPERIMENTS)
-def test_every_experiment_has_cases_that_are_always_the_same(name: str) -> None:
+def test_every_experiment_has_cases_that_are_always_the_same(name):
     module = experiments.experiment(name)
     assert json.dumps(module.cases()) == json.dumps(module.cases())
     assert module.cases()

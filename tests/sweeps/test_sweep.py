@@ -1,7 +1,5 @@
 """Sweeps: the same results anywhere, and kept in a cache that never gives what is out of date."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -36,16 +34,13 @@ class Unlucky(Exception):
     """An error that no library raises."""
 
 
-def failing(case: int, rng: np.random.Generator) -> int:
+def failing(case, rng):
     if case == 2:
         raise Unlucky(f"case {case}")
     return case
 
 
-# ---------------------------------------------------------------- generators and order
-
-
-def test_case_i_gets_the_generator_spawned_ith_from_the_seed() -> None:
+def test_case_i_gets_the_generator_spawned_ith_from_the_seed():
     children = np.random.SeedSequence(SEED).spawn(len(CASES))
     generators = [np.random.default_rng(each) for each in children]
     expected = [TASK(case, rng) for case, rng in zip(CASES, generators, strict=True)]
@@ -54,11 +49,11 @@ def test_case_i_gets_the_generator_spawned_ith_from_the_seed() -> None:
     assert sweep(TASK, CASES[:2], seed=SEED + 1) != expected[:2]
 
 
-def normals(case: int, rng: np.random.Generator) -> Any:
+def normals(case, rng):
     return rng.standard_normal(case)
 
 
-def test_generators_are_independent_and_do_not_depend_on_the_other_cases() -> None:
+def test_generators_are_independent_and_do_not_depend_on_the_other_cases():
     draws = np.array(sweep(normals, [10_000] * 8, seed=1))
     assert np.abs(np.corrcoef(draws) - np.eye(8)).max() < 5 / np.sqrt(10_000)
     assert len(np.unique(draws)) == draws.size
@@ -67,21 +62,18 @@ def test_generators_are_independent_and_do_not_depend_on_the_other_cases() -> No
     assert np.array_equal(few[0], many[0][:5])
 
 
-def test_cases_may_come_from_an_iterator_and_be_none_at_all(tmp_path: Path) -> None:
+def test_cases_may_come_from_an_iterator_and_be_none_at_all(tmp_path):
     assert sweep(normals, iter([]), seed=0) == sweep(normals, [], seed=0, cache=tmp_path) == []
     assert sweep(lambda case, rng: case, (case for case in "abc"), seed=0) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("seed", [-1, 1.0, True, None, "7", np.array([1, 2])], ids=repr)
-def test_a_seed_that_is_no_natural_number_is_refused(seed: Any) -> None:
+def test_a_seed_that_is_no_natural_number_is_refused(seed):
     with pytest.raises(ValueError, match="^seed: must be (a whole number|at least 0), got"):
         sweep(normals, [1], seed=seed)
 
 
-# ---------------------------------------------------------------- workers and a cluster
-
-
-def check_parallel(cache: Path) -> None:
+def check_parallel(cache):
     """Compare a sweep where joblib puts it now with one in this process."""
     with joblib.parallel_config("sequential"):
         expected = sweep(TASK, CASES, seed=SEED)
@@ -95,15 +87,13 @@ def check_parallel(cache: Path) -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 7])
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_any_number_of_workers_gives_the_results_of_one_core(
-    backend: str, n: int, tmp_path: Path
-) -> None:
+def test_any_number_of_workers_gives_the_results_of_one_core(backend, n, tmp_path):
     with joblib.parallel_config(backend, n_jobs=n):
         check_parallel(tmp_path)
 
 
 @pytest.mark.parametrize("processes", [True, False])
-def test_a_cluster_gives_the_results_of_one_core(processes: bool, tmp_path: Path) -> None:
+def test_a_cluster_gives_the_results_of_one_core(processes, tmp_path):
     distributed = pytest.importorskip(
         "distributed", reason="needs Dask: install the extra bnlib[cluster]"
     )
@@ -118,10 +108,10 @@ def test_a_cluster_gives_the_results_of_one_core(processes: bool, tmp_path: Path
         check_parallel(tmp_path)
 
 
-def test_results_are_in_the_order_of_the_cases_not_of_their_ends() -> None:
+def test_results_are_in_the_order_of_the_cases_not_of_their_ends():
     ended = [threading.Event() for _ in range(5)]
 
-    def later_first(case: int, rng: np.random.Generator) -> int:
+    def later_first(case, rng):
         if case < 4:
             ended[case + 1].wait()
         ended[case].set()
@@ -131,19 +121,16 @@ def test_results_are_in_the_order_of_the_cases_not_of_their_ends() -> None:
         assert sweep(later_first, range(5), seed=0) == [0, 1, 2, 3, 4]
 
 
-# ---------------------------------------------------------------- the cache
-
-
-def run_toy(cache: Path | None, n: int = N) -> Any:
+def run_toy(cache, n=N):
     return sweep(toy.task, toy.cases()[:n], seed=toy.SEED, cache=cache)
 
 
-def items(cache: Path) -> set[Path]:
+def items(cache):
     return {each.relative_to(cache) for each in cache.rglob("output.pkl")}
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+def whole(tmp_path_factory):
     """Return a cache with all cases of the toy, and the file of each case in it."""
     cache = tmp_path_factory.mktemp("whole")
     files: list[Path] = []
@@ -154,7 +141,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
 
 
 @pytest.fixture
-def began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def began(tmp_path, monkeypatch):
     folder = tmp_path / "began"
     folder.mkdir()
     monkeypatch.setenv("TOY", str(folder))
@@ -167,27 +154,25 @@ INDICES = st.sets(st.integers(0, N - 1))
 @settings(derandomize=True, max_examples=20, deadline=None, suppress_health_check=FIXTURES)
 @given(lost=INDICES, damaged=INDICES, length=st.integers(0, 300))
 def test_what_is_lost_or_damaged_in_a_cache_runs_again_and_nothing_else(
-    lost: set[int], damaged: set[int], length: int, whole: Any, tmp_path: Path, began: Path
-) -> None:
+    lost, damaged, length, whole, tmp_path, began
+):
     cache, (source, files) = tmp_path / "cache", whole
     shutil.rmtree(cache, ignore_errors=True)
     shutil.copytree(source, cache)
-    for i in damaged:
+    for i in lost:
+        shutil.rmtree((cache / files[i]).parent)
+    gone = set(lost)
+    for i in damaged - lost:
         text = (cache / files[i]).read_bytes()
         (cache / files[i]).write_bytes(text[:length])
-        if length < len(text):
-            lost = lost | {i}
-    for i in lost - damaged:
-        shutil.rmtree((cache / files[i]).parent)
+        gone |= {i} if length < len(text) else set()
     expected = run_toy(None)
     toy.began(began)
     assert run_toy(cache) == run_toy(cache) == expected
-    assert toy.began(began) == sorted(lost)
+    assert toy.began(began) == sorted(gone)
 
 
-def test_a_case_of_another_seed_place_or_content_is_another_case(
-    whole: Any, tmp_path: Path, began: Path
-) -> None:
+def test_a_case_of_another_seed_place_or_content_is_another_case(whole, tmp_path, began):
     cache = shutil.copytree(whole[0], tmp_path / "cache")
     first, second, *_ = toy.cases()
     expected = sweep(toy.task, [second, first], seed=toy.SEED)
@@ -201,38 +186,33 @@ def test_a_case_of_another_seed_place_or_content_is_another_case(
     assert toy.began(began) == []
 
 
-def gives(value: Any, case: Any, rng: np.random.Generator) -> Any:
+def gives(value, case, rng):
     return (lambda: 0) if value == "function" else threading.Lock() if value == "lock" else value
 
 
-def test_the_arguments_of_a_partial_belong_to_the_case(tmp_path: Path) -> None:
+def test_the_arguments_of_a_partial_belong_to_the_case(tmp_path):
     for value in (1, 2, 1):
         assert sweep(partial(gives, value), [0], seed=0, cache=tmp_path) == [value]
     assert len(items(tmp_path)) == 2
 
 
-def test_nan_tuples_and_arrays_come_back_as_they_were(tmp_path: Path) -> None:
+def test_nan_tuples_and_arrays_come_back_as_they_were(tmp_path):
     value = {"a": (1, float("nan")), "b": np.arange(3), "c": -0.0}
     for _ in range(2):
         [found] = sweep(partial(gives, value), [0], seed=0, cache=tmp_path)
         assert repr(found) == repr(value)
 
 
-# ---------------------------------------------------------------- what cannot be kept is told
-
-
 @pytest.mark.parametrize("value", ["function", "lock"])
 @pytest.mark.parametrize("backend", ["sequential", "loky"])
-def test_a_result_that_cannot_be_pickled_is_refused(
-    backend: str, value: str, tmp_path: Path
-) -> None:
+def test_a_result_that_cannot_be_pickled_is_refused(backend, value, tmp_path):
     told = r"^cache: the result of case 0 cannot be kept in .*pickle.*Remedy: "
     with joblib.parallel_config(backend, n_jobs=2), pytest.raises(OSError, match=told):
         sweep(partial(gives, value), [0], seed=0, cache=tmp_path)
     assert not items(tmp_path)
 
 
-def test_tasks_and_cases_that_cannot_be_pickled_or_looked_up_are_refused(tmp_path: Path) -> None:
+def test_tasks_and_cases_that_cannot_be_pickled_or_looked_up_are_refused(tmp_path):
     def inner(case: Any, rng: np.random.Generator) -> None: ...
 
     for task, case in ((normals, threading.Lock()), (normals, lambda: 0), (inner, 1)):
@@ -245,9 +225,7 @@ def test_tasks_and_cases_that_cannot_be_pickled_or_looked_up_are_refused(tmp_pat
             sweep(task, [1], seed=0, cache=tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_before_anything_runs(
-    tmp_path: Path, began: Path
-) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_before_anything_runs(tmp_path, began):
     (tmp_path / "file").touch()
     places = [tmp_path / "file", tmp_path / "file" / "cache"]
     if sys.platform == "linux":
@@ -272,12 +250,12 @@ except OSError as error:
 """
 
 
-def growing(case: int, rng: np.random.Generator) -> list[float]:
+def growing(case, rng):
     return rng.standard_normal(1000 * case + 1).tolist()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of the file size: Linux")
-def test_on_a_full_disk_the_error_is_clear_and_what_is_there_stays(tmp_path: Path) -> None:
+def test_on_a_full_disk_the_error_is_clear_and_what_is_there_stays(tmp_path):
     limited = [sys.executable, "-c", FULL, str(tmp_path)]
     out = subprocess.run(limited, capture_output=True, text=True, check=True)
     assert out.stdout.startswith("cache: the result of case 3 cannot be kept in")
@@ -289,26 +267,19 @@ def test_on_a_full_disk_the_error_is_clear_and_what_is_there_stays(tmp_path: Pat
     assert len(items(tmp_path)) == 6
 
 
-def test_a_warning_that_gets_lost_among_threads_is_an_error_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_warning_that_gets_lost_among_threads_is_an_error_too(tmp_path, monkeypatch):
     monkeypatch.setattr(warnings, "warn", lambda *told, **given: None)
     with pytest.raises(OSError, match="the result of case 0 cannot .*it is not there"):
         sweep(partial(gives, "lock"), [0], seed=0, cache=tmp_path)
 
 
-# ---------------------------------------------------------------- the code
-
-
-def test_a_worker_with_other_code_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_with_other_code_is_refused(tmp_path, monkeypatch):
     hashes = iter(["here", "there"])
     monkeypatch.setattr(run, "code_hash", lambda task: next(hashes))
     with pytest.raises(ValueError, match="^cache: a worker has other source code"):
         sweep(normals, [1], seed=0, cache=tmp_path)
 
 
-def test_the_hash_has_the_module_of_the_task_and_no_more_than_the_house_else() -> None:
+def test_the_hash_has_the_module_of_the_task_and_no_more_than_the_house_else():
     assert code_hash(activations.task) == code_hash(TASK) == code_hash(sweep)
     assert code_hash(toy.task) != code_hash(TASK) != code_hash(normals)

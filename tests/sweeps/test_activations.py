@@ -1,50 +1,35 @@
-"""The experiment on activations: its counts against plain formulas, its stored summary, plants."""
-
-from __future__ import annotations
+"""The experiment on activations: its counts against plain formulas, and planted errors."""
 
 import json
-import re
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from bn_experiments.datasets import RandomLearningSets, stacked_optima
+from bn_experiments.datasets import RandomLearningSets
 from bn_experiments.sweeps import activations, shares, sweep
-from bn_experiments.sweeps.experiment import EXPERIMENTS, experiment
-from bn_experiments.sweeps.summary import rounded
 from bnlib import LearningSet, angle
 from bnlib.activations import ACTIVATIONS
 from bnlib.batch_norm import BatchNorm
 from bnlib.closed_form import linear_optima
 
-RESULTS = Path(__file__).resolve().parents[2] / "results"
-Patch = pytest.MonkeyPatch
+FAMILY = RandomLearningSets(6, 2, 1.0, 0.5, 0.3)
 
 
-# ---------------------------------------------------------------- cases and tasks
-
-
-def test_every_activation_is_in_the_experiment() -> None:
+def test_every_activation_is_there_and_fewer_sets_are_the_first_cases_of_more():
     assert sorted(activations.NAMES) == sorted(ACTIVATIONS)
-
-
-def test_fewer_sets_are_the_first_cases_of_more() -> None:
     assert activations.cases(20) == activations.cases()[: 2 * len(activations.NAMES)]
     assert sum(case["sets"] for case in activations.cases(25)) == 25 * len(activations.NAMES)
     with pytest.raises(ValueError, match="^sets: must be at least 1"):
         activations.cases(0)
 
 
-def small(name: str, block: int = 0) -> dict[str, Any]:
+def small(name, block=0):
     [case] = [each for each in activations.cases(2) if each["activation"] == name]
     return {**case, "block": block, "draws": 50, "starts": 6}
 
 
 @pytest.mark.parametrize("name", activations.NAMES)
-def test_a_task_gives_what_json_can_hold_and_depends_on_its_generator_only(name: str) -> None:
+def test_a_task_gives_what_json_can_hold_and_depends_on_its_generator_only(name):
     first, second, again = (
         activations.task(small(name, block), np.random.default_rng(seed))
         for block, seed in ((0, 1), (0, 2), (3, 1))
@@ -57,7 +42,7 @@ def test_a_task_gives_what_json_can_hold_and_depends_on_its_generator_only(name:
         assert all(len(row) == each["rays"] for row in each["angles"] if row)
 
 
-def lemma_fails(start: Any, star: Any, ray: Any) -> tuple[bool, bool]:
+def lemma_fails(start, star, ray):
     """Return whether the lemma applies and fails: its text, with one W* and one unit vector."""
     length = max(start @ ray, 0.0)
     left = np.sum((start - length * ray) ** 2)
@@ -66,10 +51,10 @@ def lemma_fails(start: Any, star: Any, ray: Any) -> tuple[bool, bool]:
     return start @ star > 0, start @ star > 0 and left > right
 
 
-def test_the_counts_for_the_identity_are_those_of_the_closed_form() -> None:
+def test_the_counts_for_the_identity_are_those_of_the_closed_form():
     rng, other = np.random.default_rng(4), np.random.default_rng(4)
-    x, t = RandomLearningSets(6, 2, 1.0, 0.5, 0.3).sample(rng, 1)
-    RandomLearningSets(6, 2, 1.0, 0.5, 0.3).sample(other, 1)
+    x, t = FAMILY.sample(rng, 1)
+    FAMILY.sample(other, 1)
     data = LearningSet(x[0], t[0])
     [star], [ray] = linear_optima(data), linear_optima(data, BatchNorm())
     other.standard_normal((5, 2))
@@ -84,7 +69,7 @@ def test_the_counts_for_the_identity_are_those_of_the_closed_form() -> None:
     assert found["angles"] == [[pytest.approx(angle(star.weights, ray.direction), rel=1e-9)]]
 
 
-def test_without_optima_or_with_one_at_zero_there_is_nothing_to_count() -> None:
+def test_without_optima_or_with_one_at_zero_there_is_nothing_to_count():
     """Targets that no sigmoid reaches: all W* are at infinity, and the lemma says nothing."""
     data = LearningSet([[1, 0], [0, 1], [1, 1]], [2, 2, 2])
     found = activations.examine("sigmoid", data, 5, 30, np.random.default_rng(0))
@@ -98,10 +83,7 @@ def test_without_optima_or_with_one_at_zero_there_is_nothing_to_count() -> None:
     assert not shares.is_one_one(found)
 
 
-# ---------------------------------------------------------------- the summary
-
-
-def made_up(angles: Any, applies: int | None = 2000, violated: int = 0, **more: Any) -> Any:
+def made_up(angles, applies=2000, violated=0, **more):
     """Return what `examine` could have returned."""
     rays = more.pop("rays", max((len(row or ()) for row in angles), default=0))
     made = {"outcomes": {"minimum": 6}, "kinks": 0, "angles": angles, "rays": rays}
@@ -120,7 +102,7 @@ MIXED = [
 ]
 
 
-def check_counts(sets: list[Any] = MIXED) -> None:
+def check_counts(sets=MIXED):
     """Compare a summary with counts made one by one."""
     found = activations.summary([{"activation": "tanh", "sets": sets}])["activations"]["tanh"]
     tested = violated = one = 0
@@ -147,7 +129,7 @@ def check_counts(sets: list[Any] = MIXED) -> None:
     assert found["nearest_angles"]["smallest_degrees"] == pytest.approx(np.degrees(0.1))
 
 
-def binomial(law: Callable[[Any], Any], n: int = 400) -> list[Any]:
+def binomial(law, n=400):
     """Return made-up learning sets with one W* and one ray whose starts fail by some law."""
     rng = np.random.default_rng(1)
     sets = []
@@ -157,7 +139,7 @@ def binomial(law: Callable[[Any], Any], n: int = 400) -> list[Any]:
     return sets
 
 
-def check_law(sets: list[Any]) -> None:
+def check_law(sets):
     """Compare a comparison with the law with sums made one by one."""
     found = shares.compare(sets)
     z, differences = [], []
@@ -180,17 +162,17 @@ def check_law(sets: list[Any]) -> None:
     assert found["p_value"] > 1e-3
 
 
-def law(theta: Any) -> Any:
+def law(theta):
     return 0.5 + theta / (2 * np.pi)
 
 
-def test_the_comparison_accepts_the_law_and_rejects_those_a_little_off() -> None:
+def test_the_comparison_accepts_the_law_and_rejects_those_a_little_off():
     check_law(binomial(law))
     for wrong in (lambda theta: 0.5 + theta / np.pi / 2.2, lambda theta: 0.01 + law(theta)):
         assert shares.compare(binomial(wrong))["p_value"] < 1e-6
 
 
-def test_with_several_optima_the_lowest_and_its_nearest_ray_are_compared() -> None:
+def test_with_several_optima_the_lowest_and_its_nearest_ray_are_compared():
     sets = [made_up([[0.9, 0.3], [0.01, 0.02]], 1000, 500 + i) for i in range(4)]
     found = shares.compare(sets)
     assert found["mean_law"] == pytest.approx(0.5 + 0.3 / (2 * np.pi))
@@ -199,23 +181,20 @@ def test_with_several_optima_the_lowest_and_its_nearest_ray_are_compared() -> No
 
 
 @pytest.mark.parametrize("sets", [[], [VOID], [VOID] * 3, MIXED[:1]])
-def test_few_sets_give_a_summary_without_numbers_that_would_be_nan(sets: Any) -> None:
+def test_few_sets_give_a_summary_without_numbers_that_would_be_nan(sets):
     found = activations.summary([{"activation": "tanh", "sets": sets}])
     assert json.dumps(found, allow_nan=False)
     compared = found["activations"]["tanh"]["one_one"]["compared"]
     assert compared == sum(each is not VOID for each in sets)
 
 
-# ---------------------------------------------------------------- a small run
-
-
 @pytest.fixture(scope="module")
-def run() -> list[Any]:
+def run():
     cases = [{**case, "starts": 8} for case in activations.cases(4)]
     return sweep(activations.task, cases, seed=1)
 
 
-def check_run(rows: list[Any]) -> None:
+def check_run(rows):
     found = activations.summary(rows)
     assert list(found["activations"]) == list(activations.NAMES)
     for each in found["activations"].values():
@@ -228,8 +207,8 @@ def check_run(rows: list[Any]) -> None:
     assert len(set(angles)) == len(angles)  # no learning set comes twice
 
 
-def test_live_is_the_beginning_of_the_full_sweep(monkeypatch: Patch) -> None:
-    def numbers(case: Any, rng: np.random.Generator) -> Any:
+def test_live_is_the_beginning_of_the_full_sweep(monkeypatch):
+    def numbers(case, rng):
         return {"activation": case["activation"], "draw": rng.standard_normal()}
 
     monkeypatch.setattr(activations, "task", numbers)
@@ -238,13 +217,10 @@ def test_live_is_the_beginning_of_the_full_sweep(monkeypatch: Patch) -> None:
     assert activations.live(20) == full[: 2 * len(activations.NAMES)]
 
 
-# ---------------------------------------------------------------- planted errors
-
-
-def planted_voids(patch: Patch) -> None:
+def planted_voids(patch):
     original = shares.describe
 
-    def wrong(sets: Any) -> Any:
+    def wrong(sets):
         good = original(sets)
         count = good["violated"] + good["without_star"]
         share = shares.proportion(count, good["sets"])
@@ -253,35 +229,31 @@ def planted_voids(patch: Patch) -> None:
     patch.setattr(shares, "describe", wrong)
 
 
-def planted_denominator(patch: Patch) -> None:
+def planted_denominator(patch):
     original = shares.proportion
     patch.setattr(shares, "proportion", lambda count, n: original(count, n + 4))
 
 
-def planted_pairs(patch: Patch) -> None:
+def planted_pairs(patch):
     """A W* with two rays taken for the situation of the law."""
     patch.setattr(shares, "is_one_one", lambda each: len(each["angles"]) == 1)
 
 
 @pytest.mark.parametrize("plant", [planted_voids, planted_denominator, planted_pairs])
-def test_the_summary_counts_and_planted_errors_are_caught(
-    plant: Callable[[Patch], None], monkeypatch: Patch
-) -> None:
+def test_the_summary_counts_and_planted_errors_are_caught(plant, monkeypatch):
     check_counts()
     plant(monkeypatch)
     with pytest.raises(AssertionError):
         check_counts()
 
 
-def test_a_planted_law_is_caught(monkeypatch: Patch) -> None:
+def test_a_planted_law_is_caught(monkeypatch):
     monkeypatch.setattr(shares, "failure_probability", lambda theta: 0.5 + theta / np.pi / 2.1)
     with pytest.raises(AssertionError):
         check_law(binomial(law))
 
 
-def test_a_small_run_finds_violations_and_the_law_and_not_with_other_angles(
-    run: list[Any],
-) -> None:
+def test_a_small_run_finds_violations_and_the_law_and_not_with_other_angles(run):
     check_run(run)
     wrong = json.loads(json.dumps(run))
     for row in wrong:
@@ -291,8 +263,8 @@ def test_a_small_run_finds_violations_and_the_law_and_not_with_other_angles(
         check_run(wrong)
 
 
-def test_a_planted_generator_shared_by_all_cases_is_caught() -> None:
-    def task(case: Any, rng: np.random.Generator) -> Any:
+def test_a_planted_generator_shared_by_all_cases_is_caught():
+    def task(case, rng):
         return activations.task(case, np.random.default_rng(0))
 
     cases = [{**case, "starts": 4, "draws": 50, "sets": 1} for case in activations.cases(20)]
@@ -301,76 +273,3 @@ def test_a_planted_generator_shared_by_all_cases_is_caught() -> None:
         check_run(rows * len(activations.NAMES))
     angles = [each["sets"][0]["angles"] for each in rows]
     assert angles[0] == angles[1]
-
-
-# ---------------------------------------------------------------- what is stored
-
-
-@pytest.fixture(scope="module", params=EXPERIMENTS)
-def stored(request: pytest.FixtureRequest) -> dict[str, Any]:
-    path = RESULTS / f"{request.param}.json"
-    assert path.is_file(), f"Remedy: make sweep NAME={request.param}"
-    return dict(json.loads(path.read_text(encoding="utf-8")))
-
-
-def test_stored_summaries_are_small_whole_and_described(stored: dict[str, Any]) -> None:
-    name, module = stored["experiment"], experiment(stored["experiment"])
-    path = RESULTS / f"{name}.json"
-    assert path.stat().st_size < 300_000
-    assert stored["command"] == f"python -m bn_experiments sweep {name}"  # not of a trial
-    assert (stored["cases"], stored["seed"]) == (len(module.cases()), module.SEED)
-    assert re.fullmatch(r"\d+\.\d+\.\d+ [0-9a-f]{64}", f"{stored['version']} {stored['code']}")
-    assert rounded(stored["summary"]) == stored["summary"]
-    told = (RESULTS / "README.md").read_text(encoding="utf-8")
-    assert f"`{path.name}`" in told
-    assert f"`make sweep NAME={name}`" in told
-
-
-@pytest.fixture(scope="module")
-def summary() -> dict[str, Any]:
-    return dict(json.loads((RESULTS / "activations.json").read_text("utf-8"))["summary"])
-
-
-def test_the_stored_angles_of_the_identity_are_those_of_the_closed_form(
-    summary: dict[str, Any],
-) -> None:
-    """The learning sets are drawn again, and their optima come from another formula."""
-    found = []
-    every = activations.cases()
-    seeds = np.random.SeedSequence(activations.SEED).spawn(len(every))
-    for case, seed in zip(every, seeds, strict=True):
-        if case["activation"] == "identity":
-            family = RandomLearningSets(6, 2, 1.0, 0.5, 0.3)
-            optima = stacked_optima(*family.sample(np.random.default_rng(seed), case["sets"]))
-            found += [angle(*pair) for pair in zip(optima.stars, optima.slopes, strict=True)]
-    degrees = np.degrees(found)
-    stored = summary["activations"]["identity"]["nearest_angles"]
-    assert stored["n"] == len(found) == activations.SETS
-    assert np.allclose(
-        stored["degrees_at_quantiles"], np.quantile(degrees, shares.QUANTILES), rtol=1e-5
-    )
-    assert stored["histogram"] == np.histogram(degrees, shares.HISTOGRAM)[0].tolist()
-
-
-@pytest.mark.parametrize("name", activations.NAMES)
-def test_the_stored_counts_add_up(name: str, summary: dict[str, Any]) -> None:
-    found = summary["activations"][name]
-    assert found["sets"] == activations.SETS
-    assert found["tested"] == found["sets"] - found["without_star"] - found["without_ray"]
-    assert found["violated"] <= found["tested"]
-    assert sum(found["numbers_of_stars"].values()) == found["sets"]
-    assert sum(found["numbers_of_rays"].values()) == found["sets"]
-    assert found["one_one"]["sets"] + found["several"]["sets"] == found["tested"]
-    for part in ("one_one", "several"):
-        if found[part]["compared"]:
-            assert sum(found[part]["binned"]["sets"]) == found[part]["compared"]
-
-
-def test_the_stored_shares_of_one_optimum_and_one_ray_follow_the_law(
-    summary: dict[str, Any],
-) -> None:
-    together = summary["all"]["one_one"]
-    assert together["p_value"] > 1e-3
-    assert abs(together["mean_difference"]) < 4 * together["standard_error"]
-    several = [each["several"] for each in summary["activations"].values()]
-    assert max(each.get("rms_in_standard_errors", 0) for each in several) > 5  # a guess only
