@@ -1,39 +1,15 @@
 """What does batch norm do to networks of any depth? Needs JAX; importing it selects float64."""
 
-from bn_experiments.networks.curvature import (
-    AlongGradient,
-    along_gradient,
-    largest_eigenvalue,
-    spectrum,
-)
-from bn_experiments.networks.insertion import (
-    InsertionCheck,
-    check_insertion,
-    fold,
-    insert,
-    inserted_gradient,
-)
-from bn_experiments.networks.network import Network, Pass
+from bn_experiments.networks.curvature import along_gradient, largest_eigenvalue, spectrum
+from bn_experiments.networks.insertion import check_insertion, fold, insert, inserted_gradient
+from bn_experiments.networks.network import Network
 from bn_experiments.networks.network_lemma import pooled_sides, reached_sides
-from bn_experiments.networks.stationary import StationaryPoint, stationary_point
-from bn_experiments.networks.trained import Travel, accuracies, travel
-from bn_experiments.networks.training import (
-    Training,
-    batch_order,
-    losses,
-    starts,
-    train,
-    unstacked,
-)
+from bn_experiments.networks.stationary import stationary_point
+from bn_experiments.networks.trained import accuracies, travel
+from bn_experiments.networks.training import batch_order, losses, starts, train, unstacked
 
 __all__ = [
-    "AlongGradient",
-    "InsertionCheck",
     "Network",
-    "Pass",
-    "StationaryPoint",
-    "Training",
-    "Travel",
     "accuracies",
     "along_gradient",
     "batch_order",

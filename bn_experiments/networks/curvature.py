@@ -22,36 +22,30 @@ class VectorLoss:
     def __init__(self, network: Network, params: Parameters, inputs: Any, targets: Any) -> None:
         start, self.unravel = ravel_pytree(params)
         self.start = np.asarray(start)
-        self._of = network, self.unravel
-        self._on = jnp.asarray(inputs, dtype=float), jnp.asarray(targets, dtype=float)
+        data = jnp.asarray(inputs, dtype=float), jnp.asarray(targets, dtype=float)
+        self._given = network, self.unravel, *data
 
     def value_and_gradient(self, v: Array) -> tuple[float, Array]:
         """Return L and ∇L, whether they are finite or not."""
-        loss, gradient = _value_and_gradient(*self._of, v, *self._on)
+        loss, gradient = _derive(jax.value_and_grad, *self._given, v)
         return float(loss), np.asarray(gradient)
 
     def hessian(self, v: Array) -> Array:
         """Return ∇²L."""
-        return _finite(_hessian(*self._of, v, *self._on))
+        return _finite(_derive(jax.hessian, *self._given, v))
 
-    def hessian_product(self, v: Array, direction: Array) -> Array:
-        """Return ∇²L times a direction, without forming ∇²L."""
-        return _finite(_hessian_product(*self._of, v, *self._on, direction))
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _value_and_gradient(network: Network, unravel: Any, v: Any, x: Any, t: Any) -> Any:
-    return jax.value_and_grad(lambda u: network.loss(unravel(u), x, t))(v)
+    def hessian_product(self, v: Array, along: Array) -> Array:
+        """Return ∇²L times a vector, without forming ∇²L."""
+        return _finite(_derive(_product, *self._given, v, along))
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _hessian(network: Network, unravel: Any, v: Any, x: Any, t: Any) -> Any:
-    return jax.hessian(lambda u: network.loss(unravel(u), x, t))(v)
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _derive(how: Any, network: Network, unravel: Any, x: Any, t: Any, *given: Any) -> Any:
+    return how(lambda v: network.loss(unravel(v), x, t))(*given)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _hessian_product(network: Network, unravel: Any, v: Any, x: Any, t: Any, along: Any) -> Any:
-    return jax.jvp(jax.grad(lambda u: network.loss(unravel(u), x, t)), (v,), (along,))[1]
+def _product(function: Any) -> Any:
+    return lambda v, along: jax.jvp(jax.grad(function), (v,), (along,))[1]
 
 
 def _finite(found: Any) -> Array:
@@ -70,16 +64,10 @@ def spectrum(network: Network, params: Parameters, inputs: Any, targets: Any) ->
     Returns
     -------
     ndarray
-        One for each parameter.
-
-    Raises
-    ------
-    ValueError
-        If something does not fit, or the Hessian is not finite there.
 
     See Also
     --------
-    Network.loss : `params`, `inputs` and `targets`.
+    Network.loss : `params`, `inputs`, `targets`; refused is also a Hessian that is not finite.
     """
     loss = VectorLoss(network, params, inputs, targets)
     hessian = loss.hessian(loss.start)
@@ -92,13 +80,9 @@ def largest_eigenvalue(network: Network, params: Parameters, inputs: Any, target
     The largest, not the largest in absolute value: by SciPy's ``eigsh`` (Lanczos), from products
     of the Hessian with vectors.
 
-    Returns
-    -------
-    float
-
     See Also
     --------
-    spectrum : `network`, and what is refused.
+    spectrum : what is returned last.
     Network.loss : `params`, `inputs` and `targets`.
     """
     loss = VectorLoss(network, params, inputs, targets)
@@ -109,24 +93,16 @@ def largest_eigenvalue(network: Network, params: Parameters, inputs: Any, target
 
 
 class AlongGradient(NamedTuple):
-    """What steps of several sizes along the negative gradient meet.
-
-    Attributes
-    ----------
-    losses : Array, shape (s,)
-        L(W − ηg) after each step, where g = ∇L(W).
-    gradient_changes : Array, shape (s,)
-        ‖g − ∇L(W − ηg)‖: small where the gradient predicts well.
-    gradient_norm : Array, shape ()
-        ‖g‖.
-    smoothness : Array, shape ()
-        The largest change over the distance η‖g‖, "effective smoothness".
-    """
+    """What steps of s sizes η along the negative gradient g = ∇L(W) meet."""
 
     losses: jax.Array
+    """L(W − ηg) after each step, shape (s,)."""
     gradient_changes: jax.Array
+    """‖g − ∇L(W − ηg)‖, shape (s,): small where the gradient predicts well."""
     gradient_norm: jax.Array
+    """‖g‖."""
     smoothness: jax.Array
+    """The largest change over the distance η‖g‖, "effective smoothness"."""
 
 
 def along_gradient(
@@ -137,7 +113,7 @@ def along_gradient(
     Parameters
     ----------
     network : Network
-        The network.
+        Any network.
     steps : array_like, shape (s,)
         The η, positive.
 
@@ -145,18 +121,13 @@ def along_gradient(
     -------
     AlongGradient
 
-    Raises
-    ------
-    ValueError
-        If something does not fit, or a step is not positive.
-
     See Also
     --------
-    Network.loss : `params`, W here, `inputs` and `targets`.
+    Network.loss : `params` (here W), `inputs`, `targets`, and what is refused.
 
     References
     ----------
-    The three measures of Figure 4 in Santurkar et al., "How does batch normalization help
+    The measures of Figure 4 in Santurkar et al., "How does batch normalization help
     optimization?", NeurIPS 2018, arXiv:1805.11604.
     """
     eta = real_array("steps", steps, shape="(s,)")

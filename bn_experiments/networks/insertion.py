@@ -20,7 +20,7 @@ from bnlib.batch_norm import BatchNorm, refuse_constant
 
 
 def insert(
-    network: Network, params: Parameters, inputs: Any, layer: int, normalization: BatchNorm
+    network: Network, params: Parameters, inputs: Any, layer: int, norm: BatchNorm
 ) -> tuple[Network, Parameters]:
     r"""Put batch normalization into one layer so that every output stays as it is.
 
@@ -34,15 +34,14 @@ def insert(
     network : Network
         Without normalization in this layer.
     layer : int
-        Index of the layer; 0 is the layer the inputs enter.
-    normalization : BatchNorm
+        Its index; 0 is the layer the inputs enter.
+    norm : BatchNorm
         Full, or one half; its own γ and β are not used.
 
     Returns
     -------
     Network, list of dict
-        The network with normalization. A bias b of the layer is dropped if the normalization
-        centres (β has absorbed it), and kept if not.
+        With normalization. A bias of the layer is dropped if this centres: β has absorbed it.
 
     Raises
     ------
@@ -60,14 +59,14 @@ def insert(
             f"{network.depth} layers, counted from 0."
         )
     norms, inserted = list(network.norms), list(params)
-    norms[layer] = replace(normalization, gamma=1.0, beta=0.0)
+    norms[layer] = replace(norm, gamma=1.0, beta=0.0)
     y = np.asarray(network.run(params, inputs).preactivations[layer])
     of_layer = inserted[layer] = dict(params[layer])
-    if normalization.center:
+    if norm.center:
         of_layer.pop("bias", None)
         of_layer["beta"] = jnp.asarray(y.mean(axis=0))
-    if normalization.scale:
-        of_layer["gamma"] = _divisor(y, normalization)
+    if norm.scale:
+        of_layer["gamma"] = _divisor(y, norm)
     return replace(network, normalization=tuple(norms)), inserted
 
 
@@ -88,17 +87,11 @@ def fold(network: Network, params: Parameters, reference: Any) -> tuple[Network,
     Returns
     -------
     Network, list of dict
-        With a bias in every layer that was normalized. On the reference set its outputs are
-        those of the network given.
-
-    Raises
-    ------
-    ValueError
-        If something does not fit, or a unit is constant and ε = 0, unless `params` are traced.
+        With a bias in every layer that was normalized. On the reference set it computes the same.
 
     See Also
     --------
-    insert : `network`.
+    insert : `network`. Units that are constant are refused, unless `params` are traced.
     Network.loss : `params`.
     """
     folded: Parameters = []
@@ -116,12 +109,7 @@ def fold(network: Network, params: Parameters, reference: Any) -> tuple[Network,
 
 
 def inserted_gradient(
-    network: Network,
-    params: Parameters,
-    inputs: Any,
-    targets: Any,
-    layer: int,
-    normalization: BatchNorm,
+    network: Network, params: Parameters, inputs: Any, targets: Any, layer: int, norm: BatchNorm
 ) -> Parameters:
     r"""Return the gradient after `insert`, in closed form, at a stationary point.
 
@@ -154,12 +142,12 @@ def inserted_gradient(
 
     See Also
     --------
-    insert : `network`, `layer` and `normalization`, and what is refused.
+    insert : `network`, `layer` and `norm`, and what is refused.
     Network.loss : `inputs` and `targets`.
     """
-    _, inserted = insert(network, params, inputs, layer, normalization)
+    _, inserted = insert(network, params, inputs, layer, norm)
     gradient: Parameters = jax.tree.map(lambda each: jnp.asarray(np.zeros(each.shape)), inserted)
-    if not normalization.center:
+    if not norm.center:
         return gradient
     incoming, pull_back = jax.vjp(lambda p: network.run(p, inputs).incoming[layer], params)
     a = np.asarray(incoming)
@@ -168,8 +156,8 @@ def inserted_gradient(
     delta = np.asarray(network.signals(params, inputs, targets)[layer]).sum(axis=0)
     along, deviation, m = mean @ w, y - y.mean(axis=0), len(a)
     of_weights, of_signal = np.outer(mean, np.ones_like(along)), np.ones_like(y)
-    if normalization.scale:
-        divisor = np.asarray(_divisor(y, normalization))
+    if norm.scale:
+        divisor = np.asarray(_divisor(y, norm))
         covariance = (a - mean).T @ (a - mean) / m
         of_weights -= covariance @ w * (along / divisor**2)
         of_signal -= deviation * (along / divisor**2)
@@ -181,59 +169,41 @@ def inserted_gradient(
 
 
 class InsertionCheck(NamedTuple):
-    """The gradient after an insertion, by automatic differentiation and by the formula.
-
-    Attributes
-    ----------
-    output_change : float
-        Largest change of an output, relative to the largest output. Rounding, if all is well.
-    gradient_norm : float
-        Norm of the gradient of the normalized network by JAX, over all its parameters.
-    weights_norm : float
-        Norm of the part of it that belongs to the weights of the layer.
-    relative_error : float
-        Norm of its difference to `inserted_gradient`, over `gradient_norm`; infinite where that
-        is 0.
-    """
+    """The gradient after an insertion, by automatic differentiation and by the formula."""
 
     output_change: float
+    """Largest change of an output, relative to the largest output. Rounding, if all is well."""
     gradient_norm: float
+    """Norm of the gradient of the normalized network by JAX, over all its parameters."""
     weights_norm: float
+    """Norm of the part of it that belongs to the weights of the layer."""
     relative_error: float
+    """Norm of its difference to `inserted_gradient`, over its norm; infinite where that is 0."""
 
 
 def check_insertion(
-    network: Network,
-    params: Parameters,
-    inputs: Any,
-    targets: Any,
-    layer: int,
-    normalization: BatchNorm,
+    network: Network, params: Parameters, inputs: Any, targets: Any, layer: int, norm: BatchNorm
 ) -> InsertionCheck:
     """Insert batch normalization and compare its gradient with the formula.
 
-    Returns
-    -------
-    InsertionCheck
-
     See Also
     --------
-    insert : `network`, `layer` and `normalization`, and what is refused.
+    insert : `network`, `layer` and `norm`, and what is refused.
     inserted_gradient : `params`.
     Network.loss : `inputs` and `targets`.
     """
-    normalized, inserted = insert(network, params, inputs, layer, normalization)
+    normalized, inserted = insert(network, params, inputs, layer, norm)
     before = np.asarray(network.forward(params, inputs))
     after = np.asarray(normalized.forward(inserted, inputs))
     gradient = jax.grad(normalized.loss)(inserted, inputs, targets)
-    formula = inserted_gradient(network, params, inputs, targets, layer, normalization)
+    formula = inserted_gradient(network, params, inputs, targets, layer, norm)
     by_jax, stated = (np.asarray(ravel_pytree(each)[0]) for each in (gradient, formula))
-    norm, difference = float(np.linalg.norm(by_jax)), float(np.linalg.norm(by_jax - stated))
+    length, difference = float(np.linalg.norm(by_jax)), float(np.linalg.norm(by_jax - stated))
     return InsertionCheck(
         float(np.abs(after - before).max() / (np.abs(before).max() or 1.0)),
-        norm,
+        length,
         float(np.linalg.norm(gradient[layer]["weights"])),
-        difference / norm if norm else float("inf"),
+        difference / length if length else float("inf"),
     )
 
 

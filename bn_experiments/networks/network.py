@@ -39,19 +39,14 @@ OBJECTIVES = {
 
 
 class Pass(NamedTuple):
-    """What a forward pass leaves behind, layer by layer.
-
-    Attributes
-    ----------
-    incoming, preactivations : list of Array, shape (m, n) and (m, k)
-        A, the activations that enter each layer, and Y = A W + b, before normalization.
-    outputs : Array, shape (m, k)
-        What leaves the last layer.
-    """
+    """What a forward pass leaves behind, layer by layer."""
 
     incoming: list[jax.Array]
+    """A: the activations that enter each layer, shape (m, n)."""
     preactivations: list[jax.Array]
+    """Y = A W + b of each layer, before normalization, shape (m, k)."""
     outputs: jax.Array
+    """What leaves the last layer."""
 
 
 @dataclass(frozen=True, repr=False)

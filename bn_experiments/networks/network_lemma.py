@@ -9,6 +9,7 @@ closest in a pool of reached ones with all their permuted and turned images.
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,17 +21,14 @@ from bnlib.lemma import LemmaCheck
 _ROUNDING = 1e-9
 
 
-def reached_sides(
-    starts: npt.ArrayLike, stars: npt.ArrayLike, normalized: npt.ArrayLike
-) -> LemmaCheck:
+def reached_sides(starts: Any, stars: Any, normalized: Any) -> LemmaCheck:
     """Compare each start with the two optima that were reached from it.
 
     Parameters
     ----------
-    starts : array_like, shape (n, d, k)
-        W₀: the weights of the normalized layer, a column for each unit.
-    stars : array_like, shape (n, d, k)
-        W*: those of the plain network after training.
+    starts, stars : array_like, shape (n, d, k)
+        W₀ and W*: the weights of the normalized layer, a column for each unit, before and after
+        the training of the plain network.
     normalized : array_like, shape (n, d, k)
         Ŵ*: those of the BN network after training. The weights of each unit may be multiplied
         by any positive number, so that the optima are a product of k rays.
@@ -52,9 +50,7 @@ def reached_sides(
     return _sides(w, star, left)
 
 
-def pooled_sides(
-    starts: npt.ArrayLike, stars: npt.ArrayLike, normalized: npt.ArrayLike, *, odd: bool
-) -> LemmaCheck:
+def pooled_sides(starts: Any, stars: Any, normalized: Any, *, odd: bool) -> LemmaCheck:
     """Compare each start with the closest optima of the two pools.
 
     Parameters
@@ -112,12 +108,11 @@ def _sides(w: Array, star: Array, left: Array) -> LemmaCheck:
     return LemmaCheck(applies, left, right, applies & (left - right > _ROUNDING * total))
 
 
-def _stacks(*given: npt.ArrayLike) -> list[Array]:
-    names = "starts", "stars", "normalized"
-    found = [
-        real_array(name, each, shape="(n, d, k)") for name, each in zip(names, given, strict=True)
-    ]
-    for name, each in zip(names, found, strict=True):
-        if each.shape[1:] != found[0].shape[1:] or not len(each):
-            raise ValueError(f"{name}: shape {each.shape} does not fit starts {found[0].shape}.")
-    return found
+def _stacks(starts: Any, stars: Any, normalized: Any) -> tuple[Array, Array, Array]:
+    w = real_array("starts", starts, shape="(n, d, k)")
+    star = real_array("stars", stars, shape="(p, d, k)")
+    bn = real_array("normalized", normalized, shape="(q, d, k)")
+    for name, each in (("stars", star), ("normalized", bn)):
+        if each.shape[1:] != w.shape[1:] or not len(each):
+            raise ValueError(f"{name}: shape {each.shape} does not fit starts {w.shape}.")
+    return w, star, bn

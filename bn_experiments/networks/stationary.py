@@ -21,39 +21,24 @@ _GRADIENT, _STEP, _FLAT = 1e-10, 1e-6, 1e-10
 
 @dataclass(frozen=True)
 class StationaryPoint:
-    """Where a training ended, and how stationary that point is.
-
-    Attributes
-    ----------
-    params : list of dict
-        The parameters.
-    loss : float
-        The loss there.
-    reference : float
-        The gradient norm to compare with.
-    relative_gradient : float
-        ‖∇L‖ over all parameters, over `reference`.
-    model : QuadraticModel
-        Newton's step, and the kind of point by the Hessian's eigenvalues; flat up to 1e-10.
-    converged : bool
-        Whether the relative gradient is at most 1e-10, and Newton's step at most 1e-6 of the
-        norm of the parameters.
-    isolated : bool
-        Whether the point is converged and a minimum that is strict up to the `symmetries` of
-        the network: no other direction is flat. Where more are, the minima form a larger set,
-        as in interpolation, or the weights are on their way to infinity.
-    iterations : int
-        Iterations of the minimisation.
-    """
+    """Where a training ended, and how stationary that point is."""
 
     params: Parameters
     loss: float
     reference: float
+    """The gradient norm to compare with."""
     relative_gradient: float
+    """‖∇L‖ over all parameters, over `reference`."""
     model: QuadraticModel
+    """Newton's step, and the kind of point by the Hessian's eigenvalues; flat up to 1e-10."""
     converged: bool
+    """The relative gradient is at most 1e-10, Newton's step at most 1e-6 of the parameters."""
     isolated: bool
+    """The point is converged and a minimum that is strict up to the `symmetries` of the network:
+    no other direction is flat. Where more are, the minima form a larger set, as in interpolation,
+    or the weights are on their way to infinity."""
     iterations: int
+    """Iterations of the minimisation."""
 
 
 def stationary_point(
@@ -85,14 +70,9 @@ def stationary_point(
     StationaryPoint
         Also where the search did not converge: look at ``converged``.
 
-    Raises
-    ------
-    ValueError
-        If something does not fit, or loss or gradient is not finite at the start.
-
     See Also
     --------
-    Network.loss : `params`, where to start, `inputs` and `targets`.
+    Network.loss : `params`, where to start, `inputs`, `targets`, and what is refused.
     """
     whole_number("iterations", iterations, at_least=1)
     loss = VectorLoss(network, params, inputs, targets)
@@ -104,16 +84,11 @@ def stationary_point(
     if not np.isfinite([loss.value_and_gradient(loss.start)[0], first]).all():
         raise ValueError("params: loss or gradient is not finite there; start elsewhere.")
     reference = first if reference is None else reference
-    found = optimize.minimize(
-        loss.value_and_gradient,
-        loss.start,
-        jac=True,
-        hess=loss.hessian,
-        method="trust-exact",
-        options={"gtol": 1e-3 * _GRADIENT * reference, "maxiter": iterations},
-    )
-    options = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 0.0, "maxiter": 50}
-    polished = polish(gradient, loss.hessian, found.x, method="lm", **options)
+    limits = {"gtol": 1e-3 * _GRADIENT * reference, "maxiter": iterations}
+    derivatives: Any = {"jac": True, "hess": loss.hessian, "method": "trust-exact"}
+    found = optimize.minimize(loss.value_and_gradient, loss.start, **derivatives, options=limits)
+    limits = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 0.0, "maxiter": 50}
+    polished = polish(gradient, loss.hessian, found.x, method="lm", **limits)
     better = np.linalg.norm(gradient(polished)) < np.linalg.norm(gradient(found.x))
     at: Any = polished if better else found.x
     model = quadratic_model(gradient(at), loss.hessian(at), flat=_FLAT)

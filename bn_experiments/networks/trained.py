@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
 
 from bn_experiments.networks import training
 from bn_experiments.networks.insertion import fold
@@ -17,18 +16,14 @@ from bnlib._arrays import Array, real_array
 
 
 def accuracies(
-    network: Network,
-    stack: Parameters,
-    inputs: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    reference: npt.ArrayLike,
+    network: Network, stack: Parameters, inputs: Any, labels: Any, reference: Any
 ) -> Array:
     """Return the share of examples whose largest output is that of their class.
 
     Parameters
     ----------
     inputs : array_like, shape (m, d)
-        The inputs, which are predicted one at a time: they are not normalized together.
+        The inputs, predicted one at a time: they are not normalized together.
     labels : array_like of int, shape (m,)
         The number of the class of each example.
     reference : array_like, shape (r, d)
@@ -64,22 +59,15 @@ def _accuracies(network: Network, stack: Parameters, x: Any, labels: Any, r: Any
 
 
 class Travel(NamedTuple):
-    """How far the weights of every network of a stack have moved.
-
-    Attributes
-    ----------
-    distance_from_start : ndarray, shape (n,)
-        ‖W − W₀‖ / ‖W₀‖, all weight matrices taken as one vector, without biases, γ and β.
-    modulo_scale : ndarray, shape (n,)
-        The same to the nearest W that computes the same: the incoming weights of every unit
-        whose normalization scales may be multiplied by a number k > 0.
-    angle : ndarray, shape (n,)
-        Between the incoming weights of a hidden unit then and now, in radians; mean over units.
-    """
+    """How far the weights of every network of a stack have moved, shape (n,) each."""
 
     distance_from_start: Array
+    """‖W − W₀‖ / ‖W₀‖, all weight matrices taken as one vector, without biases, γ and β."""
     modulo_scale: Array
+    """The same to the nearest W that computes the same: the incoming weights of every unit whose
+    normalization scales may be multiplied by a number k > 0."""
     angle: Array
+    """Between the incoming weights of a hidden unit then and now, in radians; mean over units."""
 
 
 def travel(network: Network, start: Parameters, stack: Parameters) -> Travel:
@@ -96,10 +84,9 @@ def travel(network: Network, start: Parameters, stack: Parameters) -> Travel:
     -------
     Travel
 
-    Raises
-    ------
-    ValueError
-        If the two stacks do not have the same shape, or there is no hidden layer.
+    See Also
+    --------
+    training.train : stacks. Those of two shapes are refused, and networks without hidden layer.
     """
     if network.depth == 1:
         raise ValueError("network: has no hidden unit whose angle could be measured; add a layer.")

@@ -20,18 +20,12 @@ from bnlib._arrays import Array, real_array, whole_number
 
 
 class Training(NamedTuple):
-    """What `train` returns: n networks after training, and the way there.
-
-    Attributes
-    ----------
-    params : list of dict
-        The stack after the last step.
-    losses : Array, shape (n, steps + 1), or None
-        The loss of what each step uses, before it, and of all examples after the last.
-    """
+    """What `train` returns: n networks after training, and the way there."""
 
     params: Parameters
     losses: jax.Array | None
+    """The loss of what each step uses, before it, and of all examples after the last: shape
+    (n, steps + 1)."""
 
 
 def starts(network: Network, seeds: Sequence[int], scales: npt.ArrayLike = 1.0) -> Parameters:
@@ -43,10 +37,6 @@ def starts(network: Network, seeds: Sequence[int], scales: npt.ArrayLike = 1.0) 
         One for each network of the stack.
     scales : array_like, shape (n,) or ()
         Factors of all weights.
-
-    Returns
-    -------
-    list of dict
 
     See Also
     --------
@@ -66,24 +56,19 @@ def _starts(network: Network, keys: Any, scales: Any) -> Any:
 def unstacked(stack: Parameters) -> list[Parameters]:
     """Return the parameters of the networks of a stack one by one.
 
-    Returns
-    -------
-    list of list of dict
-
     See Also
     --------
     train : what a stack is.
     """
-    # In NumPy: JAX would compile a slice for every index.
-    arrays = jax.tree.map(np.asarray, stack)
-    return [
-        list(jax.tree.map(lambda each, at=i: jnp.asarray(each[at]), arrays))
-        for i in range(stack_size(stack))
-    ]
+
+    def one(i: int) -> Parameters:  # in NumPy: JAX would compile a slice for every index
+        return list(jax.tree.map(lambda each: jnp.asarray(np.asarray(each)[i]), stack))
+
+    return [one(i) for i in range(stack_size(stack))]
 
 
 def batch_order(m: int, size: int, steps: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return which examples each step of mini-batch training uses.
+    """Return which examples each step of mini-batch training uses, shape (steps, size).
 
     Parameters
     ----------
@@ -93,14 +78,9 @@ def batch_order(m: int, size: int, steps: int, seed: int) -> npt.NDArray[np.int6
     seed : int
         Of the order, which is new in every epoch.
 
-    Returns
-    -------
-    ndarray of int, shape (steps, size)
-
-    Raises
-    ------
-    ValueError
-        If a number is wrong or the size does not divide m.
+    See Also
+    --------
+    train : what is refused.
     """
     for name, value in (("m", m), ("size", size), ("steps", steps)):
         whole_number(name, value, at_least=1)
@@ -114,8 +94,8 @@ def batch_order(m: int, size: int, steps: int, seed: int) -> npt.NDArray[np.int6
 def train(
     network: Network,
     stack: Parameters,
-    inputs: npt.ArrayLike,
-    targets: npt.ArrayLike,
+    inputs: Any,
+    targets: Any,
     rates: npt.ArrayLike,
     *,
     steps: int,
@@ -123,10 +103,10 @@ def train(
     optimizer: Callable[[Any], optax.GradientTransformation] = optax.sgd,
     watch: bool = False,
 ) -> Training:
-    r"""Train every network of a stack: weights, biases, γ and β.
+    """Train every network of a stack: weights, biases, γ and β.
 
-    With `optax.sgd` by gradient descent, :math:`W \leftarrow W - \eta\, \nabla L(W)`. Compiled
-    once for each network, optimizer, number of steps and shape of the data.
+    With `optax.sgd` by gradient descent, W ← W − η ∇L(W). Compiled once for each network,
+    optimizer, number of steps and shape of the data.
 
     Parameters
     ----------
@@ -175,17 +155,9 @@ def train(
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _train(
-    network: Network,
-    optimizer: Any,
-    steps: int,
-    watch: bool,
-    stack: Any,
-    x: Any,
-    t: Any,
-    rates: Any,
-    order: Any,
-) -> Any:
+def _train(network: Network, optimizer: Any, steps: int, watch: bool, *given: Any) -> Any:
+    stack, x, t, rates, order = given
+
     def one(start: Parameters, rate: Any) -> Any:
         rule = optimizer(rate)
 
@@ -202,14 +174,8 @@ def _train(
     return jax.vmap(one)(stack, rates)
 
 
-def losses(
-    network: Network, stack: Parameters, inputs: npt.ArrayLike, targets: npt.ArrayLike
-) -> Array:
-    """Return the loss of every network of a stack, over all examples.
-
-    Returns
-    -------
-    ndarray, shape (n,)
+def losses(network: Network, stack: Parameters, inputs: Any, targets: Any) -> Array:
+    """Return the loss of every network of a stack, over all examples, shape (n,).
 
     See Also
     --------
@@ -243,9 +209,7 @@ def _one_each(name: str, values: npt.ArrayLike, n: int) -> Array:
     return np.broadcast_to(given, (n,))
 
 
-def _examples(
-    network: Network, inputs: npt.ArrayLike, targets: npt.ArrayLike
-) -> tuple[Array, Array]:
+def _examples(network: Network, inputs: Any, targets: Any) -> tuple[Array, Array]:
     x = real_array("inputs", inputs, shape="(m, d)", last=network.widths[0])
     t = real_array("targets", targets, shape="(m, ...)")
     if len(x) != len(t):
