@@ -5,8 +5,6 @@ into each layer in turn, in four forms, and compare the gradient with the formul
 the theorem says; then train on with batch norm in the hidden layers and see how far the weights
 turn. *Lemma*: train networks with and without batch norm from the same starts and compare both
 sides of the inequality, at the optima that are reached.
-
-What `examine` or `lemma` returns of a case is its row.
 """
 
 from __future__ import annotations
@@ -19,18 +17,9 @@ import jax
 import numpy as np
 import optax
 
-from bn_experiments.networks import (
-    Network,
-    StationaryPoint,
-    check_insertion,
-    fold,
-    insert,
-    pooled_sides,
-    reached_sides,
-    stationary_point,
-    train,
-    unstacked,
-)
+from bn_experiments import networks
+from bn_experiments.networks.network import Network
+from bn_experiments.networks.stationary import StationaryPoint
 from bn_experiments.probability import Estimate
 from bn_experiments.sweeps.network_problems import Case, insertion_case, lemma_case, problem
 from bnlib._arrays import Array, angle_between, unit
@@ -50,10 +39,8 @@ FORMS = {
 """What is inserted."""
 ACTIVATIONS = ("tanh", "softplus", "gelu", "silu")
 HIDDEN = ((2,), (3,), (2, 2), (3, 3), (2, 2, 2))
-SEEDS = 3
-"""Seeds of each kind of insertion case."""
-ITERATIONS = 500
-"""Iterations after which a training counts as not converged."""
+SEEDS, ITERATIONS = 3, 500
+"""Seeds of each kind of insertion case; iterations after which one counts as not converged."""
 ZERO = 1e-8
 """Share of the gradient at the start below which a gradient counts as 0."""
 SAME = 1e-12
@@ -113,38 +100,35 @@ def examine(case: Case, *, further: bool = True) -> Row:
     """Run an insertion case: train, insert batch norm, and train on with it if `further` is true.
 
     If an isolated minimum or a perfect fit is reached, the row has ``checks``, one for each layer
-    and form, and ``move``, from there to the optimum with batch norm.
+    and form, which say what the theorem does, too; and the ``move`` to the optimum with batch norm.
     """
     network, start, x, t = problem(case)
-    point = stationary_point(network, start, x, t, iterations=ITERATIONS)
+    point = networks.stationary_point(network, start, x, t, iterations=ITERATIONS)
     point = replace(point, params=balanced(network, point.params))
     interpolates = bool(point.loss <= 1e-18)
-    row: Row = {
-        "parameters": sum(each.size for each in jax.tree.leaves(start)),
-        "interpolates": interpolates,
-    }
     names = "converged", "isolated", "relative_gradient", "iterations", "loss"
-    row |= {name: getattr(point, name) for name in names}
+    row: Row = {name: getattr(point, name) for name in names} | {"interpolates": interpolates}
+    row["parameters"] = sum(each.size for each in jax.tree.leaves(start))
     if not (point.isolated or (interpolates and point.converged)):
         return row
-    row["checks"] = []
-    for layer, has_bias in enumerate(network.biases):
-        for form, norm in FORMS.items():
-            check = check_insertion(network, point.params, x, t, layer, norm)
-            row["checks"].append(
-                {
-                    "layer": layer,
-                    "form": form,
-                    # What the theorem says, from the architecture alone.
-                    "must_stay": interpolates or form == "scale" or has_bias,
-                    "gradient": check.gradient_norm / point.reference,
-                    "weights": check.weights_norm / point.reference,
-                    "error": check.relative_error,
-                    "output_change": check.output_change,
-                }
-            )
+    row["checks"] = [
+        {"layer": layer, "form": form, "must_stay": interpolates or form == "scale" or has_bias}
+        | _inserted(network, point, x, t, layer, norm)
+        for layer, has_bias in enumerate(network.biases)
+        for form, norm in FORMS.items()
+    ]
     row["move"] = {} if interpolates or not further else move(network, point, x, t)
     return row
+
+
+def _inserted(network: Network, point: StationaryPoint, x: Array, t: Array, *where: Any) -> Row:
+    check = networks.check_insertion(network, point.params, x, t, *where)
+    return {
+        "gradient": check.gradient_norm / point.reference,
+        "weights": check.weights_norm / point.reference,
+        "error": check.relative_error,
+        "output_change": check.output_change,
+    }
 
 
 def move(network: Network, point: StationaryPoint, x: Array, t: Array) -> Row:
@@ -157,8 +141,8 @@ def move(network: Network, point: StationaryPoint, x: Array, t: Array) -> Row:
     """
     normalized, params = network, point.params
     for layer in range(network.depth - 1):
-        normalized, params = insert(normalized, params, x, layer, BatchNorm())
-    end = stationary_point(
+        normalized, params = networks.insert(normalized, params, x, layer, BatchNorm())
+    end = networks.stationary_point(
         normalized, params, x, t, iterations=ITERATIONS, reference=point.reference
     )
     if not end.isolated:
@@ -167,7 +151,7 @@ def move(network: Network, point: StationaryPoint, x: Array, t: Array) -> Row:
         angle_between(unit(np.asarray(old["weights"]).T), unit(np.asarray(new["weights"]).T))
         for old, new in zip(point.params[:-1], end.params[:-1], strict=True)
     ]
-    biased, equal = fold(normalized, end.params, x)
+    biased, equal = networks.fold(normalized, end.params, x)
     gradient = jax.tree.leaves(jax.grad(biased.loss)(equal, x, t))
     norm = np.sqrt(sum(float((each**2).sum()) for each in gradient))
     return {
@@ -188,26 +172,22 @@ def lemma(case: Case) -> Row:
     normalized = replace(plain, normalization=(BatchNorm(), None))
     key = jax.random.key(case["seed"])
     keys = [jax.random.fold_in(key, i) for i in range(case["starts"])]
-    pairs = [
-        pair
-        for pair in zip(*(_reached(each, keys, x, t) for each in (plain, normalized)), strict=True)
-        if pair[0][1].isolated and pair[1][1].isolated
+    starts = [plain.initialize(key) for key in keys]
+    ends = (_reached(network, keys, x, t) for network in (plain, normalized))
+    trios = [
+        (start, star, bn)
+        for start, star, bn in zip(starts, *ends, strict=True)
+        if star.isolated and bn.isolated
     ]
-    row: Row = {"starts": case["starts"], "pairs": len(pairs)}
-    if not pairs:
+    row: Row = {"starts": case["starts"], "pairs": len(trios)}
+    if not trios:
         return row
-    w, star, bn = (
-        np.stack([np.asarray(params[0]["weights"]) for params in stack])
-        for stack in (
-            [start for (start, _), _ in pairs],
-            [end.params for (_, end), _ in pairs],
-            [end.params for _, (_, end) in pairs],
-        )
-    )
+    first = [(start, star.params, bn.params) for start, star, bn in trios]
+    w, star, bn = (np.stack([each[0]["weights"] for each in of]) for of in zip(*first, strict=True))
     size = np.sum(w**2, axis=(1, 2))
     sides = {
-        "reached": reached_sides(w, star, bn),
-        "pooled": pooled_sides(w, star, bn, odd=plain.activation == "tanh"),
+        "reached": networks.reached_sides(w, star, bn),
+        "pooled": networks.pooled_sides(w, star, bn, odd=plain.activation == "tanh"),
     }
     for name, each in sides.items():
         row[name] = {
@@ -216,19 +196,18 @@ def lemma(case: Case) -> Row:
             "left": (each.left / size).tolist(),
             "right": (each.right / size).tolist(),
         }
-    row["lower"] = sum(bn.loss < star.loss * (1 - 1e-9) for (_, star), (_, bn) in pairs)
+    row["lower"] = sum(bn.loss < star.loss * (1 - 1e-9) for _, star, bn in trios)
     return row
 
 
-def _reached(
-    network: Network, keys: list[Any], x: Array, t: Array
-) -> list[tuple[Any, StationaryPoint]]:
+def _reached(network: Network, keys: list[Any], x: Array, t: Array) -> list[StationaryPoint]:
     """Train from all starts side by side with Adam, then finish one by one."""
-    starts = [network.initialize(key) for key in keys]
-    stack = jax.tree.map(lambda *each: np.stack(each), *starts)
-    run = train(network, stack, x, t, 0.02, steps=1000, optimizer=optax.adam)
-    ends = [stationary_point(network, each, x, t, iterations=100) for each in unstacked(run.params)]
-    return list(zip(starts, ends, strict=True))
+    stack = jax.tree.map(lambda *each: np.stack(each), *map(network.initialize, keys))
+    run = networks.train(network, stack, x, t, 0.02, steps=1000, optimizer=optax.adam)
+    return [
+        networks.stationary_point(network, each, x, t, iterations=100)
+        for each in networks.unstacked(run.params)
+    ]
 
 
 def summary(rows: list[Row]) -> Row:

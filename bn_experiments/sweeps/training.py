@@ -14,20 +14,8 @@ import jax
 import numpy as np
 import numpy.typing as npt
 
+from bn_experiments import networks
 from bn_experiments.datasets import load
-from bn_experiments.networks import (
-    Network,
-    accuracies,
-    along_gradient,
-    batch_order,
-    largest_eigenvalue,
-    losses,
-    spectrum,
-    starts,
-    train,
-    travel,
-    unstacked,
-)
 from bnlib._arrays import Array
 from bnlib.batch_norm import BatchNorm
 
@@ -62,23 +50,15 @@ LONG_RATE, LONG_SCALES, LONG_STEPS = 0.3162, SCALES[1:4], (200, 800, 2000)
 
 
 class Digits(NamedTuple):
-    """The task: training and test examples, one class for each digit.
-
-    Attributes
-    ----------
-    inputs, targets : ndarray, shape (600, 64) and (600, 10)
-        The training set. The targets are smoothed: 0.91 for the class, 0.01 for every other.
-    test_inputs, test_labels : ndarray, shape (1197, 64) and (1197,)
-        The test set.
-    floor : float
-        The entropy of a target: the cross-entropy of predictions that could not be better.
-    """
+    """The task: 600 examples for training and 1197 for the test, one class for each digit."""
 
     inputs: Array
     targets: Array
+    """Smoothed: 0.91 for the class, 0.01 for every other."""
     test_inputs: Array
     test_labels: npt.NDArray[np.int64]
     floor: float
+    """The entropy of a target: the cross-entropy of predictions that could not be better."""
 
 
 @cache
@@ -105,40 +85,30 @@ def digits(inputs: str) -> Digits:
     return Digits(x, targets, test, other, float(-(targets[0] * np.log(targets[0])).sum()))
 
 
-def network(variant: str, widths: tuple[int, ...] = WIDTHS) -> Network:
+def network(variant: str, widths: tuple[int, ...] = WIDTHS) -> networks.Network:
     """Return the network of a variant; its hidden layers are normalized, its outputs are not."""
-    return Network(widths, objective="cross-entropy", normalization=VARIANTS[variant])
+    return networks.Network(widths, objective="cross-entropy", normalization=VARIANTS[variant])
 
 
 def cases() -> list[Any]:
     """Return the cases, the long ones first."""
     setups = [{"variant": v, "inputs": i} for i in INPUTS for v in VARIANTS]
-    seeds, few = list(SEEDS), list(CURVATURE_SEEDS)
-    rows: list[Any] = [
-        {"kind": "long", **each, "scale": scale, "seeds": seeds, "rate": LONG_RATE}
-        | {"steps": list(LONG_STEPS)}
-        for each in setups
-        for scale in LONG_SCALES
-    ]
-    for batch, scales in ((BATCH, SCALES), (TRAINING_EXAMPLES, FULL_BATCH_SCALES)):
-        rows += [
-            {"kind": "grid", **each, "scale": scale, "seeds": seeds, "rates": list(RATES)}
-            | {"steps": STEPS, "batch": batch}
+    seeds, few = {"seeds": list(SEEDS)}, {"seeds": list(CURVATURE_SEEDS)}
+    grid = {"kind": "grid", **seeds, "rates": list(RATES), "steps": STEPS}
+    long = {"kind": "long", **seeds, "rate": LONG_RATE, "steps": list(LONG_STEPS)}
+    batches = ((BATCH, SCALES), (TRAINING_EXAMPLES, FULL_BATCH_SCALES))
+    return [
+        *(long | each | {"scale": scale} for each in setups for scale in LONG_SCALES),
+        *(
+            grid | each | {"scale": scale, "batch": batch}
+            for batch, scales in batches
             for each in setups
             for scale in scales
-        ]
-    rows += [
-        {"kind": "along", **each, "seeds": seeds, "rate": rate}
-        for each in setups
-        for rate in ALONG_RATES
+        ),
+        *({"kind": "along", **each, **seeds, "rate": r} for each in setups for r in ALONG_RATES),
+        *({"kind": "spectrum", **each, **few, "rate": ALONG_RATES[0]} for each in setups),
+        *({"kind": "curvature", **each, **few, "scale": s} for each in setups for s in SCALES),
     ]
-    rows += [{"kind": "spectrum", **each, "seeds": few, "rate": ALONG_RATES[0]} for each in setups]
-    rows += [
-        {"kind": "curvature", **each, "scale": scale, "seeds": few}
-        for each in setups
-        for scale in SCALES
-    ]
-    return rows
 
 
 def task(case: Any, rng: np.random.Generator) -> Any:  # noqa: ARG001
@@ -151,12 +121,12 @@ def grid(case: Any) -> Any:
     """Train with every rate and seed; losses above the floor, accuracies."""
     data, net, n = digits(case["inputs"]), network(case["variant"]), len(case["seeds"])
     examples = data.inputs, data.targets
-    start = starts(net, list(case["seeds"]) * len(case["rates"]), case["scale"])
+    start = networks.starts(net, list(case["seeds"]) * len(case["rates"]), case["scale"])
     order = None
     if case["batch"] < len(data.inputs):
-        order = batch_order(len(data.inputs), case["batch"], case["steps"], ORDER_SEED)
+        order = networks.batch_order(len(data.inputs), case["batch"], case["steps"], ORDER_SEED)
     rates = np.repeat(case["rates"], n)
-    end = train(net, start, *examples, rates, steps=case["steps"], batches=order).params
+    end = networks.train(net, start, *examples, rates, steps=case["steps"], batches=order).params
     rows = _measured(net, data, end)
     return {
         "start": _excess(net, data, start)[:n],
@@ -169,7 +139,7 @@ def long(case: Any) -> Any:
     """Train long with one rate; how far the weights are from W₀, and how flat it is there."""
     data, net = digits(case["inputs"]), network(case["variant"])
     examples = data.inputs, data.targets
-    start = now = starts(net, case["seeds"], case["scale"])
+    start = now = networks.starts(net, case["seeds"], case["scale"])
 
     def gradient_norm(params: Any) -> Any:
         gradient = jax.grad(net.loss)(params, *examples)
@@ -180,8 +150,8 @@ def long(case: Any) -> Any:
     before, first = 0, gradient_norms(start)
     for steps in case["steps"]:
         for _ in range((steps - before) // STEPS):
-            now = train(net, now, *examples, case["rate"], steps=STEPS).params
-        before, moved, slopes = steps, travel(net, start, now), gradient_norms(now)
+            now = networks.train(net, now, *examples, case["rate"], steps=STEPS).params
+        before, moved, slopes = steps, networks.travel(net, start, now), gradient_norms(now)
         measured = _measured(net, data, now) | {
             "gradient": _numbers(slopes),
             "relative_gradient": _numbers(slopes / first),
@@ -198,12 +168,14 @@ def along(case: Any) -> Any:
     """Train, and now and then try half to four times the step: losses and gradients met."""
     data, net = digits(case["inputs"]), network(case["variant"])
     examples, sizes = (data.inputs, data.targets), case["rate"] * np.array(MULTIPLES)
-    now = starts(net, case["seeds"])
-    measure = jax.jit(jax.vmap(lambda params: along_gradient(net, params, *examples, sizes)))
+    now = networks.starts(net, case["seeds"])
+    measure = jax.jit(
+        jax.vmap(lambda params: networks.along_gradient(net, params, *examples, sizes))
+    )
     rows: dict[str, list[Any]] = defaultdict(list)
     for step in range(0, STEPS + 1, ALONG_EVERY):
         if step:
-            now = train(net, now, *examples, case["rate"], steps=ALONG_EVERY).params
+            now = networks.train(net, now, *examples, case["rate"], steps=ALONG_EVERY).params
         met = measure(now)
         rows["highest"].append(_numbers(met.losses.max(axis=1) - data.floor))
         rows["lowest"].append(_numbers(met.losses.min(axis=1) - data.floor))
@@ -216,11 +188,13 @@ def spectra(case: Any) -> Any:
     """Return eigenvalues of the whole Hessian of the small network, before and after training."""
     data, net = digits(case["inputs"]), network(case["variant"], SMALL)
     examples = data.inputs, data.targets
-    start = starts(net, case["seeds"])
-    end = train(net, start, *examples, case["rate"], steps=STEPS).params
+    start = networks.starts(net, case["seeds"])
+    end = networks.train(net, start, *examples, case["rate"], steps=STEPS).params
     found = {}
     for name, stack in (("start", start), ("end", end)):
-        every = np.array([spectrum(net, each, *examples)[::-1] for each in unstacked(stack)])
+        every = np.array(
+            [networks.spectrum(net, each, *examples)[::-1] for each in networks.unstacked(stack)]
+        )
         ranked, lowest = every[:, np.array(RANKS) - 1], every[:, -1]
         found[name] = {"ranked": ranked.tolist(), "lowest": _numbers(lowest)}
     return found
@@ -229,39 +203,45 @@ def spectra(case: Any) -> Any:
 def curvature(case: Any) -> Any:
     """Return the largest eigenvalue of the Hessian at W₀."""
     data, net = digits(case["inputs"]), network(case["variant"])
-    stack = starts(net, case["seeds"], case["scale"])
-    return [largest_eigenvalue(net, each, data.inputs, data.targets) for each in unstacked(stack)]
+    stack = networks.starts(net, case["seeds"], case["scale"])
+    return [
+        networks.largest_eigenvalue(net, each, data.inputs, data.targets)
+        for each in networks.unstacked(stack)
+    ]
 
 
 def summary(rows: list[Any]) -> dict[str, Any]:
-    """Return quartiles over the seeds, by kind, inputs and variant."""
+    """Return quartiles over the seeds, by kind, inputs, variant, and scale or rate."""
     found: dict[str, Any] = {}
     for case, row in zip(cases(), rows, strict=False):
-        of_variant = found.setdefault(case["kind"], {}).setdefault(case["inputs"], {})
-        if case["kind"] == "grid":
-            of_variant = of_variant.setdefault(str(case["batch"]), {})
-        place = of_variant.setdefault(case["variant"], {})
-        if case["kind"] == "grid":
-            shown: Any = _quartiles_of(row, ("loss", "accuracy"))
-            shown["start"] = quartiles(row["start"])
-            shown["diverged"] = [diverged(each, row["start"]) for each in row["loss"]]
-        elif case["kind"] == "curvature":
-            shown = quartiles(row)
-        elif case["kind"] == "spectrum":
-            shown = {
-                name: {
-                    "ranked": [quartiles(each) for each in np.transpose(at["ranked"]).tolist()],
-                    "lowest": quartiles(at["lowest"]),
-                }
-                for name, at in row.items()
-            }
-        else:
-            shown = _quartiles_of(row, tuple(row))
-        if case["kind"] in ("along", "grid", "long", "curvature"):
-            place[f"{case['scale' if 'scale' in case else 'rate']:g}"] = shown
-        else:
-            place.update(shown)
+        kind, keys = case["kind"], [case["kind"], case["inputs"]]
+        keys += [str(case["batch"])] if kind == "grid" else []
+        keys += [case["variant"]]
+        if kind != "spectrum":
+            keys += [f"{case['scale' if 'scale' in case else 'rate']:g}"]
+        place = found
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+        place[keys[-1]] = quartiles(row) if kind == "curvature" else _of_case(kind, row)
     return found
+
+
+def _of_case(kind: str, row: Any) -> dict[str, Any]:
+    if kind == "spectrum":
+        return {
+            name: {
+                "ranked": [quartiles(each) for each in np.transpose(at["ranked"]).tolist()],
+                "lowest": quartiles(at["lowest"]),
+            }
+            for name, at in row.items()
+        }
+    shown: dict[str, Any] = {
+        name: [quartiles(each) for each in row[name]] for name in row if name != "start"
+    }
+    if kind == "grid":
+        shown["start"] = quartiles(row["start"])
+        shown["diverged"] = [diverged(each, row["start"]) for each in row["loss"]]
+    return shown
 
 
 def quartiles(values: list[float | None]) -> list[float | None]:
@@ -280,17 +260,13 @@ def diverged(final: list[float | None], start: list[float | None]) -> int:
     return sum(end is None or (begin is not None and end > begin) for end, begin in pairs)
 
 
-def _quartiles_of(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: [quartiles(each) for each in row[name]] for name in names}
-
-
-def _measured(net: Network, data: Digits, stack: Any) -> dict[str, list[Any]]:
-    right = accuracies(net, stack, data.test_inputs, data.test_labels, data.inputs)
+def _measured(net: networks.Network, data: Digits, stack: Any) -> dict[str, list[Any]]:
+    right = networks.accuracies(net, stack, data.test_inputs, data.test_labels, data.inputs)
     return {"loss": _excess(net, data, stack), "accuracy": _numbers(right)}
 
 
-def _excess(net: Network, data: Digits, stack: Any) -> list[float | None]:
-    return _numbers(losses(net, stack, data.inputs, data.targets) - data.floor)
+def _excess(net: networks.Network, data: Digits, stack: Any) -> list[float | None]:
+    return _numbers(networks.losses(net, stack, data.inputs, data.targets) - data.floor)
 
 
 def _numbers(values: Any) -> list[float | None]:
