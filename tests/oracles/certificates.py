@@ -15,6 +15,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from bn_experiments.certify.certificate import Certificate
+from tests import oracles
 
 Number = Any
 Loss = Callable[[Sequence[Number]], Number]
@@ -33,15 +34,55 @@ PHI: dict[str, Callable[[Number], Number]] = {
 }
 
 
+def digits() -> Any:
+    """Return a context in which mpmath has the digits of this oracle."""
+    return mp.workdps(DIGITS)
+
+
 def number(value: Fraction) -> Number:
     return mp.mpf(value.numerator) / value.denominator
 
 
-def as_ball(value: Number, error: float = 0.0) -> Any:
-    """Return a ball around an mpmath number, as wide as the oracle's own error."""
+def holds(enclosure: Any, value: Number) -> bool:
+    """Return whether a ball holds an mpmath number, but for the oracle's own error."""
     sign, mantissa, exponent, _ = value._mpf_
-    fraction = (-1) ** sign * Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
-    return arb(fmpq(*fraction.as_integer_ratio())) + arb(0, error)
+    exact = (-1) ** sign * Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+    return bool(enclosure.overlaps(arb(fmpq(*exact.as_integer_ratio())) + arb(0, 1e-45)))
+
+
+def compare_box(
+    claim: Any, box: Any, slopes: Sequence[Any], bends: Any, bn_slopes: Sequence[Any]
+) -> None:
+    """Compare balls of ∇L, ∇²L and the BN gradient with differences at points of the box."""
+    for point in points_in(box, 5, seed=1):
+        for f, found in zip(losses(claim), (slopes, bn_slopes), strict=True):
+            if not all(map(holds, found, gradient(f, point))):
+                raise oracles.Disagreement(f"gradient: {found} at {point}")
+        expected = hessian(losses(claim)[0], point)
+        if not all(map(holds, bends.entries(), expected)):
+            raise oracles.Disagreement(f"Hessian: {bends} at {point}")
+    thin = max(high - low for low, high in box) < 1e-10
+    if thin and max(each.rad() for each in [*slopes, *bends.entries(), *bn_slopes]) >= 1e-9:
+        raise oracles.Disagreement("balls: they are wide on a thin box")
+
+
+def compare_jet(jet: Callable[[Any], Sequence[Any]], name: str, factors: Sequence[int]) -> None:
+    """Compare balls of φ, φ′ and φ″ with φ and its differences, for thin and thick arguments.
+
+    What is compared are the balls times `factors`.
+    """
+    for middle in (-30.0, -3.0, -0.5, 0.7, 2.5, 40.0):
+        for radius in (0, 1e-20, 1e-3, 0.4):
+            found = jet(arb(middle) + arb(0, 1) * arb(radius))
+            for share in (-1, -0.4, 0, 0.7, 1):
+                z = mp.mpf(middle) + share * mp.mpf(radius) * (1 - mp.mpf(10) ** -20)
+                phi = lambda w: PHI[name](w[0])  # noqa: E731
+                expected = phi([z]), gradient(phi, [z])[0], hessian(phi, [z])[0, 0]
+                for enclosure, factor, value in zip(found, factors, expected, strict=True):
+                    if not holds(factor * enclosure, value):
+                        raise oracles.Disagreement(f"jet: {found} at {z}")
+            if radius < 1e-10 and any(each.rad() >= 1e-15 * (1 + abs(each)) for each in found):
+                raise oracles.Disagreement(f"jet: {found} is wide at {middle}")
 
 
 def losses(claim: Any) -> tuple[Loss, Loss]:
@@ -114,7 +155,7 @@ def points_in(box: Sequence[tuple[Fraction, Fraction]], n: int, seed: int) -> li
 
 def confirm(claim: Certificate, n: int = 3, seed: int = 0) -> list[str]:
     """Return what an oracle finds wrong with a certificate: nothing, if it is true."""
-    with mp.workdps(DIGITS):
+    with digits():
         loss, bn_loss = losses(claim)
         wrong = []
         w = [number(each) for each in claim.centre]
