@@ -29,11 +29,6 @@ class LearningSet:
     ValueError
         If a shape is wrong, an entry is not a finite real number, the numbers of examples
         differ, there is no example or no input, or a moment is too large for float64.
-
-    Examples
-    --------
-    >>> LearningSet([[1, 0], [0, 1], [1, 1]], [2, 0, 5]).mean_target
-    2.3333333333333335
     """
 
     inputs: Array

@@ -36,8 +36,8 @@ class Neuron:
 
     Examples
     --------
-    >>> float(Neuron().loss([3, 1], bnlib.counterexample()))
-    1.0
+    >>> Neuron().optima(bnlib.counterexample())
+    [Point([3., 1.])]
     """
 
     activation: str | Activation = "identity"
