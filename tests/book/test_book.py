@@ -1,5 +1,6 @@
 """The built book as its reader meets it: offline, in a browser, every page."""
 
+import importlib
 import re
 import threading
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ import pytest
 
 from tests.book import browser, links
 from tools import serve, toc
+from tools.project import ROOT
 
 PAGES = toc.entries()
 
@@ -31,6 +33,18 @@ def test_every_entry_of_the_toc_is_a_page(html):
     missing = [page for page in PAGES if not (html / f"{page}.html").is_file()]
     assert missing == []
     assert f"{PAGES[0]}.html" in (html / "index.html").read_text(encoding="utf-8")
+
+
+def test_api_page_has_every_public_name_and_nothing_else(html):
+    rooms = sorted(
+        f"bn_experiments.{path.parent.name}" for path in ROOT.glob("bn_experiments/*/__init__.py")
+    )
+    packages = [importlib.import_module(name) for name in ["bnlib", "bnlib.exact", *rooms]]
+    public = {f"{p.__name__}.{name}" for p in packages for name in getattr(p, "__all__", [])}
+    text = (html / "chapters" / "api.html").read_text(encoding="utf-8")
+    shown = set(re.findall(r'<dt class="sig [^>]*id="([\w.]+)"', text))
+    members = {name for name in shown if name.rpartition(".")[0] in public}
+    assert shown - members == public, "Remedy: one directive for each name in chapters/api.md"
 
 
 def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(html):
