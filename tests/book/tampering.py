@@ -139,20 +139,16 @@ def rounds(notebook):
     while waiting:
         used = {}
         for name in sorted(waiting, key=lambda name: len(options[name])):
-            free = [i for i in options[name] if i not in used]
-            if free:
-                used[free[0]] = name
-        waiting = {name: how for name, how in waiting.items() if name not in used.values()}
-        plan.append({name: cell for cell, name in used.items()})
+            if free := [i for i in options[name] if i not in used.values()]:
+                used[name] = free[0]
+        waiting = {name: how for name, how in waiting.items() if name not in used}
+        plan.append(used)
     return plan
 
 
 def choose():
     """Return a chapter in which every class of output occurs, and its rounds of tampering."""
     books = [guards.read(path) for path in toc.notebooks()]
-    plans = [
-        (len(plan), len(book["cells"]), i) for i, book in enumerate(books) if (plan := rounds(book))
-    ]
-    assert plans, f"No chapter has all of: {', '.join(COMPARED)}. Remedy: test another selection"
-    book = books[min(plans)[2]]
-    return book, rounds(book)
+    planned = [(book, plan) for book in books if (plan := rounds(book))]
+    assert planned, f"No chapter has all of: {', '.join(COMPARED)}. Remedy: test another selection"
+    return min(planned, key=lambda each: (len(each[1]), len(each[0]["cells"])))
