@@ -16,32 +16,20 @@ a certificate names a box of weights with rational ends and a rational bound b, 
 - **(d)** The box does not contain 0.
 - **(e)** The inputs less their mean (without centring: the inputs) have rank d.
 
-**Why the lemma is then false.** Start at W₀ = W*. By (a) and (b) W* is a strict local minimum
-of L, so the closest local optimum to W₀, at distance 0. By (d) the hypothesis
-⟨W₀, W*⟩ = ‖W*‖² > 0 is true, and the right side of the lemma is 0 − 0 = 0. By (e) σ(w) > 0 for
-every w ≠ 0, so the BN loss is continuous on the unit sphere and has a minimum there, which is
-one over all w ≠ 0 because the loss does not change along rays: a BN optimum exists. By (c) no
-point of the box, in whose interior W* lies, is one: the BN loss is continuously differentiable
-there, with a gradient that is not 0. So the BN optima keep a positive distance from W*, whose
-square is the left side: left > 0 = right.
+The chapter on activations proves that the lemma is then false at W₀ = W*, and Krawczyk's test,
+by which (a) is proved. With C near the inverse of the Hessian at the middle c of the box, and
+balls H that contain the Hessian everywhere on it,
 
-**How the claims are proved** for a box with middle c. Ball arithmetic gives matrices H that
-contain the Hessian of L everywhere on the box, and C approximates the inverse of the Hessian at
-c. *Krawczyk's operator* is
+.. math:: K = c - C\,\nabla L(c) + (I - C H)(\text{box} - c)
 
-.. math:: K = c - C\,\nabla L(c) + (I - C H)(\text{box} - c).
-
-K contains w − C∇L(w) for every w in the box, by the mean value theorem. If K lies in the
-interior of the box, Brouwer's theorem gives a fixed point, where C∇L = 0; and then I − CH has a
-norm below 1, so C is regular and ∇L = 0. By (b) L is strictly convex on the box, so there is no
-other. (b) is proved by the pivots of H, (c) by a ball evaluation of the gradient, (e) by exact
-elimination. Where φ″ jumps (ReLU, leaky ReLU, ELU), no ball of a pre-activation may touch 0.
+must lie in the interior of the box. (b) is proved by the pivots of H, (c) by a ball evaluation
+of the gradient, (e) by exact elimination. Where φ″ jumps (ReLU, leaky ReLU, ELU), no ball of a
+pre-activation may touch 0.
 
 **Identity, ReLU and leaky ReLU** need no balls. On a linear piece W* solves rational normal
-equations; that it lies inside the piece is a question of signs; the box is the point W*, and
-(c) then holds in a neighbourhood because the gradient is continuous there. With σ² = v
-rational, the gradient of the BN loss is (γ/v)(Aσ + B) with rational vectors A and B, so it is
-decided, not estimated, whether it is 0.
+equations, and signs say whether it lies inside; the box is the point W*, and (c) then holds in a
+neighbourhood because the gradient is continuous there. It is (γ/v)(Aσ + B) with σ² = v and
+rational vectors A and B, so it is decided, not estimated, whether it is 0.
 
 What is not shown: a certificate says nothing about other starts W₀, and "not certified" does
 not say that the lemma holds. `verify` checks a certificate by other means.

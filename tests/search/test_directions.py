@@ -58,7 +58,7 @@ def test_the_identity_has_one_ray_in_closed_form(data: LearningSet, gamma: float
         assert scan.flat == []
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@oracles.each(list(ACTIVATIONS))
 def test_brute_force_finds_the_same_rays_and_a_finer_scan_no_others(name: str) -> None:
     neuron, data = Neuron(name, BatchNorm()), drawn(name, 20, seed=3)
     for each in data[:3]:
@@ -89,7 +89,7 @@ def test_minima_are_zeros_of_the_gradient_or_kinks() -> None:
     assert kinks > 2
 
 
-@pytest.mark.parametrize("name", ["tanh", "silu", "leaky_relu"])
+@oracles.each(["tanh", "silu", "leaky_relu"])
 def test_rays_follow_a_linear_map_of_the_inputs(name: str) -> None:
     # X → X Aᵀ takes the rays to those of A⁻ᵀ, however much A stretches and shears.
     (data,), neuron = drawn(name, 1, seed=3), Neuron(name, BatchNorm())

@@ -179,7 +179,7 @@ def test_the_identity_has_the_closed_form(data: LearningSet) -> None:
     assert not found.flat
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu"])
+@oracles.each(["relu", "leaky_relu"])
 def test_blind_search_finds_nothing_else(name: str) -> None:
     for seed in range(5):
         rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ from bnlib import BatchNorm, LearningSet, Neuron, counterexample
 from bnlib.activations import ACTIVATIONS
 from bnlib.closed_form import linear_optima
 from tests import oracles
-from tests.bnlib.test_activations import FIRST, FORMULAS, SECOND
+from tests.bnlib.test_activations import many_digits
 from tests.oracles.plain import drawn, loss_of, ring, second_differences
 
 SMOOTH = [name for name, each in ACTIVATIONS.items() if each.slopes is None]
@@ -144,7 +144,7 @@ def test_pieces_are_enumerated_where_they_can_be() -> None:
 # ---------------------------------------------------------------- against others
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@oracles.each(SMOOTH)
 def test_other_searches_find_nothing_else(name: str) -> None:
     for seed in range(3):
         compare_with_blind_search(name, drawn(name, 1, seed)[0])
@@ -155,21 +155,24 @@ def test_other_searches_find_nothing_else(name: str) -> None:
             assert min(gaps) < 1e-5 * (1 + np.linalg.norm(point.weights))
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@oracles.each(SMOOTH)
 def test_newtons_method_with_60_digits_stays_at_every_minimum(name: str) -> None:
     # Far out, between saturated outputs, a minimum in float64 might be one of rounding only.
+    phi, first, second = (many_digits(name, order) for order in range(3))
     for data in drawn(name, 8, seed=11):
         for point in points(name, data):
             start = w = mp.matrix([float(each) for each in point])
             with mp.workdps(60):
                 for _ in range(7):
                     gradient, hessian = mp.matrix(2, 1), mp.matrix(2, 2)
-                    for row, target in zip(data.inputs, data.targets, strict=True):
-                        column = mp.matrix([float(each) for each in row])
+                    for row, target in zip(
+                        data.inputs.tolist(), data.targets.tolist(), strict=True
+                    ):
+                        column = mp.matrix(row)
                         z = (column.T * w)[0]
-                        error, slope = FORMULAS[name](z) - float(target), FIRST[name](z)
+                        error, slope = phi(z) - target, first(z)
                         gradient += error * slope * column
-                        hessian += (slope**2 + error * SECOND[name](z)) * column * column.T
+                        hessian += (slope**2 + error * second(z)) * column * column.T
                     values = mp.eigsy(hessian, eigvals_only=True)
                     w = w - mp.lu_solve(hessian, gradient)
                 assert mp.norm(gradient) < mp.mpf(10) ** -40 * values[1]
@@ -177,7 +180,7 @@ def test_newtons_method_with_60_digits_stays_at_every_minimum(name: str) -> None
                 assert mp.norm(w - start) < 1e-9 * (1 + mp.norm(start))
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@oracles.each(SMOOTH)
 def test_the_lowest_minimum_is_below_a_fine_grid(name: str) -> None:
     axis = np.linspace(-4, 4, 161)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
@@ -191,7 +194,7 @@ def test_the_lowest_minimum_is_below_a_fine_grid(name: str) -> None:
     assert compared >= 2
 
 
-@pytest.mark.parametrize("name", ["tanh", "silu"])
+@oracles.each(["tanh", "silu"])
 def test_more_weights_are_searched_from_random_starts(name: str) -> None:
     (data,) = drawn(name, 1, seed=2, m=12, d=4, noise=0.1)
     found = points(name, data)
@@ -203,7 +206,7 @@ def test_more_weights_are_searched_from_random_starts(name: str) -> None:
         assert np.linalg.eigvalsh(hessian)[0] > 0
 
 
-@pytest.mark.parametrize("name", ["tanh", "softplus", "elu"])
+@oracles.each(["tanh", "softplus", "elu"])
 def test_units_of_the_inputs_do_not_matter(name: str) -> None:
     (data,) = drawn(name, 1, seed=4)
     here = points(name, data)
