@@ -100,7 +100,7 @@ def test_a_wheel_holds_both_packages_their_style_and_that_they_are_typed(tmp_pat
 
 
 def test_verdict_figure_is_the_first_of_the_landing_page():
-    landing = ROOT / f"{toc.entries()[0]}.ipynb"
+    landing = toc.notebooks()[0]
     svg = rerun.VERDICT.read_text(encoding="utf-8")
     assert svg == guards.figures(landing)[0], "Remedy: make rerun"
     assert ET.fromstring(svg).tag.endswith("svg")
@@ -164,12 +164,9 @@ def test_every_text_file_has_the_line_ends_and_the_last_line_of_the_editor_setti
     assert [path for path, text in ends.items() if b"\r" in text or text[-1:] != b"\n"] == []
 
 
-PACKAGES, BNLIB = "environment packages", "environment bnlib"
-
-
 @pytest.fixture
-def checkout(tmp_path):
-    """Return a copy of what `make` looks at, with an environment that says it is whole."""
+def checkout(tmp_path, monkeypatch):
+    """Return a copy of what `make` looks at, with what a complete installation leaves."""
     folder = tmp_path / "checkout"
     for name in ("Makefile", "requirements.txt", "pyproject.toml", "bnlib/__init__.py"):
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
@@ -177,27 +174,17 @@ def checkout(tmp_path):
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
     (folder / ".venv/lib/python3.11/site-packages/numpy-1.dist-info").mkdir(parents=True)
+    monkeypatch.setattr(environment, "ROOT", folder)
+    monkeypatch.setattr(environment, "VENV", folder / ".venv")
+    for path in planned(folder).values():
+        environment.stamp(folder / path)
     return folder
 
 
 def planned(folder, python=sys.executable):
-    """Return which installations a command would begin with."""
+    """Return which installations a command would begin with, and their stamps."""
     shown = run("make", "-n", "environment", f"PYTHON={python}", cwd=folder)
-    return re.findall(r"tools\.(environment \w+) (\S+)", shown)
-
-
-def steps(folder, **options):
-    return [step for step, _ in planned(folder, **options)]
-
-
-@pytest.fixture
-def whole(checkout, monkeypatch):
-    """Return that copy with the stamps that a complete installation leaves."""
-    monkeypatch.setattr(environment, "ROOT", checkout)
-    monkeypatch.setattr(environment, "VENV", checkout / ".venv")
-    for _, path in planned(checkout):
-        environment.stamp(checkout / path)
-    return checkout
+    return dict(re.findall(r"tools\.environment (\w+) (\S+)", shown))
 
 
 def later(path):
@@ -205,49 +192,48 @@ def later(path):
     os.utime(path, (2e9, 2e9))
 
 
+def stop_python(folder):
+    (folder / ".venv/bin/python").unlink()
+    (folder / ".venv/bin/python").symlink_to("/nowhere/python")
+
+
+EVERYTHING = ["packages", "bnlib"]
 CHANGES = {
     "none": (lambda at: None, []),
-    "lock": (lambda at: later(at / "requirements.txt"), [PACKAGES, BNLIB]),
-    "settings": (lambda at: later(at / "pyproject.toml"), [BNLIB]),
-    "version": (lambda at: (at / "bnlib/__init__.py").write_text('__version__ = "9"'), [BNLIB]),
-    "lost package": (
-        lambda at: next(at.glob(".venv/lib/*/*/numpy*")).rmdir(), [PACKAGES, BNLIB],
-    ),
-    "lost Python": (
-        lambda at: [(at / ".venv/bin/python").unlink(),
-                    (at / ".venv/bin/python").symlink_to("/nowhere/python")], [PACKAGES, BNLIB],
-    ),
-}  # fmt: skip
+    "lock": (lambda at: later(at / "requirements.txt"), EVERYTHING),
+    "settings": (lambda at: later(at / "pyproject.toml"), ["bnlib"]),
+    "version": (lambda at: (at / "bnlib/__init__.py").write_text('__version__ = "9"'), ["bnlib"]),
+    "lost package": (lambda at: next(at.glob(".venv/lib/*/*/numpy*")).rmdir(), EVERYTHING),
+    "lost Python": (stop_python, EVERYTHING),
+    "moved": (lambda at: at.rename(at.with_name("moved")), EVERYTHING),
+}
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_only_what_is_out_of_date_is_installed_again(change, whole):
-    CHANGES[change][0](whole)
-    assert steps(whole) == CHANGES[change][1]
+def test_only_what_is_out_of_date_is_installed_again(change, checkout):
+    how, expected = CHANGES[change]
+    how(checkout)
+    [folder] = checkout.parent.iterdir()
+    assert [*planned(folder)] == expected
 
 
-def test_a_copied_checkout_and_another_python_are_noticed(whole, tmp_path):
-    copy = shutil.copytree(whole, tmp_path / "copy", symlinks=True)
-    assert steps(copy) == [PACKAGES, BNLIB]
-    other = tmp_path / "python"
-    other.write_text("#!/bin/sh\necho Python 3.12.99\n")
-    other.chmod(0o755)
-    assert steps(whole, python=other) == [PACKAGES, BNLIB]
+def test_another_python_has_everything_installed_again(checkout, tmp_path):
+    assert [*planned(checkout, fake(tmp_path / "python", "echo Python 3.12.99"))] == EVERYTHING
 
 
-def test_an_interrupted_installation_is_not_taken_for_whole(whole, monkeypatch):
+def test_an_interrupted_installation_is_not_taken_for_whole(checkout, monkeypatch):
     def interrupted(what):
         raise KeyboardInterrupt
 
-    later(whole / "pyproject.toml")
-    [(_, path)] = planned(whole)
+    later(checkout / "pyproject.toml")
+    path = checkout / planned(checkout)["bnlib"]
     monkeypatch.setattr(environment, "install", interrupted)
     monkeypatch.setattr(environment.time, "time", lambda: 1.9e9)
     with pytest.raises(KeyboardInterrupt):
-        environment.main("bnlib", whole / path)
-    assert steps(whole) == [BNLIB]
-    later(whole / path)  # by another command, while this one waited
-    environment.main("bnlib", whole / path)
+        environment.main("bnlib", path)
+    assert [*planned(checkout)] == ["bnlib"]
+    later(path)  # by another command, while this one waited
+    environment.main("bnlib", path)
 
 
 def test_user_settings_do_not_reach_an_installation():
@@ -259,19 +245,23 @@ def test_user_settings_do_not_reach_an_installation():
     assert "PIP_INDEX_URL=https://mirror.example/simple" in shown
 
 
-@pytest.mark.parametrize(
-    ("script", "told"),
-    [
-        (None, "says: .*not found. Remedy: install a newer Python"),
-        ('[ "$1" = -V ] && echo Python 3.9.2; exit 1', "says: Python 3.9.2. Remedy: install"),
-        ('case "$2" in *venv*) exit 1;; esac', "no venv module .*apt-get install python3-venv"),
-    ],
-)
+def fake(path, script):
+    """Write a program that stands for a Python."""
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+LACKING = [
+    ("exit 127", "says: . Remedy: install a newer Python"),
+    ('[ "$1" = -V ] && echo Python 3.9.2; exit 1', "says: Python 3.9.2. Remedy: install a newer"),
+    ('case "$2" in *venv*) exit 1;; esac', "no venv module .*apt-get install python3-venv"),
+]
+
+
+@pytest.mark.parametrize(("script", "told"), LACKING)
 def test_what_a_bare_machine_lacks_is_named(script, told, checkout):
-    python = checkout / "python"
-    if script is not None:
-        python.write_text(f"#!/bin/sh\n{script}\n")
-        python.chmod(0o755)
+    python = fake(checkout / "python", script)
     command = ["make", "environment", f"PYTHON={python}"]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
     assert done.returncode
