@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import bnlib
 from bn_experiments.networks.network import ACTIVATIONS, Network
 from bnlib import BatchNorm, Neuron
+from tests.networks.written_out import PHI, disturbed, written_loss, written_out
 from tests.oracles import agree, normal_set
 
 NORMS = [
@@ -25,14 +26,6 @@ NORMS = [
     BatchNorm(scale=False),
     BatchNorm(gamma=1.7, beta=-0.4, epsilon=0.3),
 ]
-PHI = {"identity": lambda z: z, "tanh": np.tanh, "softplus": lambda z: np.logaddexp(0.0, z)}
-
-
-def random_parameters(network: Network, seed: int) -> Any:
-    """Return parameters with no entry at its special value."""
-    rng = np.random.default_rng(seed)
-    start = network.initialize(seed)
-    return jax.tree.map(lambda each: each + 0.3 * rng.normal(size=each.shape), start)
 
 
 @pytest.mark.parametrize("norm", NORMS, ids=repr)
@@ -64,23 +57,6 @@ def test_no_hidden_layer_is_the_linear_neuron(norm: BatchNorm) -> None:
     agree("gradient", slope, expected.gradient(w, data), 1e-11)
 
 
-def written_out(network: Network, params: Any, x: Any) -> Any:
-    """Run the network in NumPy, layer by layer, with `BatchNorm.forward` unit by unit."""
-    for layer, of_layer in enumerate(params):
-        y = x @ np.asarray(of_layer["weights"]) + np.asarray(of_layer.get("bias", 0.0))
-        norm = network.norms[layer]
-        if norm is not None:
-            gamma = np.broadcast_to(of_layer.get("gamma", norm.gamma), y.shape[1])
-            beta = np.broadcast_to(of_layer.get("beta", norm.beta), y.shape[1])
-            units = [
-                BatchNorm(norm.center, norm.scale, g, b, norm.epsilon).forward(column)
-                for column, g, b in zip(y.T, gamma, beta, strict=True)
-            ]
-            y = np.stack(units, axis=1)
-        x = PHI[network.activation](y) if layer < network.depth - 1 else y
-    return x
-
-
 # A few shapes only: JAX compiles every operation anew for each.
 WIDTHS = [(2, 1), (3, 3), (3, 1, 2), (2, 3, 1), (3, 3, 2, 1), (2, 2, 2, 2, 2)]
 
@@ -98,30 +74,23 @@ def test_forward_is_the_formula(
     # A hidden unit could be constant only if all of its inputs were.
     network = Network(widths, name, bias, normalization=norm)
     x = np.random.default_rng(seed).normal(0.4, 1.0, (8, widths[0]))
-    params = random_parameters(network, seed)
+    params = disturbed(network, seed)[0]
     agree("outputs", network.forward(params, x), written_out(network, params, x), 1e-9)
 
 
-def test_cross_entropy_is_the_mean_of_minus_log_probability() -> None:
-    network = Network((3, 4, 3), "gelu", objective="cross-entropy")
-    params, rng = random_parameters(network, 0), np.random.default_rng(1)
-    x, t = rng.normal(size=(6, 3)), rng.dirichlet(np.ones(3), 6)
-    z = np.asarray(network.forward(params, x))
-    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-    agree("loss", network.loss(params, x, t), -np.mean(np.sum(t * np.log(p), axis=1)), 1e-13)
-
-
-def test_squared_residuals_are_summed_over_outputs_and_averaged_over_examples() -> None:
-    network = Network((2, 3))
-    params, x, t = network.initialize(0), np.eye(2), np.ones((2, 3))
-    residual = np.asarray(network.forward(params, x)) - t
-    agree("loss", network.loss(params, x, t), np.sum(residual**2) / 2, 1e-14)
+def test_losses_are_means_over_the_examples() -> None:
+    # Squared residuals are summed over the outputs; cross-entropy is minus the log probability.
+    for objective in ("squared", "cross-entropy"):
+        network = Network((3, 4, 3), "softplus", objective=objective)
+        params, rng = disturbed(network, 0)
+        x, t = rng.normal(size=(6, 3)), rng.dirichlet(np.ones(3), 6)
+        agree("loss", network.loss(params, x, t), written_loss(network, params, x, t), 1e-13)
 
 
 @pytest.mark.parametrize("norm", [None, BatchNorm()], ids=repr)
 def test_signals_are_derivatives_with_respect_to_each_preactivation(norm: Any) -> None:
     network = Network((3, 2, 1), normalization=norm)
-    data, params = normal_set(2), random_parameters(network, 3)
+    data, params = normal_set(2), disturbed(network, 3)[0]
     signals = network.signals(params, data.inputs, data.targets)
     for layer, (i, u) in ((0, (4, 1)), (1, (2, 0))):
         shifts = [np.zeros((data.m, k)) for k in network.widths[1:]]

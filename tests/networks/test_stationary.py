@@ -17,6 +17,7 @@ from bn_experiments.networks.stationary import symmetries
 from bn_experiments.sweeps import networks
 from bn_experiments.sweeps.network_problems import insertion_case, lemma_case, problem
 from bnlib import BatchNorm, Neuron, Point, Ray, counterexample
+from tests.networks.written_out import disturbed
 from tests.oracles import agree
 
 
@@ -101,9 +102,7 @@ def test_symmetries_are_the_directions_that_no_data_can_see(
     norms: Any, bias: bool, objective: str
 ) -> None:
     network = Network((3, 2, 3), "tanh", bias, objective, norms)
-    rng = np.random.default_rng(0)
-    start = network.initialize(0)
-    params = jax.tree.map(lambda each: each + 0.3 * rng.normal(size=each.shape), start)
+    params, rng = disturbed(network, 0)
     x = rng.normal(0.5, 1.0, (60, 9, 3))
     t = rng.dirichlet(np.ones(3), (60, 9))
     gradients = jax.vmap(jax.grad(network.loss), (None, 0, 0))
