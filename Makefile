@@ -9,13 +9,13 @@ NAME :=
 
 VENV_PYTHON := .venv/bin/python
 
-# .venv holds a stamp for the packages and one for bnlib. Their names say what they were made with:
-# another Python, another folder (of a moved or copied checkout), another version has none yet.
-# Each lists what it installed; where something of that is lost, all is installed again.
-MADE_WITH := $(shell { $(PYTHON) -VV; pwd; } 2>&1 | cksum | tr ' ' -)
-VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' bnlib/__init__.py)
-PACKAGES := .venv/packages-$(MADE_WITH)
-BNLIB := .venv/bnlib-$(VERSION)-$(MADE_WITH)
+# .venv holds a stamp for the packages and one for bnlib. Their names are sums of what they were
+# made with, so that another Python, another folder (of a moved or copied checkout), another lock
+# or version has none yet, whatever the dates of files. Each lists what it installed; where
+# something of that is lost, all is installed again.
+SUM := 2>&1 | cksum | tr ' ' -
+PACKAGES := .venv/packages-$(shell { $(PYTHON) -VV; pwd; cat requirements.txt; } $(SUM))
+BNLIB := .venv/bnlib-$(shell { cat pyproject.toml; grep ^__version__ bnlib/__init__.py; } $(SUM))
 LOST := $(shell cat $(PACKAGES) $(BNLIB) 2>/dev/null | xargs ls -dL 2>&1 >/dev/null)
 
 # What a machine may rightly set: where packages come from. Everything else that pip and Python
@@ -73,10 +73,10 @@ clean: ## remove everything that is generated: .venv, _build, caches
 
 environment: $(BNLIB)
 
-$(BNLIB): $(PACKAGES) pyproject.toml
+$(BNLIB): $(PACKAGES)
 	@$(PYTHON) -B -m tools.environment bnlib $@
 
-$(PACKAGES): requirements.txt $(if $(LOST),lost)
+$(PACKAGES): $(if $(LOST),lost)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer\
  is needed, but $(PYTHON) says: $$($(PYTHON) -V 2>&1). Remedy: install a newer Python and name it:\
   make book PYTHON=python3.12"; exit 1; }

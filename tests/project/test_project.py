@@ -187,9 +187,8 @@ def planned(folder, python=sys.executable):
     return dict(re.findall(r"tools\.environment (\w+) (\S+)", shown))
 
 
-def later(path):
-    path.touch()
-    os.utime(path, (2e9, 2e9))
+def change(path):
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
 
 
 def stop_python(folder):
@@ -200,8 +199,9 @@ def stop_python(folder):
 EVERYTHING = ["packages", "bnlib"]
 CHANGES = {
     "none": (lambda at: None, []),
-    "lock": (lambda at: later(at / "requirements.txt"), EVERYTHING),
-    "settings": (lambda at: later(at / "pyproject.toml"), ["bnlib"]),
+    "dates": (lambda at: [(at / each).touch() for each in ("requirements.txt", "Makefile")], []),
+    "lock": (lambda at: change(at / "requirements.txt"), EVERYTHING),
+    "settings": (lambda at: change(at / "pyproject.toml"), ["bnlib"]),
     "version": (lambda at: (at / "bnlib/__init__.py").write_text('__version__ = "9"'), ["bnlib"]),
     "lost package": (lambda at: next(at.glob(".venv/lib/*/*/numpy*")).rmdir(), EVERYTHING),
     "lost Python": (stop_python, EVERYTHING),
@@ -209,9 +209,9 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_only_what_is_out_of_date_is_installed_again(change, checkout):
-    how, expected = CHANGES[change]
+@pytest.mark.parametrize("kind", CHANGES)
+def test_only_what_is_out_of_date_is_installed_again(kind, checkout):
+    how, expected = CHANGES[kind]
     how(checkout)
     [folder] = checkout.parent.iterdir()
     assert [*planned(folder)] == expected
@@ -225,14 +225,14 @@ def test_an_interrupted_installation_is_not_taken_for_whole(checkout, monkeypatc
     def interrupted(what):
         raise KeyboardInterrupt
 
-    later(checkout / "pyproject.toml")
+    change(checkout / "pyproject.toml")
     path = checkout / planned(checkout)["bnlib"]
     monkeypatch.setattr(environment, "install", interrupted)
-    monkeypatch.setattr(environment.time, "time", lambda: 1.9e9)
     with pytest.raises(KeyboardInterrupt):
         environment.main("bnlib", path)
     assert [*planned(checkout)] == ["bnlib"]
-    later(path)  # by another command, while this one waited
+    path.touch()
+    os.utime(path, (2e9, 2e9))  # by another command, while this one waited
     environment.main("bnlib", path)
 
 
