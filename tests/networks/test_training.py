@@ -49,9 +49,13 @@ def one_of(stack: Any, i: int) -> Any:
     return jax.tree.map(lambda each: np.asarray(each)[i], stack)
 
 
+def stacked(*networks: Any) -> Any:
+    return jax.tree.map(lambda *each: np.stack(each), *networks)
+
+
 def starts(net: Network, *seeds: int) -> Any:
     """Return what `training.starts` does, up to rounding, without compiling for each network."""
-    return jax.tree.map(lambda *each: np.stack(each), *map(net.initialize, seeds))
+    return stacked(*map(net.initialize, seeds))
 
 
 def trained_by(net: Network, start: Any, rate: Any = 0.5, steps: int = 20, x: Any = X) -> Any:
@@ -79,13 +83,13 @@ def compare_step(net: Network, rate: float = 0.3) -> None:
 
 def compare_loop(net: Network, batches: Any = None, rule: Any = optax.sgd) -> None:
     """Networks side by side end where each one ends alone, in a loop without map and scan."""
-    seeds, scales, rates = [0, 3, 3], [1.0, 0.5, 2.0], [0.1, 0.3, 0.05]
-    start = training.starts(net, seeds, scales)
+    rates = [0.1, 0.3, 0.05]
+    start = [net.initialize(seed, scale) for seed, scale in ((0, 1.0), (3, 0.5), (3, 2.0))]
     given: dict[str, Any] = {"batches": batches, "optimizer": rule, "watch": batches is None}
-    run = training.train(net, start, X, T, rates, steps=7, **given)
+    run = training.train(net, stacked(*start), X, T, rates, steps=7, **given)
     derive = jax.jit(jax.value_and_grad(net.loss))
-    for i, rate in enumerate(rates):
-        params, losses = net.initialize(seeds[i], scales[i]), []
+    for i, (params, rate) in enumerate(zip(start, rates, strict=True)):
+        losses = []
         for step in range(7):
             rows = np.arange(len(X)) if batches is None else batches[step]
             loss, gradient = derive(params, X[rows], T[rows])
@@ -164,12 +168,14 @@ def test_another_order_of_the_batches_is_caught(monkeypatch: Patch) -> None:
 
 
 def test_all_variants_start_from_the_same_weights_times_the_scale() -> None:
-    stacks = [training.starts(small(norm), [0, 9], [0.1, 3.0]) for norm in NORMS]
-    for stack in stacks[1:]:
-        for first, other in zip(stacks[0], stack, strict=True):
+    plain = starts(small("none"), 9)
+    for norm in NORMS:
+        for first, other in zip(plain, starts(small(norm), 9), strict=True):
             np.testing.assert_array_equal(first["weights"], other["weights"])
-    for layer, plain in zip(stacks[0], small("none").initialize(9), strict=True):
-        np.testing.assert_allclose(layer["weights"][1], 3 * plain["weights"], rtol=1e-14)
+    compiled = [training.starts(small(norm), [0, 9], [0.1, 3.0]) for norm in ("none", "full")]
+    for layer, one, other in zip(plain, *compiled, strict=True):
+        np.testing.assert_array_equal(one["weights"], other["weights"])
+        np.testing.assert_allclose(one["weights"][1], 3 * layer["weights"][0], rtol=1e-14)
 
 
 def test_a_stack_is_float64_and_comes_apart() -> None:
