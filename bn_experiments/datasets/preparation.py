@@ -18,12 +18,9 @@ def prepare(data: LearningSet, preparation: str) -> LearningSet:
 
     Parameters
     ----------
-    data : LearningSet
-        Examples and targets.
-    preparation : str
-        ``"raw"``: as it is. ``"scaled"``: each input over its population standard deviation.
-        ``"centred"``: minus its mean. ``"standardised"``: both. Means and deviations are over
-        the examples of `data`.
+    data, preparation : LearningSet, str
+        Examples and targets; ``"raw"``, ``"scaled"``: each input over its population standard
+        deviation over the examples, ``"centred"``: minus its mean, or ``"standardised"``: both.
 
     Returns
     -------
@@ -40,13 +37,13 @@ def prepare(data: LearningSet, preparation: str) -> LearningSet:
     if preparation == "raw":
         return data
     difference = centered(data.inputs, axis=0)
-    x = difference if preparation in ("centred", "standardised") else data.inputs
-    if preparation != "centred":
-        if not difference.any(axis=0).all():
-            column = int(np.flatnonzero(~difference.any(axis=0))[0])
-            raise ValueError(f"data: input {column} is constant, so it has no scale; drop it.")
-        x = x / np.sqrt(np.mean(difference**2, axis=0))
-    return LearningSet(x, data.targets)
+    constant = np.flatnonzero(~difference.any(axis=0))
+    if preparation == "centred":
+        return LearningSet(difference, data.targets)
+    if constant.size:
+        raise ValueError(f"data: input {constant[0]} is constant, so it has no scale; drop it.")
+    x = data.inputs if preparation == "scaled" else difference
+    return LearningSet(x / np.sqrt(np.mean(difference**2, axis=0)), data.targets)
 
 
 def centred_targets(data: LearningSet) -> LearningSet:
@@ -61,9 +58,7 @@ def centred_targets(data: LearningSet) -> LearningSet:
 
 
 def without_intercept(data: LearningSet) -> LearningSet:
-    """Return a learning set with its targets minus the intercept of least squares.
-
-    The intercept of the new set is 0, the slope is the old one.
+    """Return a learning set with its targets minus the intercept of its fit; slopes stay.
 
     See Also
     --------
@@ -83,12 +78,12 @@ def with_fit(data: LearningSet, slope: npt.ArrayLike, intercept: float) -> Learn
 
     Parameters
     ----------
-    data, slope, intercept : LearningSet, array_like of shape (d,), float
-        Examples and targets, v and a′.
+    slope, intercept : array_like of shape (d,), float
+        v and a′.
 
     See Also
     --------
-    prepare : result and errors.
+    prepare : data, result and errors.
     """
     require_learning_set(data)
     v = real_array("slope", slope, shape="(d,)", last=data.d)
@@ -105,29 +100,24 @@ def independent_columns(
     Constant columns go first. The others are centred and scaled to length 1, and a QR
     decomposition with column pivoting takes them one by one, each time the one farthest from
     the span of those taken before. Where that distance falls to the tolerance, the rest goes.
-    Centring comes first because columns may be collinear only together with an intercept;
-    columns that are collinear as they are stay so when centred.
+    Columns may be collinear only once they are centred, that is together with an intercept;
+    columns that are collinear as they are stay so.
 
     Parameters
     ----------
-    inputs : array_like, shape (m, d)
-        The inputs X.
-    tolerance : float
-        Smallest distance, as a fraction of a column's own length after centring, at which a
-        column still counts as independent; in (0, 1).
+    inputs, tolerance : array_like of shape (m, d), float
+        The inputs X, and the smallest distance, as a fraction in (0, 1) of a column's own
+        length after centring, at which a column still counts as independent.
 
     Returns
     -------
-    kept : list of int
-        In increasing order.
-    dropped : dict of int to str
-        The other columns, each with ``"constant"`` or ``"collinear"``.
+    kept, dropped : list of int, dict of int to str
+        In increasing order; the others, each with ``"constant"`` or ``"collinear"``.
 
     Raises
     ------
     ValueError
-        If the shape does not fit, a value is not finite, all columns are constant, or the
-        tolerance is not in (0, 1).
+        If an argument does not fit, a value is not finite, or all columns are constant.
     """
     from scipy.linalg import qr
 

@@ -24,15 +24,12 @@ class RandomLearningSets:
     Parameters
     ----------
     m, d : int
-        Numbers of examples and of inputs; m ≥ d + 1 makes both optima of the linear neurons
-        unique almost surely.
-    offset : float
-        o: length of the inputs' mean, in units of their standard deviation. At 0 the inputs
-        are centred up to sampling.
-    level : float
-        ℓ: mean of the pre-activations, which are the targets of a linear law.
-    noise : float
-        ν ≥ 0: standard deviation of what is added to the output.
+        Numbers of examples and of inputs; m ≥ d + 1, so that both optima of the linear neurons
+        are unique almost surely.
+    offset, level, noise : float
+        o: length of the inputs' mean, in units of their standard deviation; at 0 the inputs
+        are centred up to sampling. ℓ: mean of the pre-activations, which are the targets of a
+        linear law. ν ≥ 0: standard deviation of what is added to the output.
     activation : str or Activation
         φ of the teacher.
     """
@@ -46,14 +43,14 @@ class RandomLearningSets:
 
     def __post_init__(self) -> None:
         whole_number("m", self.m, at_least=1)
-        whole_number("d", self.d, at_least=1)
-        if self.m < self.d + 1:
+        if self.m < whole_number("d", self.d, at_least=1) + 1:
             raise ValueError(
                 f"m, d: got {self.m} examples with {self.d} inputs; both optima are unique only "
                 "with at least d + 1 examples."
             )
-        for name, floor in (("offset", None), ("level", None), ("noise", 0.0)):
-            real_number(name, getattr(self, name), at_least=floor)
+        real_number("offset", self.offset)
+        real_number("level", self.level)
+        real_number("noise", self.noise, at_least=0.0)
         activation(self.activation)
 
     def sample(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
@@ -61,10 +58,8 @@ class RandomLearningSets:
 
         Parameters
         ----------
-        rng : numpy.random.Generator
-            The source of randomness.
-        n : int
-            Number of learning sets.
+        rng, n : numpy.random.Generator, int
+            The source of randomness, and the number of learning sets.
         """
         phi = activation(self.activation)
         spread = rng.standard_normal((n, self.m, self.d))

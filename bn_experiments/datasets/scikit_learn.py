@@ -12,12 +12,8 @@ from bn_experiments.datasets.preparation import independent_columns
 from bnlib._arrays import Array, real_array
 from bnlib.learning_set import LearningSet
 
-DATA_SETS = (
-    *("iris", "wine", "breast_cancer", "digits"),
-    *("diabetes", "diabetes_raw", "linnerud"),
-)
-"""What there is. scikit-learn centres and scales ``diabetes``; ``diabetes_raw`` is the same data
-before that."""
+DATA_SETS = ("iris", "wine", "breast_cancer", "digits", "diabetes", "diabetes_raw", "linnerud")
+"""What there is. scikit-learn centres and scales ``diabetes``; ``diabetes_raw`` is before that."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +57,8 @@ def load(source: str) -> Any:
 
     Raises
     ------
-    ValueError
-        If the name is unknown.
-    ImportError
-        If scikit-learn is not installed.
+    ValueError, ImportError
+        If the name is unknown, or scikit-learn is not installed.
     """
     if source not in DATA_SETS:
         raise ValueError(f"source: unknown {source!r}; use one of {DATA_SETS}.")
@@ -84,26 +78,18 @@ def load_tasks(
 ) -> list[Task]:
     """Return the tasks of some of the data sets that scikit-learn ships.
 
-    A data set with classes gives one task for each class, told from the rest; one with
-    quantities gives one task for each quantity.
+    In the order of the sources, then of the classes, each told from the rest, or of the
+    quantities. Columns are dropped by `independent_columns`.
 
     Parameters
     ----------
-    sources : iterable of str
-        Names from `DATA_SETS`.
-    coding : tuple of float
-        Targets of the rest and of the class.
+    sources, coding : iterable of str, tuple of two floats
+        Names from `DATA_SETS`; the targets of the rest and of the class, which must differ.
 
-    Returns
-    -------
-    list of Task
-        In the order of the sources, then of the classes or quantities. Columns are dropped
-        by `independent_columns`.
-
-    Raises
-    ------
-    ValueError
-        As for `load`, or if the coding is not two different finite numbers.
+    See Also
+    --------
+    load : errors.
+    Task : the result.
     """
     codes = real_array("coding", coding, shape="(2,)", last=2)
     if codes[0] == codes[1]:

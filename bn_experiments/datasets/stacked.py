@@ -17,10 +17,9 @@ class StackedOptima:
 
     Attributes
     ----------
-    stars : ndarray, shape (..., d)
-        W*: least squares without intercept, the optimum of the standard neuron.
-    slopes : ndarray, shape (..., d)
-        û: the slope of least squares with intercept, the direction of the BN ray.
+    stars, slopes : ndarray, shape (..., d)
+        W* and û: least squares without intercept, the optimum of the standard neuron, and the
+        slope of least squares with intercept, the direction of the BN ray.
     intercepts : ndarray, shape (...)
         a = t̄ − x̄ᵀû.
     """
@@ -53,10 +52,8 @@ def stacked_optima(inputs: npt.ArrayLike, targets: npt.ArrayLike) -> StackedOpti
 
     Parameters
     ----------
-    inputs : array_like, shape (..., m, d)
-        X of each learning set.
-    targets : array_like, shape (..., m)
-        t of each learning set.
+    inputs, targets : array_like, shapes (..., m, d) and (..., m)
+        X and t of each learning set.
 
     Returns
     -------

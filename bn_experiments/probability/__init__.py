@@ -10,13 +10,9 @@ from bn_experiments.probability.initialization import (
     he,
     xavier,
 )
-from bn_experiments.probability.laws import (
-    point_failure_probability,
-    weaker_failure_probability,
-)
+from bn_experiments.probability.laws import point_failure_probability, weaker_failure_probability
 from bn_experiments.probability.simulation import Simulation, simulate
-from bn_experiments.probability.verdicts import verdict
-from bn_experiments.probability.weaker import check_weaker
+from bn_experiments.probability.verdicts import check_weaker, verdict
 
 __all__ = [
     "Estimate",

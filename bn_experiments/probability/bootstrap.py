@@ -12,36 +12,28 @@ from bnlib.learning_set import LearningSet, require_learning_set
 def resampled_angles(data: LearningSet, rng: np.random.Generator, n: int) -> Array:
     r"""Return θ for n random weightings of the examples: the Bayesian bootstrap.
 
-    Each weighting is uniform on the simplex (Dirichlet with all parameters 1). Means and
-    covariances become weighted ones, and
+    Each weighting is uniform on the simplex (Dirichlet with all parameters 1), so no example
+    gets the weight 0, and Σ stays invertible where it is; examples drawn with replacement would
+    lose inputs that vary in a few only. Means and covariances become weighted ones, and
 
     .. math:: W^* = \hat u + \frac{a}{1+q}\,s, \qquad \hat u = \Sigma^{-1}c, \quad
        s = \Sigma^{-1}\bar x, \quad q = \bar x^\top s, \quad a = \bar t - \bar x^\top\hat u .
 
     Parameters
     ----------
-    data : LearningSet
-        Examples and targets; Σ must be invertible.
-    rng : numpy.random.Generator
-        The source of randomness.
-    n : int
-        Number of weightings.
+    data, rng, n : LearningSet, numpy.random.Generator, int
+        Examples and targets, the source of randomness, the number of weightings.
 
     Returns
     -------
     ndarray, shape (n,)
-        Angles in radians. Their standard deviation estimates the standard error of θ as a
-        property of the sample.
+        In radians. Their standard deviation estimates the standard error of θ as a property
+        of the sample.
 
     Raises
     ------
     ValueError
         If n < 2, or Σ is singular: see `independent_columns`.
-
-    Notes
-    -----
-    No example gets the weight 0, so Σ stays invertible where it is. A bootstrap that draws
-    examples with replacement would lose inputs that vary in a few examples only.
 
     References
     ----------

@@ -13,12 +13,10 @@ class Estimate:
 
     Parameters
     ----------
-    value : float
-        The mean over the sample.
-    standard_error : float
-        Estimated standard deviation of the mean.
+    value, standard_error : float
+        The mean over the sample, and the estimated standard deviation of that mean.
     n : int
-        Sample size.
+        Sample size. Both constructors below raise ``ValueError`` if it is less than 2.
     """
 
     value: float
@@ -27,15 +25,10 @@ class Estimate:
 
     @classmethod
     def of_proportion(cls, count: int, n: int) -> Estimate:
-        """Return the estimate of a probability from hits in independent trials.
+        """Return the estimate of a probability from `count` hits in n independent trials.
 
         The standard error is √(p (1 − p) / n), with p moved to (count + 1) / (n + 2) so that
-        it is not 0 where all trials agree.
-
-        Parameters
-        ----------
-        count, n : int
-            Hits and trials, 0 ≤ count ≤ n and 2 ≤ n.
+        it is not 0 where all trials agree. Raises ``ValueError`` unless 0 ≤ count ≤ n.
         """
         _check_size(n)
         if not 0 <= count <= n:
@@ -45,14 +38,9 @@ class Estimate:
 
     @classmethod
     def of_mean(cls, total: float, total_of_squares: float, n: int) -> Estimate:
-        """Return the estimate of a mean.
+        """Return the estimate of a mean from the sums of n values and of their squares.
 
-        Parameters
-        ----------
-        total, total_of_squares : float
-            Sums over the sample of the values and of their squares.
-        n : int
-            Sample size, at least 2.
+        Raises ``ValueError`` if a sum is not finite.
         """
         _check_size(n)
         if not np.isfinite([total, total_of_squares]).all():

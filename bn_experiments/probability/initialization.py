@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ class Initialization(Protocol):
     """
 
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:
-        """Draw n initializations.
+        """Draw n initializations with d weights each, shape (n, d).
 
         Parameters
         ----------
@@ -28,19 +28,24 @@ class Initialization(Protocol):
             The source of randomness.
         n, d : int
             Numbers of initializations and of weights.
-
-        Returns
-        -------
-        ndarray, shape (n, d)
         """
         ...
 
 
-# What `sample` takes and returns is said above; the laws inherit it.
+@dataclass(frozen=True)
+class _Sized(Initialization):
+    """A law whose first field is its size: a positive number. It inherits what `sample` says."""
+
+    def __post_init__(self) -> None:
+        name = fields(self)[0].name
+        size = real_number(name, getattr(self, name))
+        if size <= 0:
+            raise ValueError(f"{name}: must be positive, got {size:g}.")
+        object.__setattr__(self, name, size)
 
 
 @dataclass(frozen=True)
-class Gaussian(Initialization):
+class Gaussian(_Sized):
     r"""Independent normal weights, :math:`W_0 \sim N(0, s^2 I)`. Rotation invariant.
 
     Parameters
@@ -50,9 +55,6 @@ class Gaussian(Initialization):
     """
 
     scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", _positive("scale", self.scale))
 
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:  # noqa: D102
         return self.scale * rng.standard_normal((n, d))
@@ -70,7 +72,7 @@ class Gaussian(Initialization):
 
 
 @dataclass(frozen=True)
-class Sphere(Initialization):
+class Sphere(_Sized):
     """Uniform on the sphere of a given radius. Rotation invariant.
 
     Parameters
@@ -80,9 +82,6 @@ class Sphere(Initialization):
     """
 
     radius: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "radius", _positive("radius", self.radius))
 
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:  # noqa: D102
         w = rng.standard_normal((n, d))
@@ -108,7 +107,7 @@ class Sphere(Initialization):
 
 
 @dataclass(frozen=True)
-class Uniform(Initialization):
+class Uniform(_Sized):
     """Independent weights, uniform on [−b, b]. *Not* rotation invariant.
 
     Parameters
@@ -119,17 +118,12 @@ class Uniform(Initialization):
 
     bound: float = 1.0
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "bound", _positive("bound", self.bound))
-
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:  # noqa: D102
         return rng.uniform(-self.bound, self.bound, (n, d))
 
 
 def xavier(d: int) -> Uniform:
-    """Return Glorot and Bengio's uniform law for a neuron with d inputs and one output.
-
-    The variance of each weight is 2 / (d + 1).
+    """Return Glorot and Bengio's uniform law for d inputs and one output: variance 2 / (d + 1).
 
     See Also
     --------
@@ -159,10 +153,3 @@ def he(d: int, *, normal: bool = False) -> Gaussian | Uniform:
     """
     variance = 2.0 / whole_number("d", d, at_least=1)
     return Gaussian(np.sqrt(variance)) if normal else Uniform(np.sqrt(3 * variance))
-
-
-def _positive(name: str, value: float) -> float:
-    number = real_number(name, value)
-    if number <= 0:
-        raise ValueError(f"{name}: must be positive, got {number:g}.")
-    return number

@@ -20,26 +20,18 @@ def point_failure_probability(angle: float, ratio: float) -> float:
 
     given the hypothesis, for :math:`W_0 \sim N(0, s^2 I)` in every dimension d ≥ 2, one
     standard optimum W* ≠ 0 and one BN optimum, the *point* :math:`\hat W^* \neq 0`: batch norm
-    that only centres, a positive ε with γ frozen, or evaluation with running averages. It tends
-    to 1 for ρ → 0 and ρ → ∞, is more than 1/2 + θ/2π, and is 1 for θ = 0 and θ = π. By adaptive
-    quadrature, to about 1e-12.
+    that only centres, a positive ε with γ frozen, or evaluation with running averages. Here θ is
+    the angle between the two and :math:`\rho = s/\|\hat W^*\|`. It tends to 1 for ρ → 0 and
+    ρ → ∞, is more than 1/2 + θ/2π, and is 1 for θ = 0 and θ = π. To about 1e-12.
 
-    Parameters
-    ----------
-    angle : float
-        θ in [0, π], the angle between W* and the BN optimum, in radians.
-    ratio : float
-        ρ > 0, the standard deviation s of each initial weight over the length of the BN optimum.
-
-    See Also
-    --------
-    weaker_failure_probability : what is refused.
-
-    Notes
-    -----
     With :math:`z, z'` the coordinates of W₀/s along W* and across it in the plane of the two
     optima, the lemma holds where :math:`2 z' \sin\theta \ge \rho z^2 - 2z\cos\theta + 1/\rho`:
     on and inside the parabola with the BN optimum as focus and the line of W* as directrix.
+
+    See Also
+    --------
+    weaker_failure_probability : parameters.
+    failure_probability : result and errors.
     """
     from scipy.integrate import quad  # on first use: it takes longer to load than bnlib
 
@@ -71,52 +63,35 @@ def weaker_failure_probability(angle: float, ratio: float) -> float:
 
     given the hypothesis, for :math:`W_0 \sim N(0, s^2 I)` and :math:`\rho = s/\|W^*\|`, one
     standard optimum and one BN ray, in every dimension d ≥ 2. Where the cosine is not positive,
-    :math:`r_- = 1/(2\cos\psi)` and :math:`r_+ = \infty`. It tends to 0 for ρ → 0 and, slowly,
-    to θ/π for ρ → ∞.
+    :math:`r_- = 1/(2\cos\psi)` and :math:`r_+ = \infty`, which leaves Owen's T. It tends to 0
+    for ρ → 0 and, slowly, to θ/π for ρ → ∞. By adaptive quadrature, to about 1e-9.
 
-    Parameters
-    ----------
-    angle : float
-        θ in [0, π], the angle between W* and the BN ray, in radians.
-    ratio : float
-        ρ > 0, the standard deviation of each initial weight over the length of W*.
-
-    Returns
-    -------
-    float
-        By adaptive quadrature, to about 1e-9.
-
-    Raises
-    ------
-    ValueError
-        If the angle is not in [0, π] or the ratio is not positive.
-
-    Notes
-    -----
     In units of ‖W*‖ and polar coordinates (r, ψ) of the plane, ψ from W* towards the ray, the
     statement is violated where r² cos₊²(ψ − θ) < 2r cos ψ − 1: for r between r₋ and r₊, if
     ψ < θ/2. The length r has a Rayleigh law, ψ is uniform, and the hypothesis is −π/2 < ψ < π/2.
+
+    Parameters
+    ----------
+    angle, ratio : float
+        θ in [0, π], between W* and the BN ray, and ρ > 0.
+
+    See Also
+    --------
+    failure_probability : result and errors; also if the ratio is not positive.
     """
-    from scipy.integrate import quad  # on first use: it takes longer to load than bnlib
+    from scipy.integrate import quad
+    from scipy.special import owens_t
 
     theta, rho = _checked(angle, ratio)
     if rho < 0.01:
         return 0.0  # at most exp(-1/(8ρ²)), which float64 cannot tell from 0
-    # Where the integrand changes quickly: next to the corners, on scales that ρ sets.
-    length = (np.pi - theta) / 2  # from the corner θ - π/2 to the end θ/2
+    # The ray is behind where ψ < θ - π/2: there the integral of exp(-1/(8ρ²cos²ψ)).
+    behind = 2 * (owens_t(0.5 / rho, np.inf) - owens_t(0.5 / rho, math.tan(np.pi / 2 - theta)))
+    # Up to θ/2, ψ = θ/2 - v² takes away the root at the end; finer where it changes quickly.
     steps = np.array([0.0, *np.geomspace(1e-12, 1.0, 37)])
-    beyond = -np.pi / 2 + theta * np.union1d(steps, 1 - steps)  # the ray is behind
-    within = np.sqrt(length) * np.union1d(steps, np.sqrt(1 - steps))
-    parts = [quad(_behind, *each, (rho,), epsabs=1e-13)[0] for each in pairwise(beyond)]
-    # ψ = θ/2 - v² takes away the root at the end.
-    parts += [quad(_before, *each, (theta, rho), epsabs=1e-13)[0] for each in pairwise(within)]
-    return float(min(sum(parts) / np.pi, 1.0))
-
-
-def _behind(psi: float, rho: float) -> float:
-    """Return P(r > 1/(2 cos ψ))."""
-    cosine = max(math.cos(psi), 1e-300)
-    return math.exp(-0.5 * min(1 / (2 * cosine * rho), 1e100) ** 2)
+    cuts = pairwise(np.sqrt((np.pi - theta) / 2) * np.union1d(steps, np.sqrt(1 - steps)))
+    before = sum(quad(_before, *each, (theta, rho), epsabs=1e-13)[0] for each in cuts)
+    return float(min(behind + before / np.pi, 1.0))
 
 
 def _before(v: float, theta: float, rho: float) -> float:

@@ -30,10 +30,9 @@ class Simulation:
 
     Attributes
     ----------
-    violated : Estimate
-        Share of initializations that violate the lemma.
-    excess : Estimate
-        Mean of left − right. The n of both counts the initializations with the hypothesis.
+    violated, excess : Estimate
+        Share of initializations that violate the lemma, and mean of left − right. The n of
+        both counts the initializations with the hypothesis.
     """
 
     violated: Estimate
@@ -53,36 +52,27 @@ def simulate(
     check: Callable[..., LemmaCheck] = check_lemma,
     shortcut: bool = True,
 ) -> Simulation:
-    """Check the lemma on n random initializations, in bounded memory.
+    """Return what n random initializations say of the lemma, in bounded memory.
 
     Parameters
     ----------
-    law : Initialization
-        The law of W₀.
-    standard_optima, normalized_optima : sequence of Point, sequence of Point or Ray
-        As for `check_lemma`: what ``Neuron.optima`` returns.
-    n : int
-        Number of initializations.
-    rng : numpy.random.Generator
-        The source of randomness.
-    check : callable
-        Which statement: `check_lemma`, `check_weaker`, or either with another ``rtol``.
+    law, check : Initialization, callable
+        The law of W₀, and which statement: `check_lemma`, `check_weaker`, or either with
+        another ``rtol``.
     shortcut : bool
         For `check_lemma`, one W*, one ray and a law with the method ``project``, draw only the
         coordinates of W₀ in their plane, on which both sides depend up to a common term. The
         cost then does not grow with d. If false, and in all other cases, draw all of W₀.
 
-    Returns
-    -------
-    Simulation
-
-    Raises
-    ------
-    ValueError
-        If `check` refuses the optima, if every W* is 0, or if hardly any start meets the
-        hypothesis.
+    See Also
+    --------
+    check_lemma : the lists of optima, which ``Neuron.optima`` returns, and errors; also if
+        every W* is 0, or hardly any start meets the hypothesis.
+    Initialization.sample : rng and n.
     """
-    d = _number_of_weights(standard_optima)
+    # Where there is no first optimum, any check refuses the list, whatever d is.
+    first = standard_optima[:1] if isinstance(standard_optima, Sequence) else []
+    d = getattr(first[0], "d", 1) if first else 1
     check(np.zeros(d), standard_optima, normalized_optima)
     if not any(each.weights.any() for each in standard_optima if isinstance(each, Point)):
         raise ValueError("standard_optima: every W* is zero, so no start meets the hypothesis.")
@@ -109,12 +99,6 @@ def simulate(
         Estimate.of_proportion(round(violated), count),
         Estimate.of_mean(excess, squares, count),
     )
-
-
-def _number_of_weights(optima: Sequence[Optimum]) -> int:
-    """Return d of the first optimum, and 1 where there is none, which any check refuses."""
-    first = optima[0] if isinstance(optima, Sequence) and optima else None
-    return getattr(first, "d", 1)
 
 
 def _sizes(n: int, numbers: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""One word for what a sample of initializations says of the lemma on one learning set."""
+"""Verdicts: a statement weaker than the lemma, and one word for what a sample says of either."""
 
 from __future__ import annotations
 
@@ -8,9 +8,36 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._arrays import squared_norm
+from bnlib._arrays import real_array, squared_norm
 from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.optima import Optimum
+
+
+def check_weaker(
+    start: npt.ArrayLike,
+    standard_optima: Sequence[Optimum],
+    normalized_optima: Sequence[Optimum],
+    *,
+    rtol: float = 1e-12,
+) -> LemmaCheck:
+    r"""Check the lemma without the term that it subtracts on the right, which it implies.
+
+    .. math:: \|W_0 - \hat W^*\| \;\le\; \|W_0 - W^*\| \qquad
+       \text{if } \langle W_0, W^*\rangle > 0 :
+
+    the closest BN optimum is at least as close as the closest standard optimum, the *point* W*.
+    The result holds the squares of both sides.
+
+    See Also
+    --------
+    check_lemma : parameters, result and errors.
+    """
+    lemma = check_lemma(start, standard_optima, normalized_optima, rtol=rtol)
+    w = real_array("start", start, shape="(..., d)")
+    right = np.min([each.squared_distance(w) for each in standard_optima], axis=0)
+    noise = rtol * np.maximum(squared_norm(w), np.maximum(lemma.left, right))
+    violated = np.asarray(lemma.applies & (lemma.left - right > noise))
+    return LemmaCheck(lemma.applies, lemma.left, right[()], violated[()])
 
 
 def verdict(
@@ -30,23 +57,12 @@ def verdict(
 
     Parameters
     ----------
-    start : array_like, shape (n, d)
-        Initializations W₀.
-    standard_optima, normalized_optima
-        As for the check.
-    check : callable
-        `check_lemma`, or another check with the same arguments.
-    tolerance : float
-        See above.
+    check, tolerance : callable, float
+        `check_lemma`, or another check with the same arguments; see above.
 
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        As for the check.
+    See Also
+    --------
+    check_lemma : the other parameters, and errors; start has the shape (n, d).
     """
     if not len(standard_optima) or not len(normalized_optima):
         return "void"
