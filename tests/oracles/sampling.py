@@ -1,4 +1,4 @@
-"""Comparisons of bnlib's random and stacked parts with independent oracles.
+"""Comparisons of the rooms of random and stacked learning sets with independent oracles.
 
 Like `tests.oracles`: each ``compare_…`` raises `Disagreement` and names the quantity. Random
 comparisons are seeded; they fail beyond `Z` standard errors or below the p-value `P_VALUE`.
@@ -6,6 +6,7 @@ comparisons are seeded; they fail beyond `Z` standard errors or below the p-valu
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,14 @@ def within(quantity: str, estimate: Any, expected: float) -> None:
 
 def same_law(quantity: str, sample: Array, other: Any) -> None:
     """Raise `Disagreement` if Kolmogorov–Smirnov tells a sample from a sample or a law."""
-    p = stats.ks_1samp(sample, other).pvalue if callable(other) else stats.ks_2samp(sample, other)
-    p = getattr(p, "pvalue", p)
+    p = (stats.ks_1samp if callable(other) else stats.ks_2samp)(sample, other).pvalue
     if not p > P_VALUE:
         raise Disagreement(f"{quantity}: Kolmogorov–Smirnov p-value {p:.1g}")
+
+
+def sphere_coordinate(d: int) -> Any:
+    """Return the law of (1 + a coordinate of a uniform unit vector) / 2."""
+    return stats.beta((d - 1) / 2, (d - 1) / 2)
 
 
 def plane_with(angle: float, d: int, seed: int, length: float = 3.0) -> tuple[Any, Any]:
@@ -47,7 +52,15 @@ def arc(u: Array, v: Array) -> float:
     return float(np.arccos(u @ v / np.sqrt((u @ u) * (v @ v))))
 
 
-# ---------------------------------------------------------------- initializations, estimates
+def refused(message: str, call: Any, *arguments: Any, **options: Any) -> None:
+    """Check that a call raises ``ValueError`` with a message that begins so."""
+    said = "nothing"
+    try:
+        call(*arguments, **options)
+    except ValueError as error:
+        said = f"{error}"
+    if not re.match(message, said):
+        raise Disagreement(f"{message}: {arguments} {options} got {said}")
 
 
 def compare_projection(law: Any, d: int, seed: int, n: int = 20_000) -> None:
@@ -79,9 +92,6 @@ def compare_estimate(seed: int, n: int = 7) -> None:
     agree("standard error", share.standard_error, error, 1e-13)
 
 
-# ---------------------------------------------------------------- simulation
-
-
 def compare_simulation(
     law: Any, square: float, angle: float, d: int, *, seed: int, n: int, shortcut: bool
 ) -> None:
@@ -93,9 +103,6 @@ def compare_simulation(
     within("excess", found.excess, square * float(bnlib.mean_excess(angle)))
 
 
-# ---------------------------------------------------------------- many learning sets
-
-
 def sherman_morrison(inputs: Array, slope: Array, intercept: float) -> Array:
     """Return W* = û + s a / (1 + q), the identity that the book proves."""
     mean, covariance = inputs.mean(axis=0), np.cov(inputs.T, ddof=0).reshape(2 * inputs.shape[1:])
@@ -103,28 +110,28 @@ def sherman_morrison(inputs: Array, slope: Array, intercept: float) -> Array:
     return np.asarray(slope + s * intercept / (1 + mean @ s))
 
 
+def fits(x: Array, t: Array, **weights: Any) -> tuple[Array, Array, float]:
+    """Return W*, û and a of scikit-learn."""
+    without = LinearRegression(fit_intercept=False).fit(x, t, **weights)
+    line = LinearRegression().fit(x, t, **weights)
+    return without.coef_, line.coef_, line.intercept_
+
+
 def compare_stacked(inputs: Array, targets: Array, tolerance: float = 1e-10) -> None:
     """Compare each set with scikit-learn, with and without intercept."""
     found = datasets.stacked_optima(inputs, targets)
     for at in np.ndindex(inputs.shape[:-2]):
-        x, t = inputs[at], targets[at]
-        without = LinearRegression(fit_intercept=False).fit(x, t)
-        fit = LinearRegression().fit(x, t)
-        size = float(np.abs(t).max())
-        agree("W*", found.stars[at], without.coef_, tolerance)
-        agree("û", found.slopes[at], fit.coef_, tolerance)
-        agree("intercept", found.intercepts[at], fit.intercept_, tolerance, size)
+        star, slope, a = fits(inputs[at], targets[at])
+        agree("W*", found.stars[at], star, tolerance)
+        agree("û", found.slopes[at], slope, tolerance)
+        agree("intercept", found.intercepts[at], a, tolerance, float(np.abs(targets[at]).max()))
 
 
 def compare_sherman_morrison(inputs: Array, targets: Array, tolerance: float = 1e-9) -> None:
     """Compare W* from scikit-learn with the identity applied to û and a of scikit-learn."""
     for x, t in zip(inputs, targets, strict=True):
-        fit = LinearRegression().fit(x, t)
-        star = LinearRegression(fit_intercept=False).fit(x, t).coef_
-        agree("identity", sherman_morrison(x, fit.coef_, fit.intercept_), star, tolerance)
-
-
-# ---------------------------------------------------------------- the weaker statement
+        star, *line = fits(x, t)
+        agree("identity", sherman_morrison(x, *line), star, tolerance)
 
 
 def line_probability(angle: float, ratio: float) -> float:

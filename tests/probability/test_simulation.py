@@ -1,18 +1,15 @@
 """Simulation: the shortcut against full draws and the laws, in chunks of every size."""
 
-from __future__ import annotations
-
+import itertools
 import tracemalloc
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
 
 from bn_experiments.probability import (
     Gaussian,
-    Simulation,
     Sphere,
     Uniform,
     check_weaker,
@@ -24,24 +21,35 @@ from tests import oracles
 from tests.oracles import sampling
 
 STAR, RAY = Point([3.0, 1.0]), Ray([5.0, 3.0])
-both_modes = pytest.mark.parametrize("shortcut", [True, False], ids=["shortcut", "full"])
+MODES = [True, False]  # the shortcut or full draws
+LAWS = [Gaussian(), Sphere(), Uniform()]
 
 
-def run(law: Any, n: int, star: Any = STAR, ray: Any = RAY, *, seed: int = 0, **how: Any) -> Any:
+def run(law, n, star=STAR, ray=RAY, *, seed=0, **how):
     return simulate(law, [star], [ray], n, np.random.default_rng(seed), **how)
 
 
-@both_modes
-@pytest.mark.parametrize("d", [2, 3, 50, 1000])
-@pytest.mark.parametrize("angle", [np.arctan(2 / 9), 1.0, 2.5])
-def test_both_modes_obey_both_laws_in_every_dimension(angle: float, d: int, shortcut: bool) -> None:
+@oracles.each(itertools.product([np.arctan(2 / 9), 1.0, 2.5], [2, 3, 50, 1000], MODES))
+def test_both_modes_obey_both_laws_in_every_dimension(case):
+    angle, d, shortcut = case
     n = 200_000 if shortcut else max(2_000_000 // (d + 20), 2000)
     # One coordinate has the mean square s² if normal and R²/d on the sphere of radius R.
     for law, square in ((Gaussian(1.5), 2.25), (Sphere(3.0), 9 / d)):
         sampling.compare_simulation(law, square, angle, d, seed=d, n=n, shortcut=shortcut)
 
 
-def compare_with(found: Simulation, check: Any) -> None:
+@oracles.each(itertools.product([Gaussian(), Sphere(2.0)], [2, 3, 50, 1000]))
+def test_the_shortcut_and_full_draws_agree(case):
+    law, d = case
+    optima, n = sampling.plane_with(0.9, d, seed=d), max(1_000_000 // d, 3000)
+    quick, full = (run(law, n, *optima, seed=2 - each, shortcut=each) for each in MODES)
+    for name in ("violated", "excess"):
+        one, other = getattr(quick, name), getattr(full, name)
+        error = np.hypot(one.standard_error, other.standard_error)
+        assert abs(one.value - other.value) < sampling.Z * error, name
+
+
+def compare_with(found, check):
     """Compare a simulation with the check of all its starts at once."""
     gaps = -check.margin[check.applies]
     assert found.violated.n == found.excess.n == len(gaps)
@@ -51,9 +59,9 @@ def compare_with(found: Simulation, check: Any) -> None:
     oracles.agree("standard error", found.excess.standard_error, error, 1e-10)
 
 
-@pytest.mark.parametrize("law", [Gaussian(0.7), Sphere(2.0)], ids=repr)
-@pytest.mark.parametrize("angle", [0.3, np.pi / 2, 2.8, np.pi])
-def test_the_shortcut_judges_each_start_as_the_lemma_does(law: Any, angle: float) -> None:
+@oracles.each(itertools.product([Gaussian(0.7), Sphere(2.0)], [0.3, np.pi / 2, 2.8, np.pi]))
+def test_the_shortcut_judges_each_start_as_the_lemma_does(case):
+    law, angle = case
     star = Point([4.0, 0, 0])
     ray = Ray([np.cos(angle), np.sin(angle) if angle < np.pi else 0.0, 0])
     along, across = law.project(np.random.default_rng(3), 5000, 3)
@@ -61,33 +69,29 @@ def test_the_shortcut_judges_each_start_as_the_lemma_does(law: Any, angle: float
     compare_with(run(law, 5000, star, ray, seed=3), check)
 
 
+OPTIMA = {
+    "several": ([STAR, Point([-1.0, 1.0])], [RAY, Ray([-1.0, 2.0]), Point([1.0, 0.0])]),
+    "point": ([STAR], [Point([5.0, 3.0])]),
+    "line": ([STAR], [RAY, Ray(-RAY.direction)]),
+    "zero too": ([STAR, Point([0.0, 0.0])], [RAY]),
+    "one": ((STAR,), (RAY,)),
+}
+
+
 @pytest.mark.parametrize("check", [check_lemma, check_weaker, partial(check_lemma, rtol=0.5)])
-@pytest.mark.parametrize(
-    ("stars", "images"),
-    [
-        ([STAR, Point([-1.0, 1.0])], [RAY, Ray([-1.0, 2.0]), Point([1.0, 0.0])]),
-        ([STAR], [Point([5.0, 3.0])]),
-        ([STAR], [RAY, Ray(-RAY.direction)]),
-        ([STAR, Point([0.0, 0.0])], [RAY]),
-        ((STAR,), (RAY,)),
-    ],
-    ids=["several", "point", "line", "zero-too", "one"],
-)
-def test_any_lists_of_optima_are_checked_on_all_weights(
-    stars: Any, images: Any, check: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("kind", OPTIMA)
+def test_any_lists_of_optima_are_checked_on_all_weights(kind, check, monkeypatch):
     monkeypatch.setattr(simulation, "CHUNK", 999)
-    shortcut = len(stars) + len(images) > 2 or isinstance(images[0], Point)
     rng, again = np.random.default_rng(5), np.random.default_rng(5)
-    found = simulate(Gaussian(2.0), stars, images, 5000, rng, check=check, shortcut=shortcut)
-    compare_with(found, check(Gaussian(2.0).sample(again, 5000, 2), stars, images))
+    how = {"check": check, "shortcut": kind != "one"}
+    found = simulate(Gaussian(2.0), *OPTIMA[kind], 5000, rng, **how)
+    compare_with(found, check(Gaussian(2.0).sample(again, 5000, 2), *OPTIMA[kind]))
     assert rng.bit_generator.state == again.bit_generator.state
 
 
-@both_modes
-@pytest.mark.parametrize("law", [Gaussian(), Sphere(), Uniform()], ids=repr)
-@pytest.mark.parametrize("d", [2, 5, 40])
-def test_at_angle_zero_no_start_violates_the_lemma(law: Any, d: int, shortcut: bool) -> None:
+@oracles.each(itertools.product(LAWS, [2, 5, 40], MODES))
+def test_at_angle_zero_no_start_violates_the_lemma(case):
+    law, d, shortcut = case
     for seed in range(6):  # θ is 0 up to rounding, as for the scale half of batch norm
         star = np.random.default_rng(seed).normal(size=d)
         found = run(law, 2000, Point(star), Ray(3 * star), seed=d, shortcut=shortcut)
@@ -95,8 +99,8 @@ def test_at_angle_zero_no_start_violates_the_lemma(law: Any, d: int, shortcut: b
         assert abs(found.excess.value) < 1e-12 * d
 
 
-@both_modes
-def test_near_angle_pi_nearly_every_start_violates_the_lemma(shortcut: bool) -> None:
+@oracles.each(MODES)
+def test_near_angle_pi_nearly_every_start_violates_the_lemma(shortcut):
     for gap in (0.0, 1e-9):
         ray = Ray([-np.cos(gap), np.sin(gap), 0.0])
         found = run(Gaussian(), 20_000, Point([1.0, 0, 0]), ray, shortcut=shortcut)
@@ -107,7 +111,7 @@ def test_near_angle_pi_nearly_every_start_violates_the_lemma(shortcut: bool) -> 
         assert found.violated.value == share
 
 
-def test_without_rotation_invariance_the_law_is_only_approximate() -> None:
+def test_without_rotation_invariance_the_law_is_only_approximate():
     # In d = 2 the direction of a uniform start prefers the diagonals; d = 200 mends it.
     star, ray = Point([1.0, 0.0]), Ray([np.cos(0.5), np.sin(0.5)])
     found = run(Uniform(), 400_000, star, ray, seed=4)
@@ -121,43 +125,38 @@ def test_without_rotation_invariance_the_law_is_only_approximate() -> None:
 class Recorded(Gaussian):
     """A Gaussian law that records how many starts are drawn at a time."""
 
-    counts: list[int] = field(default_factory=list)
+    counts: list = field(default_factory=list)
 
-    def project(self, rng: np.random.Generator, n: int, d: int) -> Any:
+    def project(self, rng, n, d):
         self.counts.append(n)
         return super().project(rng, n, d)
 
-    def sample(self, rng: np.random.Generator, n: int, d: int) -> Any:
+    def sample(self, rng, n, d):
         self.counts.append(n)
         return super().sample(rng, n, d)
 
 
-@both_modes
 @pytest.mark.parametrize("chunk", [1, 2, 198, 199, 200, 201, 202, 1 << 17])
-@pytest.mark.parametrize("n", [99, 100, 101])
-def test_chunks_are_bounded_and_miss_no_start(
-    n: int, chunk: int, shortcut: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chunks_are_bounded_and_miss_no_start(chunk, monkeypatch):
     monkeypatch.setattr(simulation, "CHUNK", chunk)
-    law = Recorded()
-    found = run(law, n, shortcut=shortcut)
-    assert sum(law.counts) == n
-    assert max(law.counts) <= max(chunk // 2, 1)
-    assert 0 < found.violated.n < n
-    if not shortcut:  # the same stream of numbers whatever the chunks
-        starts = Gaussian().sample(np.random.default_rng(0), n, 2)
-        compare_with(found, check_lemma(starts, [STAR], [RAY]))
+    for n, shortcut in itertools.product([99, 100, 101], MODES):
+        law = Recorded()
+        found = run(law, n, shortcut=shortcut)
+        assert sum(law.counts) == n
+        assert max(law.counts) <= max(chunk // 2, 1)
+        assert 0 < found.violated.n < n
+        if not shortcut:  # the same stream of numbers whatever the chunks
+            starts = Gaussian().sample(np.random.default_rng(0), n, 2)
+            compare_with(found, check_lemma(starts, [STAR], [RAY]))
+    if chunk < 30:  # a chunk is never empty however many weights
+        law = Recorded()
+        run(law, 20, *sampling.plane_with(1.0, 30, seed=0), shortcut=False)
+        assert law.counts == [1] * 20
 
 
-def test_a_chunk_is_never_empty_however_many_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulation, "CHUNK", 10)
-    law = Recorded()
-    run(law, 20, *sampling.plane_with(1.0, 30, seed=0), shortcut=False)
-    assert law.counts == [1] * 20
-
-
-@pytest.mark.parametrize(("d", "shortcut", "n"), [(1000, True, 2_000_000), (100, False, 40_000)])
-def test_memory_does_not_grow_with_the_sample(d: int, shortcut: bool, n: int) -> None:
+@oracles.each([(1000, True, 2_000_000), (100, False, 40_000)])
+def test_memory_does_not_grow_with_the_sample(case):
+    d, shortcut, n = case
     optima = sampling.plane_with(1.0, d, seed=0)
     tracemalloc.start()
     try:
@@ -169,9 +168,9 @@ def test_memory_does_not_grow_with_the_sample(d: int, shortcut: bool, n: int) ->
     assert peak < 8 * 8 * simulation.CHUNK
 
 
-@both_modes
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_few_starts_give_an_estimate_or_the_advice_to_draw_more(n: int, shortcut: bool) -> None:
+@oracles.each(itertools.product([1, 2, 3], MODES))
+def test_few_starts_give_an_estimate_or_the_advice_to_draw_more(case):
+    n, shortcut = case
     answers = []
     for seed in range(20):
         try:
@@ -188,19 +187,18 @@ def test_few_starts_give_an_estimate_or_the_advice_to_draw_more(n: int, shortcut
     assert not all(answers)
 
 
-@both_modes
-@pytest.mark.parametrize("law", [Gaussian(), Sphere(), Uniform()], ids=repr)
-def test_a_seed_fixes_the_result(law: Any, shortcut: bool) -> None:
+@oracles.each(itertools.product(LAWS, MODES))
+def test_a_seed_fixes_the_result(case):
+    law, shortcut = case
     one, again, other = (run(law, 1000, seed=seed, shortcut=shortcut) for seed in (1, 1, 2))
-    assert isinstance(one, Simulation)
     assert one == again != other
     said = f"Simulation(violated={one.violated}, excess={one.excess}, n={one.violated.n})"
     assert repr(one) == said
 
 
-@both_modes
-@pytest.mark.parametrize("scale", [1e-60, 1e60])
-def test_the_excess_is_in_squared_units_of_the_law(scale: float, shortcut: bool) -> None:
+@oracles.each(itertools.product([1e-60, 1e60], MODES))
+def test_the_excess_is_in_squared_units_of_the_law(case):
+    scale, shortcut = case
     plain, scaled = (run(Gaussian(s), 1000, shortcut=shortcut) for s in (1.0, scale))
     assert scaled.violated == plain.violated
     for name in ("value", "standard_error"):
@@ -208,29 +206,25 @@ def test_the_excess_is_in_squared_units_of_the_law(scale: float, shortcut: bool)
         oracles.agree(name, one / scale**2, other, 1e-11)
 
 
-@both_modes
-@pytest.mark.parametrize(
-    ("stars", "images", "n", "message"),
-    [
-        ([STAR], [Ray([1.0, 2, 3])], 10, "^normalized_optima: .* has 3 weights, but start has 2"),
-        ([STAR], [RAY], 0, "^n: must be at least 1, got 0"),
-        ([STAR], [RAY], -5, "^n: must be at least 1, got -5"),
-        ([Point([0.0, 0.0])], [RAY], 10, "^standard_optima: every W. is zero"),
-        (STAR, [RAY], 10, "^standard_optima: expected a list"),
-        ([STAR], RAY, 10, "^normalized_optima: expected a list"),
-        ([], [RAY], 10, "^standard_optima: is empty"),
-        ([STAR], [], 10, "^normalized_optima: is empty"),
-        ([RAY], [STAR], 10, "^standard_optima: .* is not a Point"),
-    ],
-)
-def test_what_cannot_be_simulated_is_refused(
-    stars: Any, images: Any, n: int, message: str, shortcut: bool
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        simulate(Gaussian(), stars, images, n, np.random.default_rng(0), shortcut=shortcut)
+@oracles.each(MODES)
+def test_what_cannot_be_simulated_is_refused(shortcut):
+    three, zero = Ray([1.0, 2, 3]), Point([0.0, 0.0])
+    for stars, images, n, message in (
+        ([STAR], [three], 10, "normalized_optima: .* has 3 weights, but start has 2"),
+        ([STAR], [RAY], 0, "n: must be at least 1, got 0"),
+        ([STAR], [RAY], -5, "n: must be at least 1, got -5"),
+        ([zero], [RAY], 10, "standard_optima: every W. is zero"),
+        (STAR, [RAY], 10, "standard_optima: expected a list"),
+        ([STAR], RAY, 10, "normalized_optima: expected a list"),
+        ([], [RAY], 10, "standard_optima: is empty"),
+        ([STAR], [], 10, "normalized_optima: is empty"),
+        ([RAY], [STAR], 10, "standard_optima: .* is not a Point"),
+    ):
+        rng = np.random.default_rng(0)
+        sampling.refused(message, simulate, Gaussian(), stars, images, n, rng, shortcut=shortcut)
 
 
-def test_standard_errors_are_honest() -> None:
+def test_standard_errors_are_honest():
     angle = float(np.arctan(2 / 9))
     laws = {"violated": failure_probability(angle), "excess": mean_excess(angle)}
     found = [run(Gaussian(), 4000, seed=seed) for seed in range(500)]

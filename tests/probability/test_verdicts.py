@@ -1,69 +1,114 @@
-"""The four words, each where only it is right."""
+"""The weaker statement against a blind search; the four words, each where only it is right."""
 
-from __future__ import annotations
-
-from typing import Any
+import itertools
+import re
 
 import numpy as np
 import pytest
 
-import bnlib
 from bn_experiments.probability import check_weaker, verdict
-from bnlib import Point, Ray
+from bnlib import Point, Ray, check_lemma
+from tests import oracles
+from tests.oracles import sampling
 
-STAR, BEYOND = Point([3.0, 1.0]), Ray([-1.0, 3.0])
+STAR, RAY, BEYOND = Point([3.0, 1.0]), Ray([5.0, 3.0]), Ray([-1.0, 3.0])
 STARTS = np.random.default_rng(0).normal(size=(60, 2))
 BOTH_WAYS = np.vstack([STAR.weights, STARTS, -STARTS])
 
 
-@pytest.mark.parametrize(
-    ("stars", "optima", "word"),
+@oracles.each(itertools.product([1, 2, 3, 10], [1, 3]))
+def test_both_sides_and_the_verdict_agree_with_a_blind_search(case):
+    d, count = case
+    rng = np.random.default_rng(10 * d + count)
+    stars, rays = rng.normal(1.0, 1.0, (2, count, d))
+    far, near = 2 * rng.normal(size=(20, d)), stars + 0.05 * rng.normal(size=(count, d))
+    sampling.compare_weaker_check(np.concatenate([far, near]), stars, rays)
+
+
+def test_it_is_weaker_than_the_lemma_and_has_its_left_side_and_hypothesis():
+    starts = np.random.default_rng(0).normal(0, 3, (5000, 2))
+    lemma, weaker = (check(starts, [STAR], [RAY]) for check in (check_lemma, check_weaker))
+    assert (weaker.left == lemma.left).all()
+    assert (weaker.applies == lemma.applies).all()
+    assert (weaker.right >= lemma.right * (1 - 1e-12)).all()
+    assert not (weaker.violated & lemma.holds).any()
+    assert 0 < np.count_nonzero(weaker.violated) < np.count_nonzero(lemma.violated)
+
+
+@oracles.each([0.2, 1.0, 2.5, np.pi])
+def test_it_fails_near_the_standard_optimum_and_never_near_the_origin(angle):
+    star, ray = sampling.plane_with(angle, 3, seed=1)
+    around = np.random.default_rng(1).normal(size=(500, 3))
+    around /= np.linalg.norm(around, axis=1, keepdims=True)
+    gap = 3 * (np.sin(angle) if angle < np.pi / 2 else 1.0)  # from W* to the ray
+    check = check_weaker(star.weights + 0.49 * gap * around, [star], [ray])
+    assert check.violated[check.applies].all()
+    assert check_weaker(star.weights, [star], [ray]).violated
+    # ‖W₀ − W*‖ > ‖W₀‖ already where ⟨W₀, W*⟩ < ‖W*‖²/2, and ‖W₀‖ bounds the left side.
+    for size in (1e-9, 1.49):
+        assert check_weaker(size * around, [star], [ray]).holds.all()
+
+
+def test_the_weaker_check_refuses_what_the_lemma_refuses():
+    for arguments in (
+        ([1.0, 2.0, 3.0], [STAR], [RAY]),
+        ([1.0, np.nan], [STAR], [RAY]),
+        ([1.0, 2.0], [RAY], [STAR]),
+        ([1.0, 2.0], [], [RAY]),
+        ([1.0, 2.0], [STAR], []),
+    ):
+        with pytest.raises(ValueError, match="") as said:
+            check_lemma(*arguments)
+        sampling.refused(f"{re.escape(str(said.value))}$", check_weaker, *arguments)
+    assert check_weaker([3.0, 1.0], [STAR], [RAY], rtol=0.0).violated
+    assert not check_weaker([3.0, 1.0], [STAR], [RAY], rtol=0.1).violated  # 8/17 of ‖W₀‖² = 10
+
+
+@oracles.each(
     [
-        ([STAR], [Ray([5.0, 3.0])], "fails"),
-        ([STAR], [Point([3.0, 1.0])], "fails"),
+        ([STAR], [RAY], "fails"),
+        ([STAR], [STAR], "fails"),
         ([STAR], [Ray(STAR.weights)], "equal"),
         ([STAR], [Ray(STAR.weights), BEYOND], "true"),
         ([Point([0.0, 0.0])], [BEYOND], "void"),
         ([STAR], [], "void"),
         ([], [BEYOND], "void"),
-    ],
+    ]
 )
-def test_each_word_where_it_is_right(stars: list[Any], optima: list[Any], word: str) -> None:
-    assert verdict(BOTH_WAYS, stars, optima) == word
-    assert verdict(1e3 * BOTH_WAYS, stars, optima) == word  # one point, one ray: no scale
+def test_each_word_where_it_is_right(case):
+    *optima, word = case
+    assert verdict(BOTH_WAYS, *optima) == word
+    assert verdict(1e3 * BOTH_WAYS, *optima) == word  # one point, one ray: no scale
 
 
-def test_one_start_among_many_decides() -> None:
-    star, ray = [STAR], [Ray([5.0, 3.0])]
+def test_one_start_among_many_decides():
     for start in BOTH_WAYS:
-        check = bnlib.check_lemma(start, star, ray)
+        check = check_lemma(start, [STAR], [RAY])
         word = "fails" if check.violated else "true" if check.applies else "void"
-        assert verdict(start[None], star, ray) == word
-    holding = BOTH_WAYS[bnlib.check_lemma(BOTH_WAYS, star, ray).holds]
-    assert verdict(holding, star, ray) == "true"
-    assert verdict(np.vstack([holding, STAR.weights]), star, ray) == "fails"
+        assert verdict(start[None], [STAR], [RAY]) == word
+    holding = BOTH_WAYS[check_lemma(BOTH_WAYS, [STAR], [RAY]).holds]
+    assert verdict(holding, [STAR], [RAY]) == "true"
+    assert verdict(np.vstack([holding, STAR.weights]), [STAR], [RAY]) == "fails"
 
 
-def test_sides_that_differ_where_the_lemma_does_not_apply_are_still_equal() -> None:
+def test_sides_that_differ_where_the_lemma_does_not_apply_are_still_equal():
     optima = [Ray(STAR.weights)]
-    gap = bnlib.check_lemma(-STAR.weights, [STAR], optima).margin
-    assert abs(gap) > 1
+    assert abs(check_lemma(-STAR.weights, [STAR], optima).margin) > 1
     assert verdict([STAR.weights, -STAR.weights], [STAR], optima) == "equal"
 
 
-def test_equal_is_relative_to_the_length_of_the_start() -> None:
+@oracles.each([1.0, 1e4, 1e-4])
+def test_equal_is_relative_to_the_length_of_the_start(size):
     # Two rays: at W₀ = u the left side is 0, the right side sin² of the angle between u and W*.
-    for size, angle in [(1.0, 1e-3), (1e4, 1e-3), (1e-4, 1e-3)]:
-        turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        near = turned @ STAR.weights
-        start, optima = [size * near], [Ray(STAR.weights), Ray(near)]
-        assert verdict(start, [STAR], optima, tolerance=1.01e-6) == "equal"
-        assert verdict(start, [STAR], optima, tolerance=0.99e-6) == "true"
+    cosine, sine = np.cos(1e-3), np.sin(1e-3)
+    near = np.array([[cosine, -sine], [sine, cosine]]) @ STAR.weights
+    start, optima = [size * near], [Ray(STAR.weights), Ray(near)]
+    assert verdict(start, [STAR], optima, tolerance=1.01e-6) == "equal"
+    assert verdict(start, [STAR], optima, tolerance=0.99e-6) == "true"
 
 
-def test_another_check_and_what_the_check_refuses() -> None:
+def test_another_check_and_what_the_check_refuses():
     starts = 0.4 * BOTH_WAYS / np.linalg.norm(BOTH_WAYS, axis=1, keepdims=True)
-    assert verdict(starts, [STAR], [Ray([5.0, 3.0])]) == "fails"
-    assert verdict(starts, [STAR], [Ray([5.0, 3.0])], check=check_weaker) == "true"
-    with pytest.raises(ValueError, match="start"):
-        verdict([[1.0, 2.0, 3.0]], [STAR], [BEYOND])
+    assert verdict(starts, [STAR], [RAY]) == "fails"
+    assert verdict(starts, [STAR], [RAY], check=check_weaker) == "true"
+    sampling.refused(".*start", verdict, [[1.0, 2.0, 3.0]], [STAR], [BEYOND])

@@ -1,0 +1,177 @@
+"""The laws of a single BN optimum and of the weaker statement: by quadrature and by counting."""
+
+import itertools
+
+import mpmath as mp
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.integrate import quad
+
+import bnlib
+from bn_experiments import probability
+from bn_experiments.probability import point_failure_probability, weaker_failure_probability
+from tests import oracles
+from tests.oracles import sampling
+
+# ---------------------------------------------------------------- one BN optimum, a point
+
+
+def polar(angle, ratio, *, planted=""):
+    """Return the probability from the direction and the length of W₀, with 20 digits.
+
+    In units of the BN optimum, at the angle ψ from W*, the lemma holds where
+    r² cos²ψ − 2r cos(ψ − θ) + 1 ≤ 0: for r between two roots, if θ/2 < ψ < π/2. The length has
+    a Rayleigh law, ψ is uniform. The library integrates over ⟨W₀, W*⟩ instead.
+    """
+    mp.mp.dps = 20
+    theta, rho = mp.mpf(angle), mp.mpf(ratio)
+
+    def holds(psi):
+        toward = mp.cos(psi - theta)
+        root = mp.sqrt(max(mp.sin(theta) * mp.sin(2 * psi - theta), 0))  # of cos² − cos²
+        nearer = 1 / (toward + root)
+        farther = (toward + root) / mp.cos(psi) ** 2
+        beyond = 0 if planted == "one root" else mp.exp(-((farther / rho) ** 2) / 2)
+        return mp.exp(-((nearer / rho) ** 2) / 2) - beyond
+
+    begin, end = theta / 2, mp.pi / 2
+    steps = [mp.mpf(10) ** k for k in range(-14, 0)]
+    inside = [*steps, *(1 - step for step in reversed(steps))]
+    edges = [begin, *(begin + (end - begin) * step for step in inside), end]
+    share = mp.quad(holds, edges) / mp.pi
+    return float(1 - (2 * share if planted == "no hypothesis" else share))
+
+
+# Where the parabola is a needle, a quadrature that does not know it misses it altogether.
+@oracles.each([1e-9, 1e-6, 1e-3, 0.05, np.arctan(2 / 9), 1.0, np.pi / 2, 2.5, 3.1, 3.14159])
+def test_the_law_of_a_point_agrees_with_polar_quadrature(angle):
+    for ratio in (0.02, 0.1, 0.3, 1.0, 3.0, 30.0, 1e3, 1e6, 1e12):
+        found = point_failure_probability(angle, ratio)
+        oracles.agree(f"ρ = {ratio}", found, polar(angle, ratio), 1e-11)
+
+
+@oracles.each(["one root", "no hypothesis"])
+def test_the_quadrature_tells_a_wrong_law(planted):
+    wrong = polar(1.0, 1.0, planted=planted)
+    with pytest.raises(oracles.Disagreement):
+        oracles.agree("law", point_failure_probability(1.0, 1.0), wrong, 1e-3)
+
+
+def count_violations(star, point, ratio, n, seed):
+    """Compare the law of a point with the share of n starts that violate the lemma."""
+    law = probability.Gaussian(ratio * float(np.linalg.norm(point.weights)))
+    found = probability.simulate(law, [star], [point], n, np.random.default_rng(seed))
+    expected = point_failure_probability(bnlib.angle(star.weights, point.weights), ratio)
+    sampling.within("violated", found.violated, expected)
+
+
+@oracles.each(itertools.product([np.arctan(2 / 9), 1.2, 2.6], [0.4, 1.0, 8.0], [2, 20]))
+def test_the_law_of_a_point_agrees_with_counting(case):
+    angle, ratio, d = case
+    star, ray = sampling.plane_with(angle, d, seed=d)
+    point, n = bnlib.Point(0.7 * ray.direction), 2_000_000 // (d + 8)
+    count_violations(star, point, ratio, n, seed=d + int(10 * ratio))
+
+
+@oracles.each([{"scale": False}, {"epsilon": 0.01, "gamma": 3.0}])
+def test_neurons_whose_optimum_is_a_point_have_this_law(options):
+    data = oracles.normal_set(6, m=9, d=3)
+    (star,) = bnlib.Neuron().optima(data)
+    (point,) = bnlib.Neuron(normalization=bnlib.BatchNorm(**options)).optima(data)
+    assert isinstance(star, bnlib.Point)
+    assert isinstance(point, bnlib.Point)
+    count_violations(star, point, 1.5, 200_000, seed=4)
+
+
+@oracles.each([0.1, 1.0, 2.0, 3.0])
+def test_it_tends_to_one_at_both_ends_and_stays_above_the_law_of_the_ray(angle):
+    shares = [point_failure_probability(angle, ratio) for ratio in np.geomspace(1e-4, 1e10, 57)]
+    assert shares[0] == 1.0
+    assert 1 - 1e-4 < shares[-1] < 1
+    assert min(shares) > bnlib.failure_probability(angle)
+    least = int(np.argmin(shares))  # it falls to one lowest value, and rises again
+    assert (np.diff(shares[: least + 1]) <= 0).all()
+    assert (np.diff(shares[least:]) >= 0).all()
+    # 2^(1/4) Γ(3/4) / π √(sin θ / ρ), the width of a needle
+    needle = 0.4638683 * np.sqrt(np.sin(angle) / 1e10)
+    assert (1 - shares[-1]) / needle == pytest.approx(1, rel=1e-4)
+
+
+@oracles.each([1e-300, 0.1, 1.0, 1e3, 1e300])
+def test_it_is_one_where_both_optima_are_on_one_line_and_continuous_there(ratio):
+    assert point_failure_probability(0.0, ratio) == 1.0
+    assert point_failure_probability(np.pi, ratio) == pytest.approx(1.0, abs=1e-12)
+    for angle, off in itertools.product((0.0, np.pi), (1e-12, 1e-300)):
+        share = point_failure_probability(abs(angle - off), ratio)
+        assert 0 <= 1 - share < np.sqrt(off) + 1e-15
+
+
+# ---------------------------------------------------------------- the weaker statement
+
+ANGLES = [0.05, np.arctan(2 / 9), 1.0, np.pi / 2, 2.5, 3.1]
+# For small angles the integrand is a peak of width √(θ/ρ), which a quadrature can miss altogether.
+EXTREME = [1e-10, 1e-6, 1e-4, 0.01, 1.0, 3.0, 3.14159], [0.5, 1.0, 300.0, 1e4, 1e6]
+
+
+@oracles.each([*itertools.product(ANGLES, [0.1, 0.5, 1, 3, 30]), *itertools.product(*EXTREME)])
+def test_the_weaker_law_agrees_with_quadrature_along_the_ray(case):
+    sampling.compare_weaker_with_quadrature(*case)
+
+
+@oracles.each(itertools.product([np.arctan(2 / 9), 1.2, 2.5], [0.3, 1.0, 10.0], [2, 40]))
+def test_the_weaker_law_agrees_with_simulation(case):
+    d = case[-1]
+    sampling.compare_weaker_with_simulation(*case, seed=d, n=2_000_000 // (d + 8))
+
+
+@oracles.each(ANGLES)
+def test_it_tends_to_zero_for_small_weights_and_to_a_share_for_large(angle):
+    sampling.compare_weaker_with_its_limit(angle)
+    gaps = [weaker_failure_probability(angle, 10.0**k) - sampling.far_limit(angle) for k in (3, 5)]
+    assert abs(gaps[1]) < 0.2 * abs(gaps[0]) + 1e-9  # of order 1/√ρ
+    # A violation needs ⟨W₀, W*⟩ > ‖W*‖²/2: a bound, and it is attained at θ = π.
+    for ratio in (1e-3, 0.05, 0.2):
+        bound = 2 * stats.norm.sf(1 / (2 * ratio))
+        assert 0 <= weaker_failure_probability(angle, ratio) <= bound + 1e-11
+    assert weaker_failure_probability(angle, 1e-3) == 0.0
+
+
+def test_known_values_of_the_weaker_law():
+    for ratio in (1e-300, 0.1, 1.0, 100.0):
+        assert weaker_failure_probability(0.0, ratio) == 0.0
+        at_pi = 2 * stats.norm.sf(1 / (2 * ratio))
+        oracles.agree("π", weaker_failure_probability(np.pi, ratio), at_pi, 1e-12, 1.0)
+    # At θ = π/2 the projections p, q are independent: q > (1 + ρ² p₊²)/(2ρ).
+    above = quad(lambda p: stats.norm.pdf(p) * stats.norm.sf((1 + p * p) / 2), 0, 12)[0]
+    expected = 2 * (above + stats.norm.sf(0.5) / 2)
+    oracles.agree("π/2", weaker_failure_probability(np.pi / 2, 1.0), expected, 1e-9)
+
+
+def test_the_weaker_law_is_continuous_at_both_ends():
+    for angle in (1e-14, 1e-13, 1e-12, 1e-11):  # P is of order √θ here, and θ is not taken for π
+        assert 0 <= weaker_failure_probability(angle, 1.0) < 2 * np.sqrt(angle)
+    at_pi = weaker_failure_probability(np.pi, 1.0)
+    for gap in (1e-5, 1e-9, 1e-12, 1e-13):
+        assert abs(weaker_failure_probability(np.pi - gap, 1.0) - at_pi) < 2 * gap + 1e-8
+
+
+def test_the_weaker_law_grows_with_the_angle_and_no_ratio_overflows():
+    for ratio in (0.3, 1.0, 5.0):
+        table = [weaker_failure_probability(angle, ratio) for angle in np.linspace(0, np.pi, 9)]
+        assert (np.diff(table) > -1e-10).all()
+        assert table[-1] <= 1.0
+    for ratio in (1e-310, 1e-200, 1e-8, 1e8, 1e160, 1e300):
+        share = weaker_failure_probability(1.0, ratio)
+        assert abs(share - (1 / np.pi if ratio > 1 else 0.0)) < 1e-3
+
+
+@oracles.each([point_failure_probability, weaker_failure_probability])
+def test_arguments_without_a_probability_are_refused(law):
+    for angle in (-0.1, 3.2, 180.0):
+        sampling.refused(r"angle: must lie in \[0, π\] .*degrees", law, angle, 1.0)
+    for angle in (np.nan, [0.1, 0.2]):
+        sampling.refused("angle: ", law, angle, 1.0)
+    for ratio in (0.0, -1.0):
+        sampling.refused("ratio: must be positive", law, 1.0, ratio)
+    sampling.refused("ratio: ", law, 1.0, np.inf)
