@@ -1,9 +1,5 @@
 """Preparations against scikit-learn, and the columns that are kept against ranks in NumPy."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,13 +18,15 @@ from bn_experiments.datasets import (
 )
 from bnlib import BatchNorm, LearningSet
 from bnlib.closed_form import linear_optima
+from tests import oracles
+from tests.oracles import sampling
 
 GOOD = LearningSet([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 0.5]], [2.0, 0.0, 5.0, 1.0])
 FLAT = LearningSet([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [2.0, 0.0, 5.0])
 
 
-@pytest.mark.parametrize("source", ["iris", "breast_cancer", "linnerud"])
-def test_preparations_are_those_of_scikit_learn(source: str) -> None:
+@oracles.each(["iris", "breast_cancer", "linnerud"])
+def test_preparations_are_those_of_scikit_learn(source):
     data = load_tasks([source])[0].data
     wanted = zip(PREPARATIONS[1:], (False, True, True), (True, False, True), strict=True)
     for preparation, mean, scale in wanted:
@@ -40,8 +38,8 @@ def test_preparations_are_those_of_scikit_learn(source: str) -> None:
     assert not prepare(FLAT, "centred").inputs[:, 0].any()
 
 
-@pytest.mark.parametrize("source", ["iris", "wine", "linnerud"])
-def test_targets_have_the_fit_that_was_asked_for(source: str) -> None:
+@oracles.each(["iris", "wine", "linnerud"])
+def test_targets_have_the_fit_that_was_asked_for(source):
     data = load_tasks([source])[0].data
     fit, size = LinearRegression().fit(data.inputs, data.targets), np.abs(data.targets).max()
     residuals = data.targets - fit.predict(data.inputs)
@@ -56,10 +54,7 @@ def test_targets_have_the_fit_that_was_asked_for(source: str) -> None:
         np.testing.assert_allclose(prepared.targets, expected, atol=1e-9 * size)
 
 
-# ---------------------------------------------------------------- columns
-
-
-def test_constant_and_collinear_columns_are_told_apart() -> None:
+def test_constant_and_collinear_columns_are_told_apart():
     a, b, c = np.random.default_rng(0).normal(size=(3, 40))
     x = np.column_stack([a, np.full(40, 0.1), b, 2 * a - b + 7, 1e9 * c, np.zeros(40)])
     kept, dropped = independent_columns(x)
@@ -68,9 +63,13 @@ def test_constant_and_collinear_columns_are_told_apart() -> None:
     assert 4 in kept
     assert len({0, 2, 3} & set(kept)) == 2
     assert sorted([*kept, *dropped]) == list(range(6))
+    # More columns than examples leave fewer than the examples.
+    kept, dropped = independent_columns(np.random.default_rng(3).normal(size=(5, 9)))
+    assert len(kept) == 4
+    assert set(dropped.values()) == {"collinear"}
 
 
-def test_columns_that_are_collinear_only_when_centred_are_dropped() -> None:
+def test_columns_that_are_collinear_only_when_centred_are_dropped():
     groups = np.eye(3)[np.arange(30) % 3]  # indicators of three groups: they add up to 1
     assert np.linalg.matrix_rank(groups) == 3
     kept, dropped = independent_columns(groups)
@@ -82,24 +81,19 @@ def test_columns_that_are_collinear_only_when_centred_are_dropped() -> None:
     assert linear_optima(LearningSet(groups[:, kept], t), BatchNorm())
 
 
-def test_the_tolerance_is_the_distance_from_the_span() -> None:
+@oracles.each([1e-2, 1e-4, 1e-8])
+def test_the_tolerance_is_the_distance_from_the_span(distance):
     rng = np.random.default_rng(2)
     frame = np.linalg.qr(np.column_stack([np.ones(50), rng.normal(size=(50, 2))]))[0][:, 1:]
-    for distance in (1e-2, 1e-4, 1e-8):
-        second = np.sqrt(1 - distance**2) * frame[:, 0] + distance * frame[:, 1]
-        x = np.column_stack([frame[:, 0], second])
-        for factor, number in ((0.5, 2), (2.0, 1)):
-            assert len(independent_columns(x, tolerance=factor * distance)[0]) == number
+    second = np.sqrt(1 - distance**2) * frame[:, 0] + distance * frame[:, 1]
+    x = np.column_stack([frame[:, 0], second])
+    for factor, number in ((0.5, 2), (2.0, 1)):
+        assert len(independent_columns(x, tolerance=factor * distance)[0]) == number
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    rank=st.integers(1, 4),
-    more=st.integers(0, 4),
-    constant=st.integers(0, 2),
-)
-def test_the_kept_columns_are_a_basis(seed: int, rank: int, more: int, constant: int) -> None:
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(0, 4), st.integers(0, 2))
+def test_the_kept_columns_are_a_basis(seed, rank, more, constant):
     rng = np.random.default_rng(seed)
     base = rng.normal(size=(30, rank))
     x = np.hstack([base, base @ rng.normal(size=(rank, more)), np.full((30, constant), 3.5)])
@@ -111,37 +105,29 @@ def test_the_kept_columns_are_a_basis(seed: int, rank: int, more: int, constant:
     assert np.linalg.matrix_rank(z / z.std(axis=0)) == rank
 
 
-def test_more_columns_than_examples_leave_less_than_the_examples() -> None:
-    kept, dropped = independent_columns(np.random.default_rng(3).normal(size=(5, 9)))
-    assert len(kept) == 4
-    assert set(dropped.values()) == {"collinear"}
-
-
-# ---------------------------------------------------------------- bad input
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: independent_columns([[1.0], [1.0]]), "inputs: every column is constant"),
-        (lambda: independent_columns([1.0, 2.0]), "inputs: expected shape"),
-        (lambda: independent_columns([[np.inf], [1.0]]), "inputs: entry"),
-        (lambda: independent_columns(np.empty((0, 2))), "inputs: need at least"),
-        (lambda: independent_columns(np.empty((2, 0))), "inputs: need at least"),
-        (lambda: independent_columns(GOOD.inputs, tolerance=0.0), "tolerance: must lie"),
-        (lambda: independent_columns(GOOD.inputs, tolerance=1.0), "tolerance: must lie"),
-        (lambda: prepare(GOOD, "whitened"), "preparation: unknown 'whitened'"),
-        (lambda: prepare(GOOD.inputs, "raw"), "data: expected a LearningSet"),  # type: ignore[arg-type]
-        (lambda: prepare(FLAT, "scaled"), "data: input 0 is constant"),
-        (lambda: prepare(FLAT, "standardised"), "data: input 0 is constant"),
-        (lambda: without_intercept(FLAT), "inputs: "),
-        (lambda: without_intercept("iris"), "data: expected a LearningSet"),  # type: ignore[arg-type]
-        (lambda: centred_targets("iris"), "data: expected a LearningSet"),  # type: ignore[arg-type]
-        (lambda: with_fit("iris", [1.0], 0.0), "data: expected a LearningSet"),  # type: ignore[arg-type]
-        (lambda: with_fit(GOOD, [1.0], 0.0), "slope: "),
-        (lambda: with_fit(GOOD, [1.0, 2.0], np.nan), "intercept: "),
-    ],
-)
-def test_bad_input_is_refused_with_a_reason(call: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        call()
+def test_bad_input_is_refused_with_a_reason():
+    for inputs, message in (
+        ([[1.0], [1.0]], "inputs: every column is constant"),
+        ([1.0, 2.0], "inputs: expected shape"),
+        ([[np.inf], [1.0]], "inputs: entry"),
+        (np.empty((0, 2)), "inputs: need at least"),
+        (np.empty((2, 0)), "inputs: need at least"),
+    ):
+        sampling.refused(message, independent_columns, inputs)
+    for tolerance in (0.0, 1.0):
+        message = "tolerance: must lie"
+        sampling.refused(message, independent_columns, GOOD.inputs, tolerance=tolerance)
+    none = "data: expected a LearningSet"
+    for call, arguments, message in (
+        (prepare, (GOOD, "whitened"), "preparation: unknown 'whitened'"),
+        (prepare, (GOOD.inputs, "raw"), none),
+        (prepare, (FLAT, "scaled"), "data: input 0 is constant"),
+        (prepare, (FLAT, "standardised"), "data: input 0 is constant"),
+        (without_intercept, (FLAT,), "inputs: "),
+        (without_intercept, ("iris",), none),
+        (centred_targets, ("iris",), none),
+        (with_fit, ("iris", [1.0], 0.0), none),
+        (with_fit, (GOOD, [1.0], 0.0), "slope: "),
+        (with_fit, (GOOD, [1.0, 2.0], np.nan), "intercept: "),
+    ):
+        sampling.refused(message, call, *arguments)

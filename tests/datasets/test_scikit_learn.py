@@ -1,33 +1,27 @@
 """Tasks from shipped data: columns, preparations and angles against scikit-learn and NumPy."""
 
-from __future__ import annotations
-
 import json
 import socket
 import sys
 from fractions import Fraction
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 import flint
 import numpy as np
 import pytest
 from sklearn import datasets
-from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
 import bnlib
 from bn_experiments.datasets import (
     DATA_SETS,
     PREPARATIONS,
-    Task,
     load,
     load_tasks,
     prepare,
     stacked_optima,
 )
-from bnlib import BatchNorm, LearningSet
+from bnlib import BatchNorm
 from bnlib.closed_form import linear_optima
 from tests import oracles
 from tests.oracles import sampling
@@ -43,16 +37,15 @@ EXPECTED = {  # data set: examples, inputs as shipped, constant inputs, tasks
     "diabetes_raw": (442, 10, 0, 1),
     "linnerud": (20, 3, 0, 3),
 }
-NAME = attrgetter("name")
-each_task = pytest.mark.parametrize("task", TASKS, ids=NAME)
+each_task = oracles.each({task.name: task for task in TASKS})
 
 
-def theta(data: LearningSet) -> float:
+def theta(data):
     (star,), (ray,) = linear_optima(data), linear_optima(data, BatchNorm())
     return bnlib.angle(star.weights, ray.direction)
 
 
-def rational_fits(data: LearningSet) -> tuple[oracles.Array, oracles.Array]:
+def rational_fits(data):
     """Solve the normal equations without rounding: W*, and û followed by a."""
     found = []
     for x in (data.inputs, np.column_stack([data.inputs, np.ones(data.m)])):
@@ -63,13 +56,13 @@ def rational_fits(data: LearningSet) -> tuple[oracles.Array, oracles.Array]:
         )
         w = (design.transpose() * design).solve(design.transpose() * t)
         found.append(np.array([float(Fraction(int(each.p), int(each.q))) for each in w.entries()]))
-    return found[0], found[1]
+    return found
 
 
 # ---------------------------------------------------------------- the tasks
 
 
-def test_every_data_set_gives_its_tasks() -> None:
+def test_every_data_set_gives_its_tasks():
     assert set(DATA_SETS) == set(EXPECTED)
     for source, (m, d, constant, number) in EXPECTED.items():
         mine = [task for task in TASKS if task.source == source]
@@ -81,8 +74,8 @@ def test_every_data_set_gives_its_tasks() -> None:
     assert len({task.name for task in TASKS}) == len(TASKS) == 23
 
 
-@pytest.mark.parametrize("source", DATA_SETS)
-def test_columns_are_the_shipped_ones_and_the_dropped_ones_are_constant(source: str) -> None:
+@oracles.each(DATA_SETS)
+def test_columns_are_the_shipped_ones_and_the_dropped_ones_are_constant(source):
     raw = {"scaled": False} if source == "diabetes_raw" else {}
     bunch = getattr(datasets, f"load_{source.removesuffix('_raw')}")(**raw)
     (task, *_) = load_tasks([source])
@@ -100,19 +93,20 @@ def test_columns_are_the_shipped_ones_and_the_dropped_ones_are_constant(source: 
     assert np.linalg.matrix_rank(with_intercept) == len(kept) + 1
 
 
-def test_classes_are_told_from_the_rest() -> None:
+def test_classes_are_told_from_the_rest():
     for source in ("iris", "wine", "breast_cancer", "digits"):
         bunch = load(source)
-        zero_one = [task.data.targets for task in TASKS if task.source == source]
+        mine = [task for task in TASKS if task.source == source]
+        zero_one = [task.data.targets for task in mine]
         np.testing.assert_array_equal(np.sum(zero_one, axis=0), 1.0)
         np.testing.assert_array_equal(np.argmax(zero_one, axis=0), bunch.target)
-        names = [task.target for task in TASKS if task.source == source]
-        assert names == [str(each).replace("_", " ") for each in bunch.target_names]
+        names = [str(each).replace("_", " ") for each in bunch.target_names]
+        assert [task.target for task in mine] == names
         signed = [task.data.targets for task in SIGNED if task.source == source]
         np.testing.assert_array_equal(signed, 2 * np.array(zero_one) - 1)
 
 
-def test_quantities_are_not_coded() -> None:
+def test_quantities_are_not_coded():
     for first, second in zip(TASKS, SIGNED, strict=True):
         if first.source in ("diabetes", "diabetes_raw", "linnerud"):
             assert first == second
@@ -121,8 +115,8 @@ def test_quantities_are_not_coded() -> None:
     assert [task.target for task in TASKS[-3:]] == ["weight", "waist", "pulse"]
 
 
-def test_no_network_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: Any, **keywords: Any) -> None:
+def test_no_network_is_asked_for(monkeypatch):
+    def refuse(*args, **keywords):
         raise AssertionError("a connection was asked for")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
@@ -132,56 +126,44 @@ def test_no_network_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_tasks([]) == []
 
 
-def test_a_missing_scikit_learn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_loaded_is_refused(monkeypatch):
+    for message, arguments in (
+        ("source: unknown 'mnist'", {"sources": ["mnist"]}),
+        ("source: unknown 'mnist'", {"sources": "mnist"}),
+        ("coding: both targets are 1", {"coding": (1.0, 1.0)}),
+        ("coding: entry", {"coding": (0.0, np.nan)}),
+        ("coding: expected", {"coding": (0.0, 1.0, 2.0)}),
+    ):
+        sampling.refused(message, load_tasks, **arguments)
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ImportError, match=r"scikit-learn.*bnlib\[data\]"):
         load_tasks(["iris"])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"sources": ["mnist"]}, "source: unknown 'mnist'"),
-        ({"sources": "mnist"}, "source: unknown 'mnist'"),
-        ({"coding": (1.0, 1.0)}, "coding: both targets are 1"),
-        ({"coding": (0.0, np.nan)}, "coding: entry"),
-        ({"coding": (0.0, 1.0, 2.0)}, "coding: expected"),
-    ],
-)
-def test_what_cannot_be_loaded_is_refused(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{message}"):
-        load_tasks(**arguments)
-
-
 # ---------------------------------------------------------------- optima and the lemma
 
 
-# scikit-learn may set small singular values to 0, of the breast cancer data one that matters.
-@pytest.mark.parametrize("task", [t for t in TASKS if t.source != "breast_cancer"], ids=NAME)
-def test_angles_agree_with_scikit_learn(task: Task) -> None:
+@each_task
+def test_angles_agree_with_scikit_learn(task):
+    if task.source == "breast_cancer":
+        return  # scikit-learn may set to 0 a small singular value that matters
     x, t = task.data.inputs, task.data.targets
-    with_intercept = LinearRegression().fit(x, t)
-    without = LinearRegression(fit_intercept=False).fit(x, t)
+    star, slope, a = sampling.fits(x, t)
     found = stacked_optima(x, t)
-    size = float(np.abs(t).max())
-    oracles.agree("a", found.intercepts, with_intercept.intercept_, 1e-8, size)
+    oracles.agree("a", found.intercepts, a, 1e-8, float(np.abs(t).max()))
     # Near 0 and π the arc cosine loses half of the digits.
-    expected = sampling.arc(without.coef_, with_intercept.coef_)
-    assert theta(task.data) == pytest.approx(expected, abs=1e-6)
+    assert theta(task.data) == pytest.approx(sampling.arc(star, slope), abs=1e-6)
     assert found.angles == pytest.approx(theta(task.data), abs=1e-9)
 
 
 @each_task
-def test_angles_and_the_lemma_at_the_optimum_agree_with_rational_arithmetic(task: Task) -> None:
+def test_angles_and_the_lemma_at_the_optimum_agree_with_rational_arithmetic(task):
     star, (*slope, a) = rational_fits(task.data)
     slope = np.array(slope)
     found = stacked_optima(task.data.inputs, task.data.targets)
-    for name, ours, exact in (
-        ("W*", found.stars, star),
-        ("û", found.slopes, slope),
-        ("a", found.intercepts, a),
-    ):
-        oracles.agree(name, ours, exact, 1e-9)
+    oracles.agree("W*", found.stars, star, 1e-9)
+    oracles.agree("û", found.slopes, slope, 1e-9)
+    oracles.agree("a", found.intercepts, a, 1e-9)
     assert theta(task.data) == pytest.approx(bnlib.angle(star, slope), abs=1e-9)
     # The formula of the lemma at W₀ = W*, with the closest point of the ray written out: the
     # right side is 0, and the lemma fails unless the inputs are centred.
@@ -195,22 +177,23 @@ def test_angles_and_the_lemma_at_the_optimum_agree_with_rational_arithmetic(task
     assert check.right == pytest.approx(0.0, abs=1e-12 * size)
 
 
-def test_only_the_diabetes_data_come_centred() -> None:
-    for task in TASKS:
-        means = np.abs(task.data.inputs.mean(axis=0) / task.data.inputs.std(axis=0))
-        assert (means.max() < 1e-12) == (task.source == "diabetes")
-        assert (theta(task.data) < 1e-9) == (task.source == "diabetes")
+@each_task
+def test_only_the_diabetes_data_come_centred(task):
+    means = np.abs(task.data.inputs.mean(axis=0) / task.data.inputs.std(axis=0))
+    assert (means.max() < 1e-12) == (task.source == "diabetes")
+    assert (theta(task.data) < 1e-9) == (task.source == "diabetes")
+
+
+def test_the_raw_diabetes_data_are_the_same_before_centring_and_scaling():
     raw, centred = (load_tasks([each])[0].data for each in ("diabetes_raw", "diabetes"))
     np.testing.assert_array_equal(raw.targets, centred.targets)
     assert centred.mean_target > 100
-    size = np.sqrt(raw.m) * raw.inputs.std(axis=0)
-    np.testing.assert_allclose(
-        (raw.inputs - raw.inputs.mean(axis=0)) / size, centred.inputs, atol=1e-3
-    )
+    standardised = prepare(raw, "standardised").inputs / np.sqrt(raw.m)
+    np.testing.assert_allclose(standardised, centred.inputs, atol=1e-3)
 
 
 @each_task
-def test_centring_gives_zero_and_scaling_alone_does_not(task: Task) -> None:
+def test_centring_gives_zero_and_scaling_alone_does_not(task):
     angles = {each: theta(prepare(task.data, each)) for each in PREPARATIONS}
     assert angles["centred"] < 1e-10
     assert angles["standardised"] < 1e-10
@@ -219,7 +202,7 @@ def test_centring_gives_zero_and_scaling_alone_does_not(task: Task) -> None:
 
 
 @each_task
-def test_shifted_targets_turn_the_optimum_as_the_proposition_says(task: Task) -> None:
+def test_shifted_targets_turn_the_optimum_as_the_proposition_says(task):
     data = task.data
     a = stacked_optima(data.inputs, data.targets).intercepts
     if task.source != "diabetes":
@@ -230,22 +213,21 @@ def test_shifted_targets_turn_the_optimum_as_the_proposition_says(task: Task) ->
         oracles.agree("a", other.intercepts, factor * a + shift, 1e-8, size)
 
 
-def test_swapping_two_classes_matters_for_zero_and_one_only() -> None:
+def test_swapping_two_classes_matters_for_zero_and_one_only():
     malignant, benign = (t.data for t in TASKS if t.source == "breast_cancer")
     assert abs(theta(malignant) - theta(benign)) > 0.1
     malignant, benign = (t.data for t in SIGNED if t.source == "breast_cancer")
     assert theta(malignant) == pytest.approx(theta(benign), abs=1e-8)
 
 
-def test_alt_text_of_the_chapter_names_the_computed_angles() -> None:
+def test_alt_text_of_the_chapter_names_the_computed_angles():
     path = Path(__file__).resolve().parents[2] / "chapters" / "real-data.ipynb"
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    (alt,) = (
-        cell["metadata"]["mystnb"]["image"]["alt"] for cell in cells if cell["id"] == "real-figure"
-    )
-    angles: dict[str, list[float]] = {}
+    (figure,) = (cell for cell in cells if cell["id"] == "real-figure")
+    alt = figure["metadata"]["mystnb"]["image"]["alt"]
+    angles = {source: [] for source in DATA_SETS}
     for task in TASKS:
-        angles.setdefault(task.source, []).append(float(np.degrees(theta(task.data))))
+        angles[task.source].append(float(np.degrees(theta(task.data))))
     digits, middle = angles["digits"], angles["iris"] + angles["wine"]
     assert [round(min(digits)), round(max(digits))] == [1, 10]
     assert "one to ten degrees for the digits" in alt

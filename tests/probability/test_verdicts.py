@@ -57,7 +57,7 @@ def test_the_weaker_check_refuses_what_the_lemma_refuses():
         ([1.0, 2.0], [], [RAY]),
         ([1.0, 2.0], [STAR], []),
     ):
-        with pytest.raises(ValueError, match="") as said:
+        with pytest.raises(ValueError, match="start|optima") as said:
             check_lemma(*arguments)
         sampling.refused(f"{re.escape(str(said.value))}$", check_weaker, *arguments)
     assert check_weaker([3.0, 1.0], [STAR], [RAY], rtol=0.0).violated
