@@ -60,21 +60,8 @@ def test_without_noise_the_targets_are_linear_with_the_stated_intercept(d):
         assert np.allclose(np.abs(cosines), 1.0, rtol=1e-8)
         assert abs(cosines.mean()) < sampling.Z / np.sqrt(3000)
     else:
-        sampling.same_law("intercept", (1 + cosines) / 2, sampling.sphere_coordinate(d).cdf)
-
-
-@oracles.each([100, 1600])
-def test_the_fitted_intercept_tends_to_the_stated_one_as_sets_grow(m):
-    offset, level, noise, d, n = 1.5, 2.0, 0.5, 3, 200
-    x, t = drawn(RandomLearningSets(m, d, offset, level, noise), n, seed=m)
-    found = stacked_optima(x, t)
-    # e and v are not returned: take them from the set itself, with errors of order 1/√m.
-    means = x.mean(axis=1)
-    away = means / np.linalg.norm(means, axis=1, keepdims=True)
-    slope = found.slopes / np.linalg.norm(found.slopes, axis=1, keepdims=True)
-    error = found.intercepts - (level - offset * np.einsum("nd,nd->n", slope, away))
-    assert np.sqrt(np.mean(error**2)) < 3 * np.sqrt((1 + noise**2 + offset**2) / m)
-    assert abs(error.mean()) < sampling.Z * error.std() / np.sqrt(n) + 3 / m
+        known = stats.beta((d - 1) / 2, (d - 1) / 2, -1, 2)
+        sampling.same_law("intercept", cosines, known.cdf)
 
 
 def test_centred_inputs_have_no_angle_as_sets_grow():

@@ -1,4 +1,4 @@
-"""Tasks from shipped data: columns, preparations and angles against scikit-learn and NumPy."""
+"""Tasks from shipped data: columns, preparations and angles against scikit-learn and rationals."""
 
 import json
 import socket
@@ -144,19 +144,6 @@ def test_what_cannot_be_loaded_is_refused(monkeypatch):
 
 
 @each_task
-def test_angles_agree_with_scikit_learn(task):
-    if task.source == "breast_cancer":
-        return  # scikit-learn may set to 0 a small singular value that matters
-    x, t = task.data.inputs, task.data.targets
-    star, slope, a = sampling.fits(x, t)
-    found = stacked_optima(x, t)
-    oracles.agree("a", found.intercepts, a, 1e-8, float(np.abs(t).max()))
-    # Near 0 and π the arc cosine loses half of the digits.
-    assert theta(task.data) == pytest.approx(sampling.arc(star, slope), abs=1e-6)
-    assert found.angles == pytest.approx(theta(task.data), abs=1e-9)
-
-
-@each_task
 def test_angles_and_the_lemma_at_the_optimum_agree_with_rational_arithmetic(task):
     star, (*slope, a) = rational_fits(task.data)
     slope = np.array(slope)
@@ -165,6 +152,7 @@ def test_angles_and_the_lemma_at_the_optimum_agree_with_rational_arithmetic(task
     oracles.agree("û", found.slopes, slope, 1e-9)
     oracles.agree("a", found.intercepts, a, 1e-9)
     assert theta(task.data) == pytest.approx(bnlib.angle(star, slope), abs=1e-9)
+    assert found.angles == pytest.approx(theta(task.data), abs=1e-9)
     # The formula of the lemma at W₀ = W*, with the closest point of the ray written out: the
     # right side is 0, and the lemma fails unless the inputs are centred.
     size, centred = star @ star, task.source == "diabetes"
@@ -177,13 +165,6 @@ def test_angles_and_the_lemma_at_the_optimum_agree_with_rational_arithmetic(task
     assert check.right == pytest.approx(0.0, abs=1e-12 * size)
 
 
-@each_task
-def test_only_the_diabetes_data_come_centred(task):
-    means = np.abs(task.data.inputs.mean(axis=0) / task.data.inputs.std(axis=0))
-    assert (means.max() < 1e-12) == (task.source == "diabetes")
-    assert (theta(task.data) < 1e-9) == (task.source == "diabetes")
-
-
 def test_the_raw_diabetes_data_are_the_same_before_centring_and_scaling():
     raw, centred = (load_tasks([each])[0].data for each in ("diabetes_raw", "diabetes"))
     np.testing.assert_array_equal(raw.targets, centred.targets)
@@ -194,7 +175,10 @@ def test_the_raw_diabetes_data_are_the_same_before_centring_and_scaling():
 
 @each_task
 def test_centring_gives_zero_and_scaling_alone_does_not(task):
+    means = np.abs(task.data.inputs.mean(axis=0) / task.data.inputs.std(axis=0))
+    assert (means.max() < 1e-12) == (task.source == "diabetes")  # the only ones that come centred
     angles = {each: theta(prepare(task.data, each)) for each in PREPARATIONS}
+    assert (angles["raw"] < 1e-9) == (task.source == "diabetes")
     assert angles["centred"] < 1e-10
     assert angles["standardised"] < 1e-10
     assert (angles["scaled"] > 1e-3) == (task.source != "diabetes")

@@ -35,11 +35,6 @@ def same_law(quantity: str, sample: Array, other: Any) -> None:
         raise Disagreement(f"{quantity}: Kolmogorov–Smirnov p-value {p:.1g}")
 
 
-def sphere_coordinate(d: int) -> Any:
-    """Return the law of (1 + a coordinate of a uniform unit vector) / 2."""
-    return stats.beta((d - 1) / 2, (d - 1) / 2)
-
-
 def plane_with(angle: float, d: int, seed: int, length: float = 3.0) -> tuple[Any, Any]:
     """Return W* and a ray with a given angle, in a random plane of d dimensions."""
     frame = np.linalg.qr(np.random.default_rng(seed).normal(size=(d, 2)))[0]

@@ -13,6 +13,15 @@ from tests.oracles import sampling
 
 DIMENSIONS = [2, 3, 40]
 N = 20_000
+# The laws of one weight, and of the sum of squares of two.
+KNOWN = {
+    Gaussian(0.4): lambda d: (stats.norm(0, 0.4), stats.chi2(2, 0, 0.16)),
+    Sphere(5.0): lambda d: (
+        stats.beta((d - 1) / 2, (d - 1) / 2, -5, 10),
+        stats.beta(1, (d - 2) / 2, 0, 25),
+    ),
+    Uniform(0.7): lambda d: (stats.uniform(-0.7, 1.4), None),
+}
 
 
 @oracles.each(itertools.product([Gaussian(), Gaussian(0.3), Sphere(), Sphere(7.0)], DIMENSIONS))
@@ -22,28 +31,24 @@ def test_drawn_coordinates_have_the_law_of_projected_full_draws(case):
     assert law.project(np.random.default_rng(0), 5, d).shape == (2, 5)
 
 
-@oracles.each(DIMENSIONS)
-def test_gaussian_coordinates_are_normal(d):
-    rng = np.random.default_rng(d)
-    law = Gaussian(0.4)
-    for sample in (*law.project(rng, N, d), law.sample(rng, N // d, d).ravel()):
-        sampling.same_law("coordinate", sample, stats.norm(0, 0.4).cdf)
-    sampling.same_law("square", (law.sample(rng, N, d) ** 2).sum(axis=1) / 0.16, stats.chi2(d).cdf)
-
-
-@oracles.each(DIMENSIONS)
-def test_coordinates_of_the_sphere_have_its_beta_law(d):
-    rng, law = np.random.default_rng(d), Sphere(5.0)
+@oracles.each(itertools.product(KNOWN, DIMENSIONS))
+def test_weights_and_drawn_coordinates_have_the_known_law(case):
+    law, d = case
+    rng, (coordinate, square) = np.random.default_rng(d), KNOWN[law](d)
     full = law.sample(rng, N, d)
-    assert np.allclose(np.linalg.norm(full, axis=1), 5.0, rtol=1e-14)
-    known = sampling.sphere_coordinate(d).cdf
-    for sample in (*law.project(rng, N, d), full[:, 0], full @ np.ones(d) / np.sqrt(d)):
-        sampling.same_law("coordinate", (1 + sample / 5.0) / 2, known)
-    squares = (law.project(rng, N, d) ** 2).sum(axis=0) / 25
-    if d == 2:
-        assert np.allclose(squares, 1.0, rtol=1e-14)
-    else:
-        sampling.same_law("square", squares, stats.beta(1, (d - 2) / 2).cdf)
+    for name, sample in {"first": full[:, 0], "last": full[:, -1]}.items():
+        sampling.same_law(name, sample, coordinate.cdf)
+    if isinstance(law, Sphere):
+        assert np.allclose(np.linalg.norm(full, axis=1), 5.0, rtol=1e-14)
+    if square:
+        diagonal = full @ np.ones(d) / np.sqrt(d)
+        for sample in (*law.project(rng, N, d), diagonal):
+            sampling.same_law("coordinate", sample, coordinate.cdf)
+        for plane in (law.project(rng, N, d), full[:, :2].T):
+            if isinstance(law, Sphere) and d == 2:
+                assert np.allclose(np.hypot(*plane), 5.0, rtol=1e-14)
+            else:
+                sampling.same_law("square", (plane**2).sum(axis=0), square.cdf)
 
 
 @oracles.each([(Gaussian(2.0), 4.0), (Sphere(2.0), 4 / 5), (Uniform(2.0), 4 / 3)])
@@ -67,11 +72,6 @@ def test_rotation_invariance_is_there_exactly_where_it_is_claimed(case):
     p = stats.ks_2samp(first, other).pvalue
     assert (p > 1e-4) if hasattr(law, "project") else (p < 1e-12)
     assert ("*Not* rotation" in law.__doc__) == (not hasattr(law, "project"))
-
-
-def test_uniform_weights_are_uniform_within_the_bound():
-    w = Uniform(0.7).sample(np.random.default_rng(2), N, 3)
-    sampling.same_law("weight", w.ravel(), stats.uniform(-0.7, 1.4).cdf)
 
 
 @oracles.each([1, 2, 30])

@@ -222,12 +222,3 @@ def test_what_cannot_be_simulated_is_refused(shortcut):
     ):
         rng = np.random.default_rng(0)
         sampling.refused(message, simulate, Gaussian(), stars, images, n, rng, shortcut=shortcut)
-
-
-def test_standard_errors_are_honest():
-    angle = float(np.arctan(2 / 9))
-    laws = {"violated": failure_probability(angle), "excess": mean_excess(angle)}
-    found = [run(Gaussian(), 4000, seed=seed) for seed in range(500)]
-    for name, law in laws.items():
-        scores = [getattr(each, name).z_score(float(law)) for each in found]
-        assert abs(np.var(scores) - 1) < sampling.Z * np.sqrt(2 / 500), name
