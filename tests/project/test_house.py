@@ -133,15 +133,19 @@ def functions_fit_a_screen(house):
                 yield f"{module}.{node.name} has {count} lines of code, more than 50"
 
 
+TESTS = 11_100
+
+
 def sizes_are_kept(house):
     lines = {module: text.count("\n") for module, text in house.text.items()}
     names = re.search(r"^__all__ = (\[.*?\])", house.text["bnlib"], re.DOTALL | re.MULTILINE)
     tests = [path.read_text(encoding="utf-8") for path in house.root.glob("tests/**/*.py")]
     small = {module: size for module, size in lines.items() if within(module, "bnlib")}
     sizes = {module: (size, 250 if module in small else 300) for module, size in lines.items()}
-    sizes["all of bnlib"] = sum(small.values()), 1800
-    sizes["both packages"] = sum(lines.values()), 7500
-    sizes["all tests"] = sum(text.count("\n") for text in tests), 9500
+    # The sizes of today, rounded up: what is added is a question of what can go.
+    sizes["all of bnlib"] = sum(small.values()), 1900
+    sizes["both packages"] = sum(lines.values()), 8200
+    sizes["all tests"] = sum(text.count("\n") for text in tests), TESTS
     sizes["bnlib.__all__"] = len(ast.literal_eval(names[1])), 14
     for what, (size, budget) in sizes.items():
         if size > budget:
@@ -164,7 +168,7 @@ SOUND = {
     f"{ROOM}/networks/trainer.py": f"import jax\nimport {ROOM}.datasets.sets\n",
     f"{ROOM}/sweeps/run.py": f"from {ROOM}.networks import trainer\n" + 299 * "#\n",
     f"{ROOM}/book/figures.py": "import bnlib\nimport matplotlib.pyplot as plt\n",
-    "tests/test_a.py": 9500 * "#\n",
+    "tests/test_a.py": TESTS * "#\n",
 }
 PLANTED = {
     bnlib_stands_alone: [
@@ -199,8 +203,8 @@ PLANTED = {
         ({"bnlib/b.py": 251 * "#\n"}, "bnlib.b: 251, more than 250"),
         ({f"{ROOM}/search/b.py": 301 * "#\n"}, "search.b: 301, more than 300"),
         ({f"bnlib/b{i}.py": 250 * "#\n" for i in range(7)}, "all of bnlib: 2004"),
-        ({f"{ROOM}/book/b{i}.py": 300 * "#\n" for i in range(24)}, "both packages: "),
-        ({"tests/a/test_b.py": "#\n"}, "all tests: 9501, more than 9500"),
+        ({f"{ROOM}/book/b{i}.py": 300 * "#\n" for i in range(27)}, "both packages: "),
+        ({"tests/a/test_b.py": "#\n"}, f"all tests: {TESTS + 1}, more than"),
         ({"bnlib/__init__.py": f"__all__ = {[*'ABCDEFGHIJKLMNO']}\n"}, "bnlib.__all__: 15"),
     ],
 }
