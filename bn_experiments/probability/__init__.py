@@ -1,7 +1,6 @@
 """How often the lemma fails for a random initialization, and by how much."""
 
-from bn_experiments.probability.bootstrap import resampled_angles
-from bn_experiments.probability.estimate import Estimate
+from bn_experiments.probability.estimate import Estimate, resampled_angles
 from bn_experiments.probability.initialization import (
     Gaussian,
     Initialization,
