@@ -30,8 +30,6 @@ VOID = "#BDBDBD"
 def use_style() -> None:
     """Draw in the book's style, as SVG that is the same byte for byte on every run.
 
-    Notes
-    -----
     Matplotlib stamps an SVG with the date and draws its ids at random. The style file fixes
     the ids, and `round_layout` what they are made from; the date is left out here, where the
     notebook's figure format is chosen.
@@ -49,11 +47,6 @@ def round_layout(figure: Figure) -> None:
     The solver behind the layout may return positions that differ by rounding from one process
     to the next, and Matplotlib derives the ids in an SVG from them. Named in the style file, so
     that it is called for every figure.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The new figure.
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -69,15 +62,7 @@ def round_layout(figure: Figure) -> None:
 
 
 def weight_plane(ax: Axes, horizontal: tuple[float, float], vertical: tuple[float, float]) -> None:
-    """Make `ax` the plane of the two weights: equal units, named axes, lines through 0.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        The axes to prepare.
-    horizontal, vertical : tuple of float
-        Limits of w₁ and w₂.
-    """
+    """Make `ax` the plane of the two weights, with their limits: equal units, lines through 0."""
     ax.set_aspect("equal")
     ax.set(xlim=horizontal, ylim=vertical, xlabel="$w_1$", ylabel="$w_2$")
     ax.axhline(0, color="0.8", linewidth=0.8, zorder=0.5)
@@ -85,18 +70,9 @@ def weight_plane(ax: Axes, horizontal: tuple[float, float], vertical: tuple[floa
 
 
 def starts(horizontal: tuple[float, float], vertical: tuple[float, float], n: int) -> Array:
-    """Return a grid of starts W₀ over a part of the weight plane.
+    """Return a grid of starts W₀ between limits of w₁ and w₂, shape (rows, n, 2).
 
-    Parameters
-    ----------
-    horizontal, vertical : tuple of float
-        Limits of w₁ and w₂.
-    n : int
-        Points along w₁; as dense along w₂.
-
-    Returns
-    -------
-    ndarray, shape (rows, n, 2)
+    It has n points along w₁, and is as dense along w₂.
     """
     step = (horizontal[1] - horizontal[0]) / (n - 1)
     rows = round((vertical[1] - vertical[0]) / step) + 1
@@ -107,36 +83,20 @@ def starts(horizontal: tuple[float, float], vertical: tuple[float, float], n: in
 def shade_failures(
     ax: Axes, grid: Array, margin: Array, *, decimals: int = 9, below: float = -1e-6
 ) -> None:
-    """Colour where an inequality is false.
+    """Colour where an inequality is false, in a weight plane.
 
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        A weight plane.
-    grid : ndarray, shape (rows, n, 2)
-        Starts, from `starts`.
-    margin : ndarray, shape (rows, n)
-        right − left at each; negative where the inequality is false.
-    decimals : int
-        To these the margin is rounded, so that no contour hangs on rounding.
-    below : float
-        Margins below this count as negative.
+    The margin, shape (rows, n), is right − left at each start of a grid made by `starts`. It is
+    rounded to the decimals, so that no contour hangs on rounding; then the inequality is false
+    where the margin is below the number `below`.
     """
     w1, w2 = np.moveaxis(grid, -1, 0)
     ax.contourf(w1, w2, margin.round(decimals), [-1e6, below], colors=[FAILS])
 
 
 def shade_void(ax: Axes, star: Array, reach: float) -> None:
-    """Colour the half-plane ⟨W₀, W*⟩ ≤ 0, where the lemma does not apply.
+    """Colour the half-plane ⟨W₀, W*⟩ ≤ 0 of a weight plane, where the lemma does not apply.
 
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        A weight plane.
-    star : ndarray, shape (2,)
-        W*.
-    reach : float
-        How far the half-plane is drawn, in units of the axes: beyond the frame.
+    W* is `star`, shape (2,); `reach`, in units of the axes, must lead beyond the frame.
     """
     e = star / np.linalg.norm(star)
     edge = reach * np.array([-e[1], e[0]])
@@ -147,20 +107,9 @@ def shade_void(ax: Axes, star: Array, reach: float) -> None:
 def draw_ray(
     ax: Axes, ray: Ray, color: str, label: str, *, dashed: bool = False, width: float = 1.8
 ) -> None:
-    """Draw a ray of the weight plane from the origin to beyond the frame.
+    """Draw a ray of two weights, in a weight plane, from the origin to beyond the frame.
 
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        A weight plane.
-    ray : Ray
-        A ray with two weights.
-    color, label : str
-        Its colour and its name in the legend.
-    dashed : bool
-        Draw it dashed.
-    width : float
-        Line width in points.
+    The label is its name in the legend, the width that of the line in points.
     """
     reach = float(np.hypot(np.abs(ax.get_xlim()).max(), np.abs(ax.get_ylim()).max()))
     far = np.round(reach * ray.direction, 9)
