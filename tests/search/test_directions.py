@@ -178,9 +178,9 @@ def test_anything_scale_invariant_can_be_scanned() -> None:
         assert (mixed.loss(curved, data) > mixed.loss(ray.direction, data)).all()
     # A bias is one more weight, and without centring a positive factor of both changes nothing.
     bias = Neuron("tanh", BatchNorm(center=False), bias=True)
-    line, plane = LearningSet([[1], [2], [4]], [0.1, 0.7, 0.3]), np.array([[1, 1], [2, 1], [4, 1]])
-    flat = LearningSet(plane, line.targets)
-    expected = scan_directions(Neuron("tanh", BatchNorm(center=False)), flat).minima
+    line = LearningSet([[1], [2], [4]], [0.1, 0.7, 0.3])
+    plane = LearningSet([[1, 1], [2, 1], [4, 1]], line.targets)
+    expected = scan_directions(Neuron("tanh", BatchNorm(center=False)), plane).minima
     assert scan_directions(bias, line).minima == expected
 
 

@@ -20,25 +20,21 @@ from tests.oracles.plain import PHI, loss_of, ring
 RELU, LEAKY = Neuron("relu"), Neuron("leaky_relu")
 SLOPES = {"identity": (1.0, 1.0), "relu": (0.0, 1.0), "leaky_relu": (0.01, 1.0)}
 KINKED = st.sampled_from(["relu", "leaky_relu"])
+BENT = LearningSet([[1, 0], [0, 1], [1, 1]], [-1, 1, 2])  # ReLU has a minimum at a kink
 
 
 def minima_of(neuron: Neuron, data: LearningSet) -> Landscape:
     return search_weights(neuron, data, [[0, 0]])  # the start plays no part
 
 
-def quarters(min_m: int = 2, max_m: int = 7) -> st.SearchStrategy[LearningSet]:
-    """Return sets of quarters, among them repeated, opposite and zero inputs and targets."""
-    quarter = st.integers(-12, 12).map(lambda n: n / 4)
-
-    @st.composite
-    def build(draw: st.DrawFn) -> LearningSet:
-        m = draw(st.integers(min_m, max_m))
-        x = np.array(draw(st.lists(st.tuples(quarter, quarter), min_size=m, max_size=m)))
-        if np.linalg.matrix_rank(x) < 2:
-            x[0], x[1] = (1, 0), (0, 1)
-        return LearningSet(x, draw(st.lists(quarter, min_size=m, max_size=m)))
-
-    return build()
+@st.composite
+def quarters(draw: st.DrawFn) -> LearningSet:
+    """Draw a set of quarters, among them repeated, opposite and zero inputs and targets."""
+    quarter, m = st.integers(-12, 12).map(lambda n: n / 4), draw(st.integers(2, 7))
+    x = np.array(draw(st.lists(st.tuples(quarter, quarter), min_size=m, max_size=m)))
+    if np.linalg.matrix_rank(x) < 2:
+        x[0], x[1] = (1, 0), (0, 1)
+    return LearningSet(x, draw(st.lists(quarter, min_size=m, max_size=m)))
 
 
 def is_strict(name: str, data: LearningSet, w: Any) -> bool:
@@ -120,11 +116,10 @@ def test_plateau_and_valley_of_relu() -> None:
 def test_a_minimum_at_a_kink() -> None:
     # At w = (0, 3/2): ∂L/∂w₁ is 1/3 from the right, where (1, 0) with target -1 is active,
     # and -1/3 from the left, where it is not.
-    data = LearningSet([[1, 0], [0, 1], [1, 1]], [-1, 1, 2])
-    found = minima_of(RELU, data)
+    found = minima_of(RELU, BENT)
     assert np.allclose(found.minima[0].weights, [0, 1.5], atol=1e-15)
     assert found.kinds[0] == "kink"
-    assert np.isclose(loss_of("relu", data)(found.minima[0].weights), 0.5)
+    assert np.isclose(loss_of("relu", BENT)(found.minima[0].weights), 0.5)
 
 
 def test_a_fit_on_the_border_of_two_pieces_is_listed_once() -> None:
@@ -193,8 +188,7 @@ def test_on_quarters_minima_are_listed_and_the_lowest_loss_is(data: LearningSet,
     compare_minima(name, data)
     found, loss = minima_of(Neuron(name), data), loss_of(name, data)
     listed = [loss(each.weights) for each in found.minima] + [each.loss for each in found.flat]
-    radii = np.geomspace(1e-3, 1e3, 61)
-    grid = np.concatenate([ring(0, r, 360) for r in radii])
+    grid = np.concatenate([ring(0, r, 360) for r in np.geomspace(1e-3, 1e3, 61)])
     assert min(listed) <= loss(grid).min() + 1e-12
 
 
@@ -230,7 +224,8 @@ def test_an_activation_of_your_own() -> None:
 
     mine = Activation("mine", value, slope, np.zeros_like, (-1.0, 2.0))
     data = oracles.normal_set(4, m=6, d=2)
-    neuron, found = Neuron(mine), minima_of(Neuron(mine), data)
+    neuron = Neuron(mine)
+    found = minima_of(neuron, data)
     assert found.minima
     for point, kind in zip(found.minima, found.kinds, strict=True):
         around = ring(point.weights, 1e-5)
@@ -254,28 +249,21 @@ def test_slopes_are_those_of_the_activations() -> None:
 
 
 def test_planted_errors_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    plants: dict[str, Any] = {
-        "_rise": lambda *_: 1.0,  # kinks are taken for minima without a look to the sides
-        "_origin_is_strict": lambda _: True,
-    }
-    for part, wrong in plants.items():
+    # First, kinks are taken for minima without a look to the sides.
+    for part, wrong in (("_rise", lambda *_: 1.0), ("_origin_is_strict", lambda _: True)):
         with monkeypatch.context() as patch:
             patch.setattr(pieces._Pieces, part, wrong)
             with pytest.raises(oracles.Disagreement, match="is none"):
                 compare_minima("leaky_relu", oracles.normal_set(2, m=6, d=2))
     monkeypatch.setattr(pieces._Pieces, "_at_ray", lambda *_: None)
-    forgotten = LearningSet([[1, 0], [0, 1], [1, 1]], [-1, 1, 2])
     with pytest.raises(oracles.Disagreement, match="not in the list"):
-        compare_with_blind_search("leaky_relu", forgotten, seed=0)
+        compare_with_blind_search("leaky_relu", BENT, seed=0)
 
 
-def test_inputs_on_one_line_are_refused() -> None:
+def test_lines_that_differ_by_rounding_are_one_line_and_one_line_is_refused() -> None:
     for inputs in ([[1, 2], [-2, -4]], [[0, 0], [0, 0]]):
         with pytest.raises(ValueError, match="^inputs: all lie on one line"):
             minima_of(RELU, LearningSet(inputs, [1, 2]))
-
-
-def test_lines_that_differ_by_rounding_are_one_line() -> None:
     x = np.array([[1, 3], [0.1, 0.3], [-1 / 3, -1], [2, -1]])
     data = LearningSet(x, [1, 2, -1, 1])
     assert len(pieces._Pieces(x, data.targets, (0.0, 1.0)).angles) == 4

@@ -30,7 +30,7 @@ def points(neuron: Neuron | str, data: LearningSet, seed: int = 0) -> list[Any]:
     return [point.weights for point in found]
 
 
-def starts(n: int, d: int = 2, seed: int = 0) -> Any:
+def starts(n: int, d: int = 2, seed: int = 0) -> oracles.Array:
     return 2 * np.random.default_rng(seed).standard_normal((n, d))
 
 
@@ -72,11 +72,8 @@ def test_the_identity_has_the_closed_form(data: LearningSet, seed: int) -> None:
 
 def test_batch_norm_with_epsilon_has_the_point_of_the_closed_form() -> None:
     data = LearningSet(counterexample().inputs, [0.5, 0.1, 0.9])
-    for norm in (
-        BatchNorm(epsilon=1e-5, gamma=3.0),
-        BatchNorm(epsilon=0.3, gamma=3.0),
-        BatchNorm(scale=False),
-    ):
+    wide = [BatchNorm(epsilon=epsilon, gamma=3.0) for epsilon in (1e-5, 0.3)]
+    for norm in (*wide, BatchNorm(scale=False)):
         (expected,) = linear_optima(data, norm)
         (found,) = points(Neuron(normalization=norm), data)
         oracles.agree("point", found, expected.weights, 1e-8)
@@ -165,9 +162,7 @@ def test_newtons_method_with_60_digits_stays_at_every_minimum(name: str) -> None
             with mp.workdps(60):
                 for _ in range(7):
                     gradient, hessian = mp.matrix(2, 1), mp.matrix(2, 2)
-                    for row, target in zip(
-                        data.inputs.tolist(), data.targets.tolist(), strict=True
-                    ):
+                    for *row, target in np.column_stack([data.inputs, data.targets]).tolist():
                         column = mp.matrix(row)
                         z = (column.T * w)[0]
                         error, slope = phi(z) - target, first(z)
@@ -259,43 +254,32 @@ def test_a_bias_is_one_more_weight() -> None:
 def test_planted_errors_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     compare_with_blind_search("tanh", TWO_MINIMA)
     right = _whitened.WhitenedSearch.minima
-    monkeypatch.setattr(_whitened.WhitenedSearch, "minima", lambda self: right(self)[1:])
-    with pytest.raises(oracles.Disagreement, match="not in the list"):
-        compare_with_blind_search("tanh", TWO_MINIMA)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(_whitened.WhitenedSearch, "minima", lambda self: right(self)[1:])
+        with pytest.raises(oracles.Disagreement, match="not in the list"):
+            compare_with_blind_search("tanh", TWO_MINIMA)
     monkeypatch.setattr(_whitened, "polish", lambda *_, **__: np.zeros(2))
     monkeypatch.setattr(_whitened.WhitenedSearch, "kind", lambda self, v: "minimum")
     with pytest.raises(oracles.Disagreement, match="is none"):
         compare_with_blind_search("tanh", TWO_MINIMA)
 
 
-TANH = Neuron("tanh")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((Neuron("tanh", BatchNorm()), TWO_MINIMA, [[1, 2]]), "^neuron: .*scan_directions"),
-        ((TANH, TWO_MINIMA, [1, 2]), "^starts: expected shape"),
-        ((TANH, TWO_MINIMA, [[1, 2, 3]]), "^starts: .*with 2 entries"),
-        ((TANH, TWO_MINIMA, [[1, np.nan]]), "^starts: entry"),
-        ((TANH, "data", [[1, 2]]), "^data: expected a LearningSet"),
-        (("tanh", TWO_MINIMA, [[1, 2]]), "^neuron: expected a Neuron, got str"),
-        ((TANH, LearningSet([[1, 2], [2, 4]], [1, 2]), [[1, 2]]), "^inputs: fewer than 2 indep"),
-        ((TANH, LearningSet([[1, 2, 1], [2, 3, 4]], [1, 2]), [[1, 2, 3]]), "^inputs: fewer than 3"),
-    ],
-)
-def test_what_cannot_be_searched_is_refused(arguments: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        search_weights(*arguments)
-
-
-def test_numerical_optima_refuse_the_same() -> None:
-    three: Any = oracles.normal_set(0, m=6, d=3)
-    for neuron, data, message in (
-        (None, TWO_MINIMA, "^neuron: expected a Neuron"),
-        (TANH, None, "^data: expected a LearningSet"),
-        (Neuron("tanh", BatchNorm()), three, "^data: the neuron has 3 weights"),
-    ):
+def test_what_cannot_be_searched_is_refused() -> None:
+    tanh, normalized, rng = Neuron("tanh"), Neuron("tanh", BatchNorm()), np.random.default_rng(0)
+    line, two = LearningSet([[1, 2], [2, 4]], [1, 2]), LearningSet([[1, 2, 1], [2, 3, 4]], [1, 2])
+    cases: list[tuple[Any, ...]] = [
+        (search_weights, normalized, TWO_MINIMA, [[1, 2]], "^neuron: .*scan_directions"),
+        (search_weights, tanh, TWO_MINIMA, [1, 2], "^starts: expected shape"),
+        (search_weights, tanh, TWO_MINIMA, [[1, 2, 3]], "^starts: .*with 2 entries"),
+        (search_weights, tanh, TWO_MINIMA, [[1, np.nan]], "^starts: entry"),
+        (search_weights, tanh, "data", [[1, 2]], "^data: expected a LearningSet"),
+        (search_weights, "tanh", TWO_MINIMA, [[1, 2]], "^neuron: expected a Neuron, got str"),
+        (search_weights, tanh, line, [[1, 2]], "^inputs: fewer than 2 indep"),
+        (search_weights, tanh, two, [[1, 2, 3]], "^inputs: fewer than 3"),
+        (numerical_optima, None, TWO_MINIMA, rng, "^neuron: expected a Neuron"),
+        (numerical_optima, tanh, None, rng, "^data: expected a LearningSet"),
+        (numerical_optima, normalized, oracles.normal_set(0), rng, "^data: the neuron has 3 weigh"),
+    ]
+    for search, *arguments, message in cases:
         with pytest.raises(ValueError, match=message):
-            numerical_optima(neuron, data, np.random.default_rng(0))  # type: ignore[arg-type]
+            search(*arguments)

@@ -69,14 +69,11 @@ def test_the_mean_over_all_batches_against_jax(neuron: Neuron, size: int) -> Non
     compare(MiniBatchNeuron(neuron, size), by_masks(6, size))
 
 
-class Planted(MiniBatchNeuron):
-    """The library with a wrong enumeration."""
-
-    def batches(self, data: LearningSet) -> Any:
-        return np.array(with_replacement(data.m, self.size))
-
-
 def test_a_wrong_enumeration_is_caught_in_the_oracle_and_in_the_library() -> None:
+    class Planted(MiniBatchNeuron):
+        def batches(self, data: LearningSet) -> Any:
+            return np.array(with_replacement(data.m, self.size))
+
     found = MiniBatchNeuron(NEURONS[0], 3)
     for planted in (with_replacement(6, 3), by_masks(6, 3)[1:], by_masks(6, 2)):
         with pytest.raises(oracles.Disagreement):
@@ -93,9 +90,8 @@ def test_shuffled_epochs_have_this_loss_in_the_mean() -> None:
     data, w = oracles.normal_set(22, m=8, d=2), np.array([0.4, 1.2])
     losses = []
     for _ in range(2000):
-        batches = [
-            LearningSet(data.inputs[i], data.targets[i]) for i in rng.permutation(8).reshape(4, 2)
-        ]
+        rows = rng.permutation(8).reshape(4, 2)
+        batches = [LearningSet(data.inputs[i], data.targets[i]) for i in rows]
         losses.append(np.mean([oracles.plain_loss(BN, each)(w) for each in batches]))
     estimate = probability.Estimate.of_mean(np.sum(losses), np.sum(np.square(losses)), len(losses))
     assert abs(estimate.z_score(float(MiniBatchNeuron(BN, 2).loss(w, data)))) < 4
@@ -188,19 +184,6 @@ def test_another_batch_size_has_another_ray() -> None:
 # ---------------------------------------------------------------- bad input
 
 
-@pytest.mark.parametrize(
-    ("neuron", "size", "words"),
-    [
-        (BN, 0, "size: must be at least 1"),
-        (BN, 2.0, "size: must be a whole number"),
-        ("BN", 3, "neuron: expected a Neuron"),
-    ],
-)
-def test_bad_arguments_are_named(neuron: Any, size: Any, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        MiniBatchNeuron(neuron, size)
-
-
 def test_single_examples_are_allowed_where_they_have_a_value() -> None:
     w = np.array([0.3, 0.2])
     positive = MiniBatchNeuron(Neuron(normalization=BatchNorm(epsilon=0.1, beta=1.0)), 1)
@@ -234,20 +217,21 @@ def test_a_batch_with_constant_preactivations_is_named() -> None:
         MiniBatchNeuron(BN, 1).loss([0.3, 0.7], data)
 
 
-@pytest.mark.parametrize(
-    ("neuron", "data", "words"),
-    [
-        (Neuron("tanh", BatchNorm()), SIX, "neuron: rays are searched for the identity"),
-        (Neuron(), SIX, "neuron: its loss depends on the length"),
-        (Neuron(bias=True), SIX, "directions are scanned for 2"),
-        (Neuron(normalization=BatchNorm(epsilon=1e-5)), SIX, "neuron: its loss depends on the le"),
-        (Neuron(normalization=BatchNorm(gamma=0.0)), SIX, "neuron: the loss is the same in all"),
-        (BN, oracles.normal_set(2, m=6, d=3), "data: .* directions are scanned for 2"),
-        (BN, SIX.with_targets(np.ones(6)), "the same in all directions"),
-        (BN, LearningSet([[0, 0], [1, 1], [2, 2], [0, 1]], [1, 2, 4, 5]), r"\[0, 1, 2\] are col"),
-        (BN, "six", "expected a LearningSet"),
-    ],
-)
-def test_rays_are_refused_where_there_are_none(neuron: Neuron, data: Any, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        MiniBatchNeuron(neuron, 3).optima(data)
+def test_what_has_no_rays_is_refused() -> None:
+    cases: list[tuple[Any, Any, Any, str]] = [
+        (BN, 0, SIX, "size: must be at least 1"),
+        (BN, 2.0, SIX, "size: must be a whole number"),
+        ("BN", 3, SIX, "neuron: expected a Neuron"),
+        (Neuron("tanh", BatchNorm()), 3, SIX, "neuron: rays are searched for the identity"),
+        (Neuron(), 3, SIX, "neuron: its loss depends on the length"),
+        (Neuron(bias=True), 3, SIX, "directions are scanned for 2"),
+        (Neuron(normalization=BatchNorm(epsilon=1e-5)), 3, SIX, "neuron: its loss depends on the"),
+        (Neuron(normalization=BatchNorm(gamma=0.0)), 3, SIX, "neuron: the loss is the same in all"),
+        (BN, 3, oracles.normal_set(2, m=6, d=3), "data: .* directions are scanned for 2"),
+        (BN, 3, SIX.with_targets(np.ones(6)), "the same in all directions"),
+        (BN, 3, LearningSet([[0, 0], [1, 1], [2, 2], [0, 1]], [1, 2, 4, 5]), r"\[0, 1, 2\] are co"),
+        (BN, 3, "six", "expected a LearningSet"),
+    ]
+    for neuron, size, data, words in cases:
+        with pytest.raises(ValueError, match=words):
+            MiniBatchNeuron(neuron, size).optima(data)
