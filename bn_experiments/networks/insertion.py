@@ -135,14 +135,9 @@ def inserted_gradient(
     params : list of dict
         A stationary point of the loss. Elsewhere the formula does not apply.
 
-    Returns
-    -------
-    list of dict
-        Shaped like the parameters that `insert` returns.
-
     See Also
     --------
-    insert : `network`, `layer` and `norm`, and what is refused.
+    insert : `network`, `layer` and `norm`, what is refused, and the shapes of what is returned.
     Network.loss : `inputs` and `targets`.
     """
     _, inserted = insert(network, params, inputs, layer, norm)

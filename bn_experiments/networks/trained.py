@@ -71,7 +71,7 @@ class Travel(NamedTuple):
 
 
 def travel(network: Network, start: Parameters, stack: Parameters) -> Travel:
-    """Measure how far the weights have moved, with and without the freedom of scale.
+    """Return how far the weights have moved, with and without the freedom of scale.
 
     Parameters
     ----------
@@ -79,10 +79,6 @@ def travel(network: Network, start: Parameters, stack: Parameters) -> Travel:
         The network; at ε > 0 its scale invariance is an approximation.
     start, stack : list of dict
         The stack at the start, and now.
-
-    Returns
-    -------
-    Travel
 
     See Also
     --------

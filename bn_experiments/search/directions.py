@@ -17,17 +17,12 @@ _LEVEL = 64 * EPS  # derivatives below this fraction of the loss are zero up to 
 _SHORT = 2.0**-100  # a length at which any ε shows
 
 
-class HasLoss(Protocol):
-    """What `Neuron` and any mean of the losses of neurons have."""
+class _HasLoss(Protocol):
+    """What `Neuron` and any mean of the losses of neurons have: see the methods of `Neuron`."""
 
-    def columns(self, data: LearningSet) -> Array:
-        """Return the inputs as the loss sees them, a row for each weight."""
-
-    def loss(self, weights: Any, data: LearningSet) -> Array:
-        """Return the loss of each weight vector."""
-
-    def gradient(self, weights: Any, data: LearningSet) -> Array:
-        """Return the gradient of the loss at each weight vector."""
+    def columns(self, data: LearningSet) -> Array: ...
+    def loss(self, weights: Any, data: LearningSet) -> Array: ...
+    def gradient(self, weights: Any, data: LearningSet) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +41,7 @@ class DirectionScan:
     flat: list[FlatSector]
 
 
-def scan_directions(neuron: HasLoss, data: LearningSet, *, n: int = 720) -> DirectionScan:
+def scan_directions(neuron: _HasLoss, data: LearningSet, *, n: int = 720) -> DirectionScan:
     r"""Find the optimal rays of a neuron with batch norm and two weights.
 
     The directions are :math:`u(\alpha) = T (\cos\alpha, \sin\alpha)^\top`, with *T* such that
@@ -113,7 +108,7 @@ def scan_directions(neuron: HasLoss, data: LearningSet, *, n: int = 720) -> Dire
 class _Circle:
     """The loss as a function of α, the angle in coordinates in which the inputs are round."""
 
-    def __init__(self, neuron: HasLoss, data: LearningSet) -> None:
+    def __init__(self, neuron: _HasLoss, data: LearningSet) -> None:
         self.neuron, self.data = neuron, data
         columns = neuron.columns(data).T
         if columns.shape[1] != 2:

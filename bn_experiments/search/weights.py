@@ -101,8 +101,6 @@ def numerical_optima(neuron: Neuron, data: LearningSet, rng: np.random.Generator
     ----------
     neuron : Neuron
         Any neuron; two weights if it is scale invariant.
-    data : LearningSet
-        Examples and targets.
     rng : numpy.random.Generator
         Draws the random starts.
 
@@ -113,7 +111,7 @@ def numerical_optima(neuron: Neuron, data: LearningSet, rng: np.random.Generator
 
     See Also
     --------
-    search_weights, scan_directions : errors.
+    search_weights, scan_directions : `data`, and errors.
     """
     _require(neuron, data)
     if _is_scale_invariant(neuron):
@@ -141,7 +139,7 @@ def _is_scale_invariant(neuron: Neuron) -> bool:
 
 
 def _enumerated(neuron: Neuron, data: LearningSet) -> Landscape | None:
-    """Return all minima where they can be enumerated."""
+    """Return all minima where they can be enumerated, else None."""
     slopes, columns = activation(neuron.activation).slopes, neuron.columns(data)
     if neuron.normalization is not None or slopes is None or len(columns) != 2:
         return None

@@ -115,10 +115,6 @@ class MiniBatchNeuron:
         data : LearningSet
             Examples with two inputs.
 
-        Returns
-        -------
-        list of Ray
-
         Raises
         ------
         ValueError
