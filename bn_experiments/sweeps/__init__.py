@@ -1,5 +1,5 @@
 """The large runs behind the chapters, one file each; ``python -m bn_experiments`` runs them."""
 
-from bn_experiments.sweeps.sweep import sweep
+from bn_experiments.sweeps.run import sweep
 
 __all__ = ["sweep"]

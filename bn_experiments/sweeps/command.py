@@ -14,9 +14,14 @@ from pathlib import Path
 
 import joblib
 
-from bn_experiments.sweeps.experiment import EXPERIMENTS, experiment
-from bn_experiments.sweeps.summary import require_replaceable, summary_text, write_summary
-from bn_experiments.sweeps.sweep import sweep
+from bn_experiments.sweeps.experiment import (
+    EXPERIMENTS,
+    experiment,
+    require_replaceable,
+    summary_text,
+    write_summary,
+)
+from bn_experiments.sweeps.run import sweep
 
 CACHE = Path("_build", "sweeps")
 

@@ -1,22 +1,101 @@
-"""Run one case, or read from a cache what it gave before."""
+"""Run a task over many cases, here or wherever joblib is told, with the same results.
+
+A cache keeps what each case gave, in a folder named by a hash of the source code, so that a
+mended solver is never answered with old results.
+"""
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import inspect
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import distributions
 from pathlib import Path
 from pickle import PicklingError
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import joblib
 import numpy as np
 
-from bn_experiments.sweeps.code_hash import code_hash
+import bn_experiments
+import bnlib
+from bnlib._arrays import whole_number
+
+Case = TypeVar("Case")
+Result = TypeVar("Result")
 
 LIBRARIES = ("jax", "numpy", "optax", "scikit-learn", "scipy")
 """Another version of one of these starts anew, as other code does."""
+
+
+def sweep(
+    task: Callable[[Case, np.random.Generator], Result],
+    cases: Iterable[Case],
+    *,
+    seed: int,
+    cache: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> list[Result]:
+    """Return ``[task(case, rng) for case in cases]``, each with a generator of its own.
+
+    Case i always gets the generator spawned i-th from `seed`. So the results do not depend on
+    where the cases run or on the order in which they end. They run in this process, unless
+    joblib is told otherwise::
+
+        with joblib.parallel_config("loky", n_jobs=4, inner_max_num_threads=1): ...
+        with joblib.parallel_config("dask", client=client): ...
+
+    Parameters
+    ----------
+    task : callable
+        Takes a case and a `numpy.random.Generator`.
+    cases : iterable
+        What to run the task on.
+    seed : int
+        The seed of the whole sweep.
+    cache : str or Path, optional
+        A folder that keeps every finished case: whatever ends the sweep, the same call runs
+        only the others. All of them run anew if the source of bnlib, bn_experiments (but for
+        its figures) or the task's module has changed, or a library that computes. The task is
+        a function of a module, or a partial of one. A cluster needs a folder that all share.
+    progress : bool
+        Show a progress bar on stderr if that is a terminal.
+
+    Returns
+    -------
+    list
+        One result for each case, in the order of the cases.
+
+    Raises
+    ------
+    ValueError
+        If the seed is not a non-negative integer, or task or cases cannot be pickled for a cache.
+    OSError
+        If a result cannot be kept in the cache, as on a full disk.
+    """
+    seed = whole_number("seed", seed, at_least=0)
+    calls = [Call(task, case, seed, i) for i, case in enumerate(cases)]
+    run_one, missing = run, calls
+    if cache is not None:
+        run_one = cached = CachedRun(cache, task)
+        missing = [call for call in calls if not cached.has(call)]
+    found = joblib.Parallel(return_as="generator_unordered")(
+        joblib.delayed(_numbered)(run_one, call) for call in missing
+    )
+    if progress:
+        from tqdm import tqdm  # on request only: a bar has no place in a stored output
+
+        done = len(calls) - len(missing)
+        found = tqdm(found, total=len(calls), initial=done, unit="case", disable=None)
+    results = dict(found)
+    return [results[call.i] if call.i in results else run_one(call) for call in calls]
+
+
+def _numbered(run_one: Callable[[Call], Any], call: Call) -> tuple[int, Any]:
+    return call.i, run_one(call)
 
 
 class Call(NamedTuple):
@@ -90,3 +169,33 @@ class CachedRun:
             "Remedy: make room, give another folder, or return what can be pickled; "
             "then run the same again."
         )
+
+
+def code_hash(task: Callable[..., Any]) -> str:
+    """Return the SHA-256 of the source of bnlib, bn_experiments and the module of a task.
+
+    It is that of the first call in a process, however the lines of a file end. The room
+    `bn_experiments.book` is left out: no other imports it, so it changes no result.
+    """
+    function = task.func if isinstance(task, functools.partial) else task
+    try:
+        return _hash_with(Path(inspect.getfile(function)).resolve())
+    except (TypeError, OSError) as error:
+        raise ValueError(
+            f"task: its source cannot be read ({error}), so a change of it would not be noticed. "
+            "Remedy: put it into a module, or sweep without a cache."
+        ) from error
+
+
+@functools.cache
+def _hash_with(own: Path) -> str:
+    names = {own: own.name}
+    for package in (bnlib, bn_experiments):
+        root = Path(package.__path__[0]).resolve()
+        files = (path for path in root.rglob("*.py") if not path.is_relative_to(root / "book"))
+        names |= {path: path.relative_to(root.parent).as_posix() for path in files}
+    digest = hashlib.sha256()
+    for path, name in sorted(names.items(), key=lambda item: item[1]):
+        text = path.read_text(encoding="utf-8").encode()
+        digest.update(f"{name} {hashlib.sha256(text).hexdigest()}\n".encode())
+    return digest.hexdigest()

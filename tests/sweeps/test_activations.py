@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bn_experiments.datasets import RandomLearningSets
-from bn_experiments.sweeps import activations, shares, sweep
+from bn_experiments.sweeps import activations, sweep
 from bnlib import LearningSet, angle
 from bnlib.activations import ACTIVATIONS
 from bnlib.batch_norm import BatchNorm
@@ -79,8 +79,8 @@ def test_without_optima_or_with_one_at_zero_there_is_nothing_to_count():
     found = activations.examine("relu", data, 5, 30, np.random.default_rng(0))
     assert found["angles"] == [None]
     assert found.get("applies", 0) == 0
-    assert shares.describe([found] * 3)["stars_at_zero"] == 3
-    assert not shares.is_one_one(found)
+    assert activations.describe([found] * 3)["stars_at_zero"] == 3
+    assert not activations.is_one_one(found)
 
 
 def made_up(angles, applies=2000, violated=0, **more):
@@ -141,7 +141,7 @@ def binomial(law, n=400):
 
 def check_law(sets):
     """Compare a comparison with the law with sums made one by one."""
-    found = shares.compare(sets)
+    found = activations.compare(sets)
     z, differences = [], []
     for each in sets:
         p = 0.5 + min(each["angles"][0]) / (2 * np.pi)
@@ -169,12 +169,12 @@ def law(theta):
 def test_the_comparison_accepts_the_law_and_rejects_those_a_little_off():
     check_law(binomial(law))
     for wrong in (lambda theta: 0.5 + theta / np.pi / 2.2, lambda theta: 0.01 + law(theta)):
-        assert shares.compare(binomial(wrong))["p_value"] < 1e-6
+        assert activations.compare(binomial(wrong))["p_value"] < 1e-6
 
 
 def test_with_several_optima_the_lowest_and_its_nearest_ray_are_compared():
     sets = [made_up([[0.9, 0.3], [0.01, 0.02]], 1000, 500 + i) for i in range(4)]
-    found = shares.compare(sets)
+    found = activations.compare(sets)
     assert found["mean_law"] == pytest.approx(0.5 + 0.3 / (2 * np.pi))
     assert found["mean_share"] == pytest.approx(0.5015)
     assert found["binned"]["spread"] == [pytest.approx(np.std([0.5, 0.501, 0.502, 0.503]))]
@@ -218,25 +218,25 @@ def test_live_is_the_beginning_of_the_full_sweep(monkeypatch):
 
 
 def planted_voids(patch):
-    original = shares.describe
+    original = activations.describe
 
     def wrong(sets):
         good = original(sets)
         count = good["violated"] + good["without_star"]
-        share = shares.proportion(count, good["sets"])
+        share = activations.proportion(count, good["sets"])
         return good | {"violated": count, "share_violated": share}
 
-    patch.setattr(shares, "describe", wrong)
+    patch.setattr(activations, "describe", wrong)
 
 
 def planted_denominator(patch):
-    original = shares.proportion
-    patch.setattr(shares, "proportion", lambda count, n: original(count, n + 4))
+    original = activations.proportion
+    patch.setattr(activations, "proportion", lambda count, n: original(count, n + 4))
 
 
 def planted_pairs(patch):
     """A W* with two rays taken for the situation of the law."""
-    patch.setattr(shares, "is_one_one", lambda each: len(each["angles"]) == 1)
+    patch.setattr(activations, "is_one_one", lambda each: len(each["angles"]) == 1)
 
 
 @pytest.mark.parametrize("plant", [planted_voids, planted_denominator, planted_pairs])
@@ -248,7 +248,7 @@ def test_the_summary_counts_and_planted_errors_are_caught(plant, monkeypatch):
 
 
 def test_a_planted_law_is_caught(monkeypatch):
-    monkeypatch.setattr(shares, "failure_probability", lambda theta: 0.5 + theta / np.pi / 2.1)
+    monkeypatch.setattr(activations, "failure_probability", lambda theta: 0.5 + theta / np.pi / 2.1)
     with pytest.raises(AssertionError):
         check_law(binomial(law))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bn_experiments.sweeps import command, summary, sweep
+from bn_experiments.sweeps import command, sweep
 from bn_experiments.sweeps import experiment as experiments
 from tests.sweeps import toy
 
@@ -79,7 +79,7 @@ def test_the_number_of_workers_and_their_threads_change_nothing(workers, quiet, 
     arguments = ("sweep", TOY, "--cache", tmp_path, "--workers", workers)
     assert finish(*arguments, env=threads) == quiet
     rows = sweep(toy.task, toy.cases(), seed=toy.SEED)
-    assert quiet == summary.summary_text(TOY, toy, rows)  # type: ignore[arg-type]
+    assert quiet == experiments.summary_text(TOY, toy, rows)  # type: ignore[arg-type]
     assert json.loads(quiet)["summary"]["tuple"] == [[1], 2]
 
 
@@ -212,7 +212,7 @@ def test_changed_code_never_gives_a_stale_result_and_old_code_its_own(tmp_path):
     assert found() == (good, code, 0)
     changed("bn_experiments/book/figures.py", '"""', '"""Changed: ')
     assert found() == (good, code, 0)
-    for name in ("own/law.py", "bn_experiments/sweeps/sweep.py", "bnlib/__init__.py"):
+    for name in ("own/law.py", "bn_experiments/sweeps/run.py", "bnlib/__init__.py"):
         changed(name, "\n", "\n# changed\n")
         again, other, n = found()
         assert (again, other != code, n) == (good, True, 2)

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from bn_experiments.datasets import RandomLearningSets, stacked_optima
-from bn_experiments.sweeps import activations, shares
-from bn_experiments.sweeps.experiment import EXPERIMENTS, experiment
-from bn_experiments.sweeps.summary import rounded
+from bn_experiments.sweeps import activations
+from bn_experiments.sweeps.experiment import EXPERIMENTS, experiment, rounded
 from bnlib import angle
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -49,9 +48,9 @@ def test_the_stored_angles_of_the_identity_are_those_of_the_closed_form(summary)
     degrees = np.degrees(found)
     stored = summary["activations"]["identity"]["nearest_angles"]
     assert stored["n"] == len(found) == activations.SETS
-    quantiles = np.quantile(degrees, shares.QUANTILES)
+    quantiles = np.quantile(degrees, activations.QUANTILES)
     assert np.allclose(stored["degrees_at_quantiles"], quantiles, rtol=1e-5)
-    assert stored["histogram"] == np.histogram(degrees, shares.HISTOGRAM)[0].tolist()
+    assert stored["histogram"] == np.histogram(degrees, activations.HISTOGRAM)[0].tolist()
 
 
 def test_the_stored_counts_add_up(summary):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bnlib
-from bn_experiments.sweeps import command, summary, sweep
-from bn_experiments.sweeps.code_hash import code_hash
+from bn_experiments.sweeps import command, experiment, sweep
+from bn_experiments.sweeps.run import code_hash
 from tests.sweeps import toy
 
 TOY = "tests.sweeps.toy"
@@ -43,7 +43,7 @@ def test_a_summary_says_how_it_was_made(cache, tmp_path, capsys):
         "cases": N,
         "seed": toy.SEED,
         "significant_digits": 6,
-        "summary": summary.rounded(expected),
+        "summary": experiment.rounded(expected),
     }
     assert found["summary"]["mean"] != expected["mean"]
     assert run_main(cache, "--cases", "4") == 0  # a trial says that it is one
@@ -94,9 +94,9 @@ def test_an_old_summary_stays_if_a_new_one_cannot_be_made(cache, tmp_path, capsy
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers())
 def test_rounding_reaches_every_float_and_nothing_else(number, n):
     deep = {"a": [number, {"b": (number, n, True, "0.123456789", None)}]}
-    [first, inner] = summary.rounded(deep)["a"]
+    [first, inner] = experiment.rounded(deep)["a"]
     assert inner == {"b": [first, n, True, "0.123456789", None]}
-    assert first == summary.rounded(first) == pytest.approx(number, rel=5.1e-6, abs=1e-320)
+    assert first == experiment.rounded(first) == pytest.approx(number, rel=5.1e-6, abs=1e-320)
     assert first == float(format(number, ".6g"))
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from bn_experiments.probability import Gaussian, simulate
 from bn_experiments.sweeps import activations, run, sweep
-from bn_experiments.sweeps.code_hash import code_hash
+from bn_experiments.sweeps.run import code_hash
 from bnlib import Point, Ray
 from tests.sweeps import toy
 
