@@ -1,6 +1,7 @@
 """The experiment on activations: its counts against plain formulas, and planted errors."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -59,9 +60,8 @@ def test_the_counts_for_the_identity_are_those_of_the_closed_form():
     [star], [ray] = linear_optima(data), linear_optima(data, BatchNorm())
     other.standard_normal((5, 2))
     other.uniform(size=5)
-    verdicts = [
-        lemma_fails(start, star.weights, ray.direction) for start in other.standard_normal((300, 2))
-    ]
+    begin = other.standard_normal((300, 2))
+    verdicts = [lemma_fails(start, star.weights, ray.direction) for start in begin]
     found = activations.examine("identity", data, 5, 300, rng)
     assert found["applies"] == sum(applies for applies, _ in verdicts) > 100
     assert found["violated"] == sum(fails for _, fails in verdicts) > 50
@@ -71,12 +71,12 @@ def test_the_counts_for_the_identity_are_those_of_the_closed_form():
 
 def test_without_optima_or_with_one_at_zero_there_is_nothing_to_count():
     """Targets that no sigmoid reaches: all W* are at infinity, and the lemma says nothing."""
-    data = LearningSet([[1, 0], [0, 1], [1, 1]], [2, 2, 2])
-    found = activations.examine("sigmoid", data, 5, 30, np.random.default_rng(0))
+    data, rng = LearningSet([[1, 0], [0, 1], [1, 1]], [2, 2, 2]), np.random.default_rng(0)
+    found = activations.examine("sigmoid", data, 5, 30, rng)
     assert found["angles"] == []
     assert "applies" not in found
     data = LearningSet([[1, 0], [0, 1], [-1, -1]], [-1, -1, -1])
-    found = activations.examine("relu", data, 5, 30, np.random.default_rng(0))
+    found = activations.examine("relu", data, 5, 30, rng)
     assert found["angles"] == [None]
     assert found.get("applies", 0) == 0
     assert activations.describe([found] * 3)["stars_at_zero"] == 3
@@ -154,22 +154,23 @@ def check_law(sets):
     assert found["standard_error"] == pytest.approx(error, rel=1e-6)
     assert found["largest_difference"] == pytest.approx(np.abs(differences).max())
     assert sum(found["binned"]["sets"]) == len(sets)
-    share, error, law = (
-        np.array(found["binned"][key]) for key in ("share", "standard_error", "law")
-    )
+    share, error, law = map(np.array, map(found["binned"].get, ("share", "standard_error", "law")))
     assert (np.abs(share - law) < 5 * error).all()
     assert abs(found["mean_difference"]) < 4 * found["standard_error"]
     assert found["p_value"] > 1e-3
 
 
-def law(theta):
-    return 0.5 + theta / (2 * np.pi)
+def test_the_comparison_accepts_the_law_and_rejects_those_a_little_off(monkeypatch):
+    def law(theta, turn=2 * np.pi):
+        return 0.5 + theta / turn
 
-
-def test_the_comparison_accepts_the_law_and_rejects_those_a_little_off():
     check_law(binomial(law))
-    for wrong in (lambda theta: 0.5 + theta / np.pi / 2.2, lambda theta: 0.01 + law(theta)):
+    for wrong in (lambda theta: law(theta, 2.2 * np.pi), lambda theta: 0.01 + law(theta)):
         assert activations.compare(binomial(wrong))["p_value"] < 1e-6
+    planted = partial(law, turn=2.1 * np.pi)
+    monkeypatch.setattr(activations, "failure_probability", planted)
+    with pytest.raises(AssertionError):
+        check_law(binomial(law))
 
 
 def test_with_several_optima_the_lowest_and_its_nearest_ray_are_compared():
@@ -217,40 +218,29 @@ def test_live_is_the_beginning_of_the_full_sweep(monkeypatch):
     assert activations.live(20) == full[: 2 * len(activations.NAMES)]
 
 
-def planted_voids(patch):
-    original = activations.describe
-
-    def wrong(sets):
-        good = original(sets)
-        count = good["violated"] + good["without_star"]
-        share = activations.proportion(count, good["sets"])
-        return good | {"violated": count, "share_violated": share}
-
-    patch.setattr(activations, "describe", wrong)
+describe, proportion = activations.describe, activations.proportion
 
 
-def planted_denominator(patch):
-    original = activations.proportion
-    patch.setattr(activations, "proportion", lambda count, n: original(count, n + 4))
+def voids_counted(sets):
+    """Describe learning sets, with those without a W* taken for violations."""
+    good = describe(sets)
+    count = good["violated"] + good["without_star"]
+    return good | {"violated": count, "share_violated": proportion(count, good["sets"])}
 
 
-def planted_pairs(patch):
-    """A W* with two rays taken for the situation of the law."""
-    patch.setattr(activations, "is_one_one", lambda each: len(each["angles"]) == 1)
+PLANTS = {
+    "describe": voids_counted,
+    "proportion": lambda count, n: proportion(count, n + 4),
+    "is_one_one": lambda each: len(each["angles"]) == 1,  # a W* with two rays, too
+}
 
 
-@pytest.mark.parametrize("plant", [planted_voids, planted_denominator, planted_pairs])
-def test_the_summary_counts_and_planted_errors_are_caught(plant, monkeypatch):
+@pytest.mark.parametrize("name", PLANTS)
+def test_the_summary_counts_and_planted_errors_are_caught(name, monkeypatch):
     check_counts()
-    plant(monkeypatch)
+    monkeypatch.setattr(activations, name, PLANTS[name])
     with pytest.raises(AssertionError):
         check_counts()
-
-
-def test_a_planted_law_is_caught(monkeypatch):
-    monkeypatch.setattr(activations, "failure_probability", lambda theta: 0.5 + theta / np.pi / 2.1)
-    with pytest.raises(AssertionError):
-        check_law(binomial(law))
 
 
 def test_a_small_run_finds_violations_and_the_law_and_not_with_other_angles(run):

@@ -17,8 +17,8 @@ from bn_experiments.sweeps import experiment as experiments
 from tests.sweeps import toy
 
 ROOT = Path(__file__).resolve().parents[2]
-TOY = "tests.sweeps.toy"
-N = len(toy.cases())
+TOY, N = toy.__name__, len(toy.cases())
+THREADS = {"OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"}
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs the signals of POSIX")
 
 
@@ -49,8 +49,7 @@ def wait_until(true, *processes):
 def quiet(tmp_path_factory):
     """Return what a run prints that nothing interrupts, with one worker."""
     cache = tmp_path_factory.mktemp("quiet")
-    threads = {"OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"}
-    return finish("sweep", TOY, "--cache", cache, "--workers", "1", env=threads)
+    return finish("sweep", TOY, "--cache", cache, "--workers", "1", env=THREADS)
 
 
 class Folder:
@@ -61,11 +60,27 @@ class Folder:
         self.path.mkdir()
         self.env = {"TOY": str(self.path)}
         self.hold = self.path / "hold"
+        self.arguments = ["sweep", TOY, "--cache", self.cache, "--workers", "2"]
 
-    def holds(self, workers):
-        """Return whether every worker is in a case that waits: all cases before are done."""
-        numbers = [int(each.name.split()[0]) for each in self.path.glob("* in *")]
-        return sum(number >= toy.HELD for number in numbers) == workers
+    def start_held(self, runs, workers=2, **given):
+        """Return runs of which every worker is in a case that waits: all cases before are done."""
+        self.arguments[-1] = str(workers)
+        self.hold.touch()
+        started = [start(*self.arguments, env=self.env, **given) for _ in range(runs)]
+
+        def holds():
+            numbers = [int(each.name.split()[0]) for each in self.path.glob("* in *")]
+            return sum(number >= toy.HELD for number in numbers) == runs * workers
+
+        wait_until(holds, *started)
+        return started
+
+    def check_again(self, expected, cases):
+        """Demand that the same command, held no more, gives what is expected by these cases."""
+        self.hold.unlink(missing_ok=True)
+        toy.began(self.path)
+        assert finish(*self.arguments, env=self.env) == expected
+        assert toy.began(self.path) == list(cases)
 
 
 @pytest.fixture
@@ -75,9 +90,8 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("workers", ["2", "7"])
 def test_the_number_of_workers_and_their_threads_change_nothing(workers, quiet, tmp_path):
-    threads = {"OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"}
     arguments = ("sweep", TOY, "--cache", tmp_path, "--workers", workers)
-    assert finish(*arguments, env=threads) == quiet
+    assert finish(*arguments, env=THREADS) == quiet
     rows = sweep(toy.task, toy.cases(), seed=toy.SEED)
     assert quiet == experiments.summary_text(TOY, toy, rows)  # type: ignore[arg-type]
     assert json.loads(quiet)["summary"]["tuple"] == [[1], 2]
@@ -86,66 +100,48 @@ def test_the_number_of_workers_and_their_threads_change_nothing(workers, quiet, 
 @POSIX
 def test_killed_it_keeps_what_is_finished_and_leaves_no_worker(quiet, folder):
     psutil = pytest.importorskip("psutil", reason="needs psutil, which comes with Dask")
-    arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", "2")
-    folder.hold.touch()
-    run = start(*arguments, env=folder.env)
-    wait_until(lambda: folder.holds(2), run)
+    [run] = folder.start_held(1)
     children = psutil.Process(run.pid).children(recursive=True)
     run.kill()
     run.communicate()
     assert run.returncode == -signal.SIGKILL
     assert len(children) >= 2
     psutil.wait_procs(children)  # for ever, if one stays
-    folder.hold.unlink()
-    toy.began(folder.path)
-    assert finish(*arguments, env=folder.env) == quiet
-    assert toy.began(folder.path) == list(range(toy.HELD, N))
+    folder.check_again(quiet, range(toy.HELD, N))
 
 
 @POSIX
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_says_how_to_continue_and_waits_for_nothing(workers, quiet, folder):
-    arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", str(workers))
-    folder.hold.touch()
     # A session of its own, so that the signal reaches the workers too, as on a terminal.
-    run = start(*arguments, env=folder.env, start_new_session=True)
-    wait_until(lambda: folder.holds(workers), run)
+    [run] = folder.start_held(1, workers, start_new_session=True)
     os.killpg(run.pid, signal.SIGINT)
     out, err = run.communicate()  # for ever, if it waits for the cases that are held
     assert (run.returncode, out) == (130, "")
     again = f"python -m bn_experiments sweep {TOY} --cache '{folder.cache}' --workers {workers}"
     told = f"Interrupted. Every finished case is kept in {folder.cache}. To continue:\n  {again}"
     assert err == f"\n{told}\n"
-    folder.hold.unlink()
-    toy.began(folder.path)
-    assert finish(*arguments, env=folder.env) == quiet
-    assert toy.began(folder.path) == list(range(toy.HELD, N))
+    folder.check_again(quiet, range(toy.HELD, N))
 
 
 def test_errors_of_tasks_and_lost_workers_are_told(quiet, folder):
-    arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", "2")
     kept = f"Every finished case is kept in {folder.cache}."
     died = f"a worker process died (was memory short?). {kept}"
     remedy = "Remedy: the same again, with fewer --workers."
     for name, told in (("TOY_FAILS", "α9 fails"), ("TOY_DIES", f"{died} {remedy}")):
-        run = start(*arguments, env={name: "α9"})
+        run = start(*folder.arguments, env={name: "α9"})
         assert run.communicate() == ("", f"Error: {told}\n")
         assert run.returncode == 1
-    assert finish(*arguments) == quiet
+    assert finish(*folder.arguments) == quiet
 
 
 def test_two_sweeps_at_once_do_not_disturb_each_other(quiet, folder):
-    arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", "2")
-    folder.hold.touch()
-    runs = [start(*arguments, env=folder.env) for _ in range(2)]
-    wait_until(lambda: folder.holds(4), *runs)
+    runs = folder.start_held(2)
     folder.hold.unlink()
     for run in runs:
         assert run.communicate() == (quiet, "")
     assert len(list(folder.cache.rglob("output.pkl"))) == N
-    toy.began(folder.path)
-    assert finish(*arguments, env=folder.env) == quiet
-    assert toy.began(folder.path) == []
+    folder.check_again(quiet, [])
 
 
 @POSIX
@@ -156,8 +152,7 @@ def test_the_progress_bar_is_for_terminals_and_counts_earlier_cases(folder):
     sweep(toy.task, toy.cases()[:4], seed=toy.SEED, cache=folder.cache)
     terminal, other = pty.openpty()
     termios.tcsetwinsize(other, (24, 80))
-    arguments = ("sweep", TOY, "--cache", folder.cache, "--workers", "1")
-    run = start(*arguments, stderr=other)
+    run = start(*folder.arguments[:-1], "1", stderr=other)
     os.close(other)
     shown = b""
     with contextlib.suppress(OSError):  # the other end is closed
@@ -252,7 +247,7 @@ def test_the_list_has_every_experiment_and_says_what_is_missing(capsys, monkeypa
 @pytest.mark.parametrize("name", experiments.EXPERIMENTS)
 def test_every_experiment_has_cases_that_are_always_the_same(name):
     module = experiments.experiment(name)
-    assert json.dumps(module.cases()) == json.dumps(module.cases())
     assert module.cases()
+    assert json.dumps(module.cases()) == json.dumps(module.cases())
     assert isinstance(module.SEED, int)
     assert len(module.DESCRIPTION.splitlines()) == 1

@@ -12,8 +12,7 @@ from bn_experiments.sweeps import command, experiment, sweep
 from bn_experiments.sweeps.run import code_hash
 from tests.sweeps import toy
 
-TOY = "tests.sweeps.toy"
-N = len(toy.cases())
+TOY, N = toy.__name__, len(toy.cases())
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ TASK = partial(simulate, Gaussian(), [Point([3.0, 1.0])], [Ray([5.0, 3.0])])
 CASES = [100, 300, 200, 50, 100, 100, 400, 75, 100]
 SEED = 20250225
 N = len(toy.cases())
+INDEX = st.integers(0, N - 1)
 FIXTURES = [HealthCheck.function_scoped_fixture]
 
 
@@ -94,14 +95,11 @@ def test_any_number_of_workers_gives_the_results_of_one_core(backend, n, tmp_pat
 
 @pytest.mark.parametrize("processes", [True, False])
 def test_a_cluster_gives_the_results_of_one_core(processes, tmp_path):
-    distributed = pytest.importorskip(
-        "distributed", reason="needs Dask: install the extra bnlib[cluster]"
-    )
-    local = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=processes, dashboard_address=None
-    )
+    told = "needs Dask: install the extra bnlib[cluster]"
+    distributed = pytest.importorskip("distributed", reason=told)
+    given = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with (
-        local,
+        distributed.LocalCluster(processes=processes, **given) as local,
         distributed.Client(local) as client,
         joblib.parallel_config("dask", client=client),
     ):
@@ -148,11 +146,8 @@ def began(tmp_path, monkeypatch):
     return folder
 
 
-INDICES = st.sets(st.integers(0, N - 1))
-
-
 @settings(derandomize=True, max_examples=20, deadline=None, suppress_health_check=FIXTURES)
-@given(lost=INDICES, damaged=INDICES, length=st.integers(0, 300))
+@given(lost=st.sets(INDEX), damaged=st.sets(INDEX), length=st.integers(0, 300))
 def test_what_is_lost_or_damaged_in_a_cache_runs_again_and_nothing_else(
     lost, damaged, length, whole, tmp_path, began
 ):
