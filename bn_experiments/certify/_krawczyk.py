@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 
@@ -37,17 +37,13 @@ def search(
     size = max(abs(each) for each in centre)
     if size <= Fraction(1, 1 << precision // 2):
         raise NotProvedError("W* may be 0, where the lemma's hypothesis is false for every W₀")
-    *larger, smallest = [radius] if radius else _radii(size, precision)
+    first = size.numerator.bit_length() - size.denominator.bit_length()
+    halved = [*range(_FINE), *range(_FINE, 3 * precision // 4, 8)]
+    *larger, smallest = [radius] if radius else [Fraction(2) ** (first - k) for k in halved]
     for half in larger:
         with suppress(NotProvedError):
             return _prove(problem, centre, half, precision)
     return _prove(problem, centre, smallest, precision)
-
-
-def _radii(size: Fraction, precision: int) -> Iterator[Fraction]:
-    first = size.numerator.bit_length() - size.denominator.bit_length()
-    for k in [*range(_FINE), *range(_FINE, 3 * precision // 4, 8)]:
-        yield Fraction(2) ** (first - k)
 
 
 def _polish(problem: Problem, approximate: Vector, precision: int) -> list[Fraction]:
@@ -59,9 +55,8 @@ def _polish(problem: Problem, approximate: Vector, precision: int) -> list[Fract
         try:
             step = hessian.mid().solve(gradient.mid())
         except ZeroDivisionError as error:
-            raise NotProvedError(
-                "the Hessian is singular at the approximation: L may be flat"
-            ) from error
+            told = "the Hessian is singular at the approximation: L may be flat"
+            raise NotProvedError(told) from error
         w = [(each - step[j, 0]).mid() for j, each in enumerate(w)]
         if not all(each.is_finite() for each in w):
             break

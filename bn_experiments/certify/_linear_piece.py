@@ -44,17 +44,14 @@ def _minimum(problem: Problem, approximate: Vector) -> list[Fraction]:
     Σ a (a x·w − t) x = 0 are solved in rational numbers. Where their solution lies in
     another piece, that piece is tried.
     """
-    y = [dot(row, approximate) for row in problem.inputs]
+    y, t = [dot(row, approximate) for row in problem.inputs], [[t] for t in problem.targets]
     for _ in range(_STEPS):
         a = _slopes(problem, y)
-        rows = [[s * x for x in row] for s, row in zip(a, problem.inputs, strict=True)]
-        rank = matrix(rows).rank()
-        if rank < problem.d:
-            raise NotProvedError(
-                f"L is flat: the inputs of the active examples have rank {rank}, not {problem.d}"
-            )
-        x, t = matrix(rows), matrix([[each] for each in problem.targets])
-        solution = (x.transpose() * x).solve(x.transpose() * t).entries()
+        x = matrix([[s * x for x in row] for s, row in zip(a, problem.inputs, strict=True)])
+        if x.rank() < problem.d:
+            told = f"the inputs of the active examples have rank {x.rank()}, not {problem.d}"
+            raise NotProvedError(f"L is flat: {told}")
+        solution = (x.transpose() * x).solve(x.transpose() * matrix(t)).entries()
         w = [Fraction(int(each.p), int(each.q)) for each in solution]
         y = [dot(row, w) for row in problem.inputs]
         if _slopes(problem, y) == a:

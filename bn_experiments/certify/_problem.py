@@ -54,10 +54,8 @@ class Problem:
         """Refuse a problem in which the BN neuron may have no optimum."""
         rank = matrix(self.columns).rank()
         if rank < self.d:
-            what = "less their mean " if self.center else ""
-            raise NotProvedError(
-                f"no BN optimum need exist: the inputs {what}have rank {rank}, not {self.d}"
-            )
+            what = f"the inputs {'less their mean ' if self.center else ''}have rank {rank}"
+            raise NotProvedError(f"no BN optimum need exist: {what}, not {self.d}")
 
 
 def matrix(rows: Sequence[Vector]) -> Any:
@@ -73,10 +71,8 @@ def refuse_other_point(found: Vector, approximate: Vector) -> None:
     """Refuse a point that is not the one that was asked for."""
     moved = max(abs(a - b) for a, b in zip(found, approximate, strict=True))
     if 8 * moved > max(abs(each) for each in (*found, *approximate)):
-        where = ", ".join(decimal(each, 6) for each in found)
-        raise NotProvedError(
-            f"the approximation is not near a minimum: Newton's method leads to ({where})"
-        )
+        where = f"Newton's method leads to ({', '.join(decimal(each, 6) for each in found)})"
+        raise NotProvedError(f"the approximation is not near a minimum: {where}")
 
 
 def rounded_down(value: Fraction) -> Fraction:

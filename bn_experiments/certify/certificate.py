@@ -11,12 +11,15 @@ from fractions import Fraction
 from typing import Any, Self
 
 FORMAT = "bnlib certificate 1"
-_WIDTH = 80
 
 
 @dataclass(frozen=True)
 class Certificate:
     r"""The statement that Lemma 4.5 is false for one neuron, at W₀ = W*, in exact numbers.
+
+    It claims (a) to (e) of `certify`: in short, the box contains exactly one stationary point W*
+    of L, a strict local minimum and not 0; no point of it is stationary for the loss of the BN
+    neuron, which has an optimum. Whether that is *true* is for `verify` to say.
 
     Parameters
     ----------
@@ -40,13 +43,7 @@ class Certificate:
     Raises
     ------
     ValueError
-        If a field has the wrong type or shape. Whether the claims are *true* is not asked
-        here: that is what `verify` is for.
-
-    Notes
-    -----
-    The claims: the box contains exactly one stationary point W* of L, a strict local minimum
-    and not 0; no point of it is stationary for the loss of the BN neuron, which has an optimum.
+        If a field has the wrong type or shape.
     """
 
     inputs: tuple[tuple[Fraction, ...], ...]
@@ -153,7 +150,7 @@ class Certificate:
             "hence": "at W₀ = W* the lemma's right side is 0 and its left side is not",
         }
         lines = ["Certificate: Lemma 4.5 is false for"]
-        wrap = textwrap.TextWrapper(_WIDTH, subsequent_indent=" " * 12)
+        wrap = textwrap.TextWrapper(80, subsequent_indent=" " * 12)
         lines += [wrap.fill(f"  {head:<10}{text}") for head, text in claims.items()]
         return "\n".join(lines)
 
