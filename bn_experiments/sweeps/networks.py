@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import jax
@@ -111,24 +112,21 @@ def examine(case: Case, *, further: bool = True) -> Row:
     row["parameters"] = sum(each.size for each in jax.tree.leaves(start))
     if not (point.isolated or (interpolates and point.converged)):
         return row
-    row["checks"] = [
-        {"layer": layer, "form": form, "must_stay": interpolates or form == "scale" or has_bias}
-        | _inserted(network, point, x, t, layer, norm)
-        for layer, has_bias in enumerate(network.biases)
-        for form, norm in FORMS.items()
-    ]
+    row["checks"] = []
+    for (layer, has_bias), form in product(enumerate(network.biases), FORMS):
+        check = networks.check_insertion(network, point.params, x, t, layer, FORMS[form])
+        found = {
+            "layer": layer,
+            "form": form,
+            "must_stay": interpolates or form == "scale" or has_bias,
+            "gradient": check.gradient_norm / point.reference,
+            "weights": check.weights_norm / point.reference,
+            "error": check.relative_error,
+            "output_change": check.output_change,
+        }
+        row["checks"].append(found)
     row["move"] = {} if interpolates or not further else move(network, point, x, t)
     return row
-
-
-def _inserted(network: Network, point: StationaryPoint, x: Array, t: Array, *where: Any) -> Row:
-    check = networks.check_insertion(network, point.params, x, t, *where)
-    return {
-        "gradient": check.gradient_norm / point.reference,
-        "weights": check.weights_norm / point.reference,
-        "error": check.relative_error,
-        "output_change": check.output_change,
-    }
 
 
 def move(network: Network, point: StationaryPoint, x: Array, t: Array) -> Row:
@@ -174,11 +172,8 @@ def lemma(case: Case) -> Row:
     keys = [jax.random.fold_in(key, i) for i in range(case["starts"])]
     starts = [plain.initialize(key) for key in keys]
     ends = (_reached(network, keys, x, t) for network in (plain, normalized))
-    trios = [
-        (start, star, bn)
-        for start, star, bn in zip(starts, *ends, strict=True)
-        if star.isolated and bn.isolated
-    ]
+    every = zip(starts, *ends, strict=True)
+    trios = [(start, star, bn) for start, star, bn in every if star.isolated and bn.isolated]
     row: Row = {"starts": case["starts"], "pairs": len(trios)}
     if not trios:
         return row
@@ -221,7 +216,15 @@ def summary(rows: list[Row]) -> Row:
         else:
             bias = "with bias" if case["bias"] else "without bias"
             groups[f"{case['activation']}, {bias}"].append(row)
-    result: Row = {"trained": {name: _trained(each) for name, each in kinds.items()}}
+    trained = {
+        name: {
+            "trained": len(each),
+            "converged": sum(row["converged"] for row in each),
+            "kept": sum("checks" in row for row in each),
+        }
+        for name, each in kinds.items()
+    }
+    result: Row = {"trained": trained}
     insertions = [row for each in kinds.values() for row in each]
     checks = [check for row in insertions for check in row.get("checks", [])]
     if checks:
@@ -231,14 +234,6 @@ def summary(rows: list[Row]) -> Row:
             for word, bias in (("without bias", False), ("with bias", True))
         }
     return result | {"lemma": {name: count_lemma(each) for name, each in groups.items()}}
-
-
-def _trained(rows: list[Row]) -> dict[str, int]:
-    return {
-        "trained": len(rows),
-        "converged": sum(row["converged"] for row in rows),
-        "kept": sum("checks" in row for row in rows),
-    }
 
 
 def count_checks(checks: list[Row]) -> Row:

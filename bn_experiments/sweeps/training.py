@@ -169,9 +169,7 @@ def along(case: Any) -> Any:
     data, net = digits(case["inputs"]), network(case["variant"])
     examples, sizes = (data.inputs, data.targets), case["rate"] * np.array(MULTIPLES)
     now = networks.starts(net, case["seeds"])
-    measure = jax.jit(
-        jax.vmap(lambda params: networks.along_gradient(net, params, *examples, sizes))
-    )
+    measure = jax.jit(jax.vmap(lambda w: networks.along_gradient(net, w, *examples, sizes)))
     rows: dict[str, list[Any]] = defaultdict(list)
     for step in range(0, STEPS + 1, ALONG_EVERY):
         if step:
@@ -192,9 +190,8 @@ def spectra(case: Any) -> Any:
     end = networks.train(net, start, *examples, case["rate"], steps=STEPS).params
     found = {}
     for name, stack in (("start", start), ("end", end)):
-        every = np.array(
-            [networks.spectrum(net, each, *examples)[::-1] for each in networks.unstacked(stack)]
-        )
+        apart = networks.unstacked(stack)
+        every = np.array([networks.spectrum(net, each, *examples)[::-1] for each in apart])
         ranked, lowest = every[:, np.array(RANKS) - 1], every[:, -1]
         found[name] = {"ranked": ranked.tolist(), "lowest": _numbers(lowest)}
     return found
@@ -235,9 +232,8 @@ def _of_case(kind: str, row: Any) -> dict[str, Any]:
             }
             for name, at in row.items()
         }
-    shown: dict[str, Any] = {
-        name: [quartiles(each) for each in row[name]] for name in row if name != "start"
-    }
+    lists = {name: each for name, each in row.items() if name != "start"}
+    shown: dict[str, Any] = {name: [quartiles(v) for v in each] for name, each in lists.items()}
     if kind == "grid":
         shown["start"] = quartiles(row["start"])
         shown["diverged"] = [diverged(each, row["start"]) for each in row["loss"]]
