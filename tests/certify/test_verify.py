@@ -165,16 +165,13 @@ def test_refuses_another_activation(case: tuple[str, str]) -> None:
 
 def test_refuses_a_box_with_two_stationary_points() -> None:
     # The SiLU neuron has two minima here; each has a certificate of its own.
-    inputs, targets = WITNESSES["silu"].inputs, ["-1", "-1/2", "0", "3/2"]
-    found = [
-        certify(inputs, targets, "silu", start) for start in (["-1.73", "-2.23"], [".49", ".129"])
-    ]
+    problem = WITNESSES["silu"].inputs, ["-1", "-1/2", "0", "3/2"], "silu"
+    found = [certify(*problem, start) for start in (["-1.73", "-2.23"], [".49", ".129"])]
     first, second = (each for each in found if isinstance(each, Certificate))
     assert verify(first)
     assert verify(second)
-    hull = tuple(
-        (min(a, c), max(b, d)) for (a, b), (c, d) in zip(first.box, second.box, strict=True)
-    )
+    pairs = zip(first.box, second.box, strict=True)
+    hull = tuple((min(a, c), max(b, d)) for (a, b), (c, d) in pairs)
     refused(replace(first, box=hull), r"\([abd]\)")
 
 
@@ -366,28 +363,22 @@ SADDLE = (
     *([(1, 0), (0, 1), (1, 1), (2, 1)], ["1/2", "2/5", "3/4", "1/3"]),
     *("gelu", ["0.838336", "-1.921288"]),
 )
-PLANTS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "BN gradient doubled": (
-        WITNESSES["tanh"],
-        {"_normalized_gradient": lambda *args: [2 * each for each in bn_gradient(*args)]},
-    ),
-    "bound rounded up": (WITNESSES["tanh"], {"rounded_down": lambda value: 4 * value}),
-    "any Hessian will do": (SADDLE, {"_require_positive_definite": always}),
-    "any box will do": (
-        WITNESSES["tanh"],
-        {
-            "_require_stationary_point": always,
-            "_polish": lambda *args: [w + Fraction(1, 50) for w in polish(*args)],
-        },
-    ),
-    "wrong φ": (WITNESSES["tanh"], {"JETS": bent(0, Fraction(33, 32))}),
-    "wrong φ′": (WITNESSES["tanh"], {"JETS": bent(1, Fraction(17, 16))}),
+PLANTS: dict[str, dict[str, Any]] = {
+    "BN gradient doubled": {"_normalized_gradient": lambda *a: [2 * b for b in bn_gradient(*a)]},
+    "bound rounded up": {"rounded_down": lambda value: 4 * value},
+    "any Hessian will do": {"_require_positive_definite": always},
+    "any box will do": {
+        "_require_stationary_point": always,
+        "_polish": lambda *args: [w + Fraction(1, 50) for w in polish(*args)],
+    },
+    "wrong φ": {"JETS": bent(0, Fraction(33, 32))},
+    "wrong φ′": {"JETS": bent(1, Fraction(17, 16))},
 }
 
 
 @oracles.each(PLANTS)
-def test_errors_planted_in_the_search_are_caught(plant: tuple[Any, dict[str, Any]]) -> None:
-    arguments, wrong = plant
+def test_errors_planted_in_the_search_are_caught(wrong: dict[str, Any]) -> None:
+    arguments: Any = SADDLE if "_require_positive_definite" in wrong else WITNESSES["tanh"]
     with pytest.MonkeyPatch.context() as patch:
         for name, value in wrong.items():
             patch.setattr(_krawczyk, name, value)
@@ -398,15 +389,12 @@ def test_errors_planted_in_the_search_are_caught(plant: tuple[Any, dict[str, Any
 
 
 def test_errors_planted_in_the_exact_proof_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_linear_piece, "rounded_down", lambda value: value * Fraction(21, 20))
-    found = certify(*WITNESSES["relu"])
-    assert isinstance(found, Certificate)
-    assert not verify(found)
-    monkeypatch.undo()
     monkeypatch.setitem(_balls.LINEAR_PIECES, "leaky_relu", Fraction(1, 99))
-    found = certify(*WITNESSES["leaky_relu"])
-    assert isinstance(found, Certificate)
-    assert not verify(found)
+    wrong_slope = certify(*WITNESSES["leaky_relu"])
+    monkeypatch.setattr(_linear_piece, "rounded_down", lambda value: value * Fraction(21, 20))
+    for found in (wrong_slope, certify(*WITNESSES["relu"])):
+        assert isinstance(found, Certificate)
+        assert not verify(found)
 
 
 # ---------------------------------------------------------------- enclosures
