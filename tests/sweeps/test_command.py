@@ -130,8 +130,12 @@ def test_errors_of_tasks_and_lost_workers_are_told(quiet, folder):
     remedy = "Remedy: the same again, with fewer --workers."
     for name, told in (("TOY_FAILS", "α9 fails"), ("TOY_DIES", f"{died} {remedy}")):
         run = start(*folder.arguments, env={name: "α9"})
-        assert run.communicate() == ("", f"Error: {told}\n")
-        assert run.returncode == 1
+        out, err = run.communicate()
+        assert (out, run.returncode) == ("", 1)
+        assert err.count(f"Error: {told}\n") == 1
+        # Of workers that are killed, Python's resource tracker may find a semaphore left over.
+        others = err.replace(f"Error: {told}\n", "")
+        assert not others or "resource_tracker" in others, others
     assert finish(*folder.arguments) == quiet
 
 
