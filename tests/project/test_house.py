@@ -133,7 +133,7 @@ def functions_fit_a_screen(house):
                 yield f"{module}.{node.name} has {count} lines of code, more than 50"
 
 
-TESTS = 11_100
+TESTS = 10_950
 
 
 def sizes_are_kept(house):
@@ -144,7 +144,7 @@ def sizes_are_kept(house):
     sizes = {module: (size, 250 if module in small else 300) for module, size in lines.items()}
     # The sizes of today, rounded up: what is added is a question of what can go.
     sizes["all of bnlib"] = sum(small.values()), 1900
-    sizes["both packages"] = sum(lines.values()), 8200
+    sizes["both packages"] = sum(lines.values()), 8000
     sizes["all tests"] = sum(text.count("\n") for text in tests), TESTS
     sizes["bnlib.__all__"] = len(ast.literal_eval(names[1])), 14
     for what, (size, budget) in sizes.items():
