@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bn_solver.doubled import exponents, mean_pair, two_sum
+
 Array = npt.NDArray[np.float64]
 
 EPS = float(np.finfo(np.float64).eps)
 """Distance from 1 to the next larger float64."""
-
-# Values that differ by no more than this fraction of the largest are equal up to rounding.
-_CONSTANT = 4 * EPS
 
 
 def real_array(
@@ -26,18 +25,27 @@ def real_array(
     `last` is the length of the last axis. With ``finite=False`` the caller checks later, as
     `squared_norm` does at the price of the norms alone. It may share memory with `value`.
     """
-    if np.ma.is_masked(value):
+    if _masked(value):
         raise ValueError(f"{name}: has masked entries; fill them in or leave those examples out.")
     try:
         raw = np.asarray(value)
-    except ValueError as error:  # ragged nested lists
-        raise ValueError(f"{name}: not a rectangular array of shape {shape} ({error}).") from error
+    except Exception as error:  # whatever the __array__ of an object of another library raises
+        reason = (str(error).splitlines() or [""])[0].rstrip(".")
+        if isinstance(error, ValueError) and not hasattr(value, "__array__"):  # nested lists
+            message = f"{name}: not a rectangular array of shape {shape} ({reason})."
+        else:
+            message = (
+                f"{name}: cannot be read as an array ({type(error).__name__}: {reason}); pass its "
+                "numbers, without a record of gradients and outside functions that are traced."
+            )
+        raise ValueError(message) from error
     if raw.dtype.kind not in "iufb":
         raise ValueError(
             f"{name}: entries must be real numbers, got dtype {raw.dtype}; "
             "convert them to float64 (SymPy objects belong to bnlib.exact)."
         )
     array = raw.astype(np.float64, copy=False)
+    _require_exact_integers(name, value, raw, array)
     wanted = sum(axis.strip() not in ("", "...") for axis in shape.strip("()").split(","))
     if array.ndim < wanted or (array.ndim > wanted and "..." not in shape):
         raise ValueError(f"{name}: expected shape {shape}, got {array.shape}; reshape it.")
@@ -49,6 +57,35 @@ def real_array(
     if finite:
         require_finite(name, array)
     return array
+
+
+def _masked(value: Any) -> bool:
+    """Return whether an entry of an array, or of an array in nested lists, is masked."""
+    if isinstance(value, list | tuple):
+        nested: Any = list | tuple | np.ma.MaskedArray
+        return any(issubclass(each, nested) for each in {*map(type, value)}) and any(
+            map(_masked, value)
+        )
+    return bool(np.ma.is_masked(value))
+
+
+def _require_exact_integers(name: str, value: Any, raw: npt.NDArray[Any], array: Array) -> None:
+    """Raise ``ValueError`` if an integer was rounded on its way to float64."""
+    lost, entries = np.zeros(array.shape, dtype=np.bool_), raw
+    if raw.dtype.kind in "iu":
+        step = np.ones((), raw.dtype) << np.maximum(np.frexp(array)[1] - 53, 0).astype(raw.dtype)
+        lost = raw % step != 0
+    elif isinstance(value, list | tuple) and (np.abs(array) >= 2.0**53).any():
+        entries = np.array(value, dtype=object)  # NumPy rounded integers beside floats
+        for where in zip(*np.nonzero(np.abs(array) >= 2.0**53), strict=True):
+            integer = isinstance(entries[where], int | np.integer)
+            lost[where] = integer and int(entries[where]) != int(array[where])
+    if lost.any():
+        at = tuple(int(i) for i in np.argwhere(lost)[0])
+        raise ValueError(
+            f"{name}: entry {at} is {entries[at]}, an integer that float64 would round; subtract "
+            "an offset, change the unit, or convert it to float64 yourself."
+        )
 
 
 def require_finite(name: str, array: Array) -> None:
@@ -111,22 +148,23 @@ def power_of_two(size: Array) -> Array:
 
 
 def mean(values: Array, axis: int) -> Array:
-    """Return the mean over an axis, without overflow on the way."""
-    unit = power_of_two(np.abs(values).max(axis=axis, keepdims=True))
-    return np.asarray(np.squeeze((values / unit).mean(axis=axis, keepdims=True) * unit, axis))
+    """Return the mean over an axis to the last digit, without overflow on the way."""
+    exponent = exponents(values, axis)
+    high, _ = mean_pair(np.ldexp(values, -exponent), axis)
+    return np.asarray(np.squeeze(np.ldexp(high, exponent), axis))
 
 
 def centered(values: Array, axis: int) -> Array:
-    """Return values minus their mean over an axis: exactly 0 where they are equal up to rounding.
+    """Return values minus their mean over an axis, each to an ulp: exactly 0 where constant.
 
     Raises ``ValueError`` if a difference is too large for float64.
     """
-    unit = power_of_two(np.abs(values).max(axis=axis, keepdims=True))
-    scaled = values / unit
-    difference = scaled - scaled.mean(axis=axis, keepdims=True)
-    varies = np.ptp(scaled, axis=axis, keepdims=True) > _CONSTANT
+    exponent = exponents(values, axis)
+    scaled = np.ldexp(values, -exponent)
+    high, low = mean_pair(scaled, axis)
+    difference, rest = two_sum(scaled, -high)
     with np.errstate(over="ignore"):
-        result = np.where(varies, difference, 0.0) * unit
+        result = np.asarray(np.ldexp(difference + (rest - low), exponent))
     return representable("difference from the mean", result, cause="inputs, targets or weights")
 
 
@@ -134,6 +172,14 @@ def unit(vectors: Array) -> Array:
     """Return each non-zero vector over its length, whatever its scale."""
     scaled = vectors / np.abs(vectors).max(axis=-1, keepdims=True)
     return np.asarray(scaled / np.linalg.norm(scaled, axis=-1, keepdims=True))
+
+
+def unit_vector(name: str, value: Any) -> Array:
+    """Return value / ‖value‖, for lengths from the smallest to the largest float64."""
+    v = real_array(name, value, shape="(d,)")
+    if not v.any():
+        raise ValueError(f"{name}: is zero, so it has no direction; give a non-zero vector.")
+    return unit(v)
 
 
 def angle_between(u: Array, v: Array) -> Array:

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from hashlib import blake2b
+from typing import NamedTuple
+
 import numpy as np
 
-from bnlib._arrays import EPS, representable
+from bn_solver import LeastSquares, least_squares
+from bn_solver.doubled import exponents, length, solves_exactly, two_sum
+from bnlib._arrays import EPS, Array, centered, representable
 from bnlib.batch_norm import BatchNorm, require_normalization
 from bnlib.learning_set import LearningSet, require_learning_set
-from bnlib.least_squares import LeastSquares
 from bnlib.optima import Optimum, Point, Ray
 
-# A ratio r this close to 1 is 1 up to rounding, where there is no minimum.
-_THRESHOLD = 64 * EPS
+# A direction that is not known at least so well is refused.
+KNOWN = 1e-6
 
 
 def linear_optima(
     data: LearningSet, normalization: BatchNorm | None = None, *, bias: bool = False
 ) -> list[Optimum]:
-    r"""Return the local minima of the loss of a neuron with identity activation.
+    r"""Return the local minima, weak ones included, of the loss of a neuron without activation.
 
-    With batch norm the loss sees the weights through :math:`\hat y` alone. Let û solve the
-    least-squares problem with intercept (``center=True``: û = Σ⁻¹c) or without
-    (``center=False``), for targets t − β. Then, writing *r* for the root mean square of the
-    fitted values (less their mean, if it centres) over \|γ\|:
+    Let w* be the shortest least-squares solution without intercept, û the shortest slope with
+    intercept (``center=True``; where Σ is invertible, û = Σ⁻¹c) or without (``center=False``) for
+    targets t − β. Let X_c be the inputs, less their mean if the normalization centres. Then,
+    writing *r* for the root mean square of the fitted values (less their mean, too) over \|γ\|:
 
     ======================  ==========================================================
     normalization           local minima
     ======================  ==========================================================
-    None                    the point W* = (XᵀX)⁻¹Xᵀt
-    ``scale=False``         the point û / γ
-    ``scale=True``, ε = 0   the ray of sign(γ) û
-    ε > 0, r < 1            the point û √ε / (γ √(1 − r²))
+    None                    the point w*, or the set w* + ker X
+    ``scale=False``         the point û / γ, or the set û / γ + ker X_c
+    ``scale=True``, ε = 0   the ray of sign(γ) û, or {k sign(γ) û : k > 0} + ker X_c
+    the same, û = 0         every w with X_c w ≠ 0: the loss is constant
+    ε > 0, r < 1            the point û √ε / (γ √(1 − r²)), or that + ker X_c
     ε > 0, r ≥ 1            none: the loss decreases along the ray without end
     ======================  ==========================================================
 
@@ -46,41 +53,151 @@ def linear_optima(
     Returns
     -------
     list of Point or Ray
-        Empty if there is no minimum.
+        Empty if there is no minimum. Each with a bound of its error, which is 0 where the weights
+        solve the normal equations exactly, and with the kernel as ``along``. Where û = 0 it is
+        ``Point(0, along=I)``, the closure of the minima, with ker X_c as ``excluded``.
 
     Raises
     ------
     ValueError
-        If the optimum is not unique (collinear or constant inputs, too few examples), if
-        γ = 0, if a bias meets a normalization that centres it away, if a ray has no direction
-        because the targets are uncorrelated with every input, or if the optimum is too large
-        for float64.
+        If X_c = 0 and batch norm divides by zero everywhere, if γ = 0, if a bias meets a
+        normalization that centres it away, if the optimum is too large for float64, or if working
+        precision cannot tell: columns that are collinear or constant up to rounding, but not
+        exactly (the message names them), or targets uncorrelated with every input so nearly that
+        û has no direction.
 
     Notes
     -----
-    Inputs that are constant or collinear up to rounding count as such, and r that is 1 up to
-    rounding counts as 1. With a single weight and ε = 0 the normalized loss has just two
-    values, one on each half-line; that with the smaller value is returned.
+    A kernel is decided exactly, not by a tolerance: a constant, doubled or dependent column, or
+    m < d. An r that cannot be told from 1 counts as 1. With a single weight and ε = 0 the
+    normalized loss has two values, one on each half-line; that with the smaller one is returned.
     """
     require_learning_set(data)
     require_normalization(normalization, bias=bias)
-    if normalization is None:
-        ones = np.ones((data.m, 1 if bias else 0))
-        fit = LeastSquares(np.hstack([data.inputs, ones]), data.targets, intercept=False)
-        return [Point(fit.weights("inputs, targets"))]
-    norm = normalization
+    norm, x, t = normalization, data.inputs, data.targets
+    if norm is None:
+        return [_point(_fit(x, t, intercept=False, bias=bias))]
     if norm.gamma == 0.0:
         raise ValueError("gamma: is 0, so the loss does not depend on the weights; use gamma != 0.")
-    with np.errstate(over="ignore"):
-        t = representable("difference", data.targets - norm.beta, cause="targets, beta")
-    fit = LeastSquares(data.inputs, t, intercept=norm.center)
+    if norm.scale and norm.epsilon == 0.0 and not bias:
+        _require_spread(x, center=norm.center)
+    fit = _fit(x, t, intercept=norm.center, bias=bias, beta=norm.beta)
     if not norm.scale:
-        return [Point(fit.weights("inputs, targets or gamma", 1.0, norm.gamma))]
+        return [_point(fit, divisor=norm.gamma)]
     if norm.epsilon == 0.0:
-        return [Ray(np.sign(norm.gamma) * fit.direction())]
-    ratio = float(fit.root_mean_square) / abs(norm.gamma)
-    if ratio >= 1.0 - _THRESHOLD:
+        return [_ray(fit, norm)]
+    with np.errstate(over="ignore"):
+        ratio, off = np.array([fit.level, fit.level_error]) / abs(norm.gamma)
+        off += 4 * EPS * ratio
+    if not ratio + off < 1.0:
         return []
-    divisor = norm.gamma * np.sqrt((1.0 - ratio) * (1.0 + ratio))
-    root = float(np.sqrt(norm.epsilon))
-    return [Point(fit.weights("inputs, targets or gamma", root, divisor))]
+    gap, doubt = (1.0 - ratio) * (1.0 + ratio), off * (2 * ratio + off)
+    lost = float(doubt / (gap - doubt))
+    return [_point(fit, np.sqrt(norm.epsilon), norm.gamma * np.sqrt(gap), lost)]
+
+
+def _require_spread(x: Array, *, center: bool) -> None:
+    if not (x != (x[0] if center else 0.0)).any():
+        raise ValueError(
+            f"inputs: all examples are {'equal' if center else 'zero'}, so batch norm divides by "
+            "zero whatever the weights; vary them, or use epsilon > 0."
+        )
+
+
+class _Fit(NamedTuple):
+    """A least-squares fit of t − β, how far it is known, and the size of its fitted values."""
+
+    solution: Array
+    error: float
+    kernel: Array
+    kernel_error: float
+    level: float
+    level_error: float
+    origin: bytes
+
+
+def _fit(x: Array, t: Array, *, intercept: bool, bias: bool, beta: float = 0.0) -> _Fit:
+    low = np.zeros_like(t)
+    if not intercept:  # with intercept a shift of the targets does not matter
+        with np.errstate(over="ignore", invalid="ignore"):
+            t, low = two_sum(t, np.full_like(t, -beta))
+        representable("difference", t, cause="targets, beta")
+    found, columns = _solved(x, t, intercept, bias)
+    solution, error = found.solution, found.error
+    if low.any():  # the fit is linear in the targets
+        rest, _ = _solved(x, low, intercept, bias)
+        solution = solution + rest.solution
+        error = error + rest.error + EPS * np.abs(solution)
+    shifted = centered(t, axis=0) if intercept else t
+    fitted = shifted - found.residual
+    level = float(length(fitted) / np.sqrt(len(t)))
+    off = float(found.residual_error + 2 * EPS * np.abs(shifted).max() + 64 * EPS * level)
+    # What solves the normal equations exactly is a short number: only such are tried.
+    exact = np.where(np.abs(solution) <= error, 0.0, solution)
+    short = np.ldexp(np.frexp(exact)[0], 24) % 1 == 0
+    unique = not (found.kernel.size and exact.any())
+    if short.all() and unique and solves_exactly(columns, (t, low), exact, intercept=intercept):
+        solution, error = exact, np.zeros_like(exact)
+        level, off = (level, off) if exact.any() else (0.0, 0.0)
+    # Of inputs whose means are exactly 0 the fits with and without intercept have one slope.
+    shifts = (intercept or bias) and any(math.fsum(each) != 0.0 for each in x.T)
+    digest = blake2b(repr((x.shape, shifts)).encode(), digest_size=16)
+    for each in (x, t, low):
+        digest.update(each.tobytes())
+    size = float(length(error))
+    return _Fit(
+        solution, size, found.kernel, float(found.kernel_error), level, off, digest.digest()
+    )
+
+
+def _solved(x: Array, t: Array, intercept: bool, bias: bool) -> tuple[LeastSquares, Array]:
+    """Return the solution, with the bias as the last weight, and the columns it belongs to."""
+    if not bias:
+        return least_squares(x, t, intercept=intercept), x
+    columns = np.column_stack([x, np.ones(len(x))])
+    found = least_squares(x, t, intercept=True)
+    if found.kernel.size:
+        return least_squares(columns, t), columns
+    solution = np.append(found.solution, found.intercept)
+    error = np.append(found.error, found.intercept_error)
+    kernel = np.zeros((len(solution), 0))
+    return replace(found, solution=solution, error=error, kernel=kernel), columns
+
+
+def _point(fit: _Fit, factor: float = 1.0, divisor: float = 1.0, lost: float = 0.0) -> Point:
+    """Return factor / divisor times the solution, known up to a share `lost` of its length too."""
+    (f, up), (g, down) = np.frexp(factor), np.frexp(divisor)
+    size = float(length(fit.solution))
+    error = fit.error + lost * size + (0.0 if f == g else 4 * EPS * size)
+    numbers = np.append(fit.solution, error)
+    top = exponents(numbers, 0)
+    with np.errstate(over="ignore", under="ignore"):
+        numbers = np.ldexp(np.ldexp(numbers, -top) * (f / g), top + up - down)
+    representable("optimum", numbers, cause="inputs, targets or gamma")
+    tiny = 5e-324 * len(numbers) if f != g or up != down else 0.0
+    return Point(
+        numbers[:-1],
+        abs(numbers[-1]) + tiny,
+        fit.kernel,
+        along_error=fit.kernel_error,
+        origin=fit.origin,
+    )
+
+
+def _ray(fit: _Fit, norm: BatchNorm) -> Optimum:
+    if not fit.solution.any() and not fit.error:  # the loss is constant where it is defined
+        d = len(fit.solution)
+        return Point(np.zeros(d), along=np.eye(d), excluded=fit.kernel)
+    size = float(length(fit.solution))
+    if not fit.error < KNOWN * size:
+        raise ValueError(
+            f"targets: {'uncorrelated with' if norm.center else 'orthogonal to'} every input up "
+            "to rounding, but not exactly, so the ray has no direction; use other targets."
+        )
+    return Ray(
+        np.sign(norm.gamma) * fit.solution,
+        2 * fit.error / size,
+        fit.kernel,
+        along_error=fit.kernel_error,
+        origin=fit.origin,
+    )

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bn_solver.doubled import length
 from bnlib._arrays import (
+    EPS,
     Array,
     angle_between,
     frozen,
@@ -15,62 +17,68 @@ from bnlib._arrays import (
     representable,
     squared_norm,
     unit,
+    unit_vector,
 )
-
-# A ray's distance loses digits to cancellation below this fraction of the squared norm.
-_CANCELLATION = 1e-2
-
-
-class _Value:
-    """A set of optima as an immutable value: it is what its one vector is."""
-
-    @property
-    def vector(self) -> Array:
-        """The weights of a point, the direction of a ray."""
-        (vector,) = vars(self).values()
-        return np.asarray(vector)
-
-    @property
-    def d(self) -> int:
-        """Number of weights."""
-        return len(self.vector)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, type(self)):
-            return NotImplemented
-        return np.array_equal(self.vector, other.vector)
-
-    def __hash__(self) -> int:
-        return hash((type(self).__name__, tuple(self.vector)))
-
-    def __setstate__(self, state: dict[str, Array]) -> None:
-        # Not through the constructor: normalizing again could change the last bit.
-        for name, array in state.items():
-            object.__setattr__(self, name, frozen(array))
-
-    def __repr__(self) -> str:
-        short = np.array2string(self.vector, precision=6, separator=", ", threshold=8)
-        return f"{type(self).__name__}({short})"
+from bnlib._optimal_set import OptimalSet, residual
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Point(_Value):
-    """A single optimum.
+class Point(OptimalSet):
+    """A single optimum w, or the affine set of optima w + span(along).
+
+    Two are equal if they lie at the same place, however well that is known.
 
     Parameters
     ----------
     weights : array_like, shape (d,)
-        The optimal weights.
+        The optimal weights; with a kernel, one of them.
+    error : float
+        A bound on the distance of `weights` from the true optimum; 0 if they are it.
+    along : array_like, shape (d, k), optional
+        Orthonormal columns: directions in which the loss is constant. As a rule there are none.
+    along_error : float
+        A bound on the distance of each of these columns from the true one.
+    excluded : array_like, shape (d, j), optional
+        Orthonormal columns whose span is no part of the set, but of its closure only.
+    origin : bytes
+        What identifies the least-squares problem that it solves: an equal origin proves equality.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, a value is not finite, an error negative, or columns are not
+        orthonormal.
     """
 
     weights: Array
+    error: float
+    along: Array
+    along_error: float
+    excluded: Array
+    origin: bytes
 
-    def __init__(self, weights: npt.ArrayLike) -> None:
+    def __init__(
+        self,
+        weights: npt.ArrayLike,
+        error: float = 0.0,
+        along: npt.ArrayLike | None = None,
+        *,
+        along_error: float = 0.0,
+        excluded: npt.ArrayLike | None = None,
+        origin: bytes = b"",
+    ) -> None:
         w = real_array("weights", weights, shape="(d,)")
-        object.__setattr__(self, "weights", frozen(w))
+        self.keep(
+            weights=w,
+            error=error,
+            along=along,
+            along_error=along_error,
+            excluded=excluded,
+            origin=origin,
+        )
 
     def nearest(self, start: npt.ArrayLike) -> Array:
-        """Return the element closest to each start, shape (..., d): the point itself.
+        """Return the element closest to each start, shape (..., d).
 
         Parameters
         ----------
@@ -83,41 +91,87 @@ class Point(_Value):
             If a start has another number of weights, is not finite, or is too large.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d)
-        return np.broadcast_to(self.weights, w.shape).copy()
+        with np.errstate(over="ignore", invalid="ignore"):
+            nearest = self.weights + ((w - self.weights) @ self.along) @ self.along.T
+        return representable("projection", nearest, cause="start")
 
     def squared_distance(self, start: npt.ArrayLike) -> Array:
-        """Return the squared Euclidean distance ‖W₀ − W‖² from each start, shape (...).
+        """Return the squared Euclidean distance from each start to the set, shape (...).
 
         See Also
         --------
         Point.nearest : parameters and errors.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
-        with np.errstate(over="ignore"):
-            return squared_norm(w - self.weights, w)
+        with np.errstate(over="ignore", invalid="ignore"):
+            gap = w - self.weights
+            if self.along.size:
+                gap = gap - (gap @ self.along) @ self.along.T
+            return squared_norm(gap, w)
+
+    def exists(self, start: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Return whether an element is closest to each start, shape (...): unless excluded.
+
+        See Also
+        --------
+        Point.nearest : parameters and errors.
+        """
+        w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
+        if not self.excluded.size:
+            return np.ones(w.shape[:-1], dtype=np.bool_)
+        nearest = self.nearest(w)
+        outside = nearest - (nearest @ self.excluded) @ self.excluded.T
+        size = np.abs(nearest).max(axis=-1)
+        return np.asarray(np.abs(outside).max(axis=-1) > 16 * self.d * EPS * size)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Ray(_Value):
-    """The open half-line {k u : k > 0} of optima that a scale-invariant loss has.
+class Ray(OptimalSet):
+    """The optima {k u : k > 0} of a scale-invariant loss, or {k u : k > 0} + span(along).
+
+    The half-line is open: 0 is no optimum. Where ⟨u, W₀⟩ ≤ 0 no element is closest to W₀, and
+    distances are infima.
 
     Parameters
     ----------
     direction : array_like, shape (d,)
-        Any positive multiple of u, not zero; stored as a unit vector.
+        Any positive multiple of u; stored as a unit vector, orthogonal to the kernel.
+        ``ValueError`` if it is zero or lies in the kernel.
+    error : float
+        A bound on the distance of the true unit vector from that before it is rounded.
+
+    See Also
+    --------
+    Point : `along`, `along_error`, `origin`, equality and errors.
     """
 
     direction: Array
+    error: float
+    along: Array
+    along_error: float
+    origin: bytes
 
-    def __init__(self, direction: npt.ArrayLike) -> None:
+    def __init__(
+        self,
+        direction: npt.ArrayLike,
+        error: float = 0.0,
+        along: npt.ArrayLike | None = None,
+        *,
+        along_error: float = 0.0,
+        origin: bytes = b"",
+    ) -> None:
         u = unit_vector("direction", direction)
-        object.__setattr__(self, "direction", frozen(u))
+        self.keep(direction=u, error=error, along=along, along_error=along_error, origin=origin)
+        if self.along.size:
+            u = u - self.along @ (self.along.T @ u)
+            if length(u) <= 1e-9:
+                raise ValueError("direction: lies in the kernel; pass one that does not.")
+            object.__setattr__(self, "direction", frozen(unit(u)))
 
     def nearest(self, start: npt.ArrayLike) -> Array:
-        """Return the element closest to each start, shape (..., d): ⟨u, W₀⟩₊ u.
+        """Return the element closest to each start, shape (..., d): ⟨u, W₀⟩₊ u without kernel.
 
-        Where ⟨u, W₀⟩ ≤ 0 this is the origin: the infimum of the distance, which no element of
-        the open ray attains.
+        Where no element is closest, the limit of ever closer ones.
 
         See Also
         --------
@@ -125,21 +179,36 @@ class Ray(_Value):
         """
         w = real_array("start", start, shape="(..., d)", last=self.d)
         with np.errstate(over="ignore", invalid="ignore"):
-            along = np.maximum(w @ self.direction, 0.0)
-        return representable("projection", along, cause="start")[..., None] * self.direction
+            foot = np.maximum(w @ self.direction, 0.0)[..., None] * self.direction
+            nearest = foot + (w @ self.along) @ self.along.T
+        return representable("projection", nearest, cause="start")
 
     def squared_distance(self, start: npt.ArrayLike) -> Array:
         """Return the squared distance ‖W₀‖² − ⟨u, W₀⟩₊² from each start, shape (...).
 
-        Its root is accurate to a few units of rounding of ‖W₀‖, also near the ray.
+        With a kernel, W₀ is projected across it first. The root is accurate to a few units of
+        rounding of ‖W₀‖, also near the ray.
 
         See Also
         --------
         Point.nearest : parameters and errors.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
-        total = squared_norm(w)  # refuses starts whose projection would overflow
-        return residual(w, total, self.direction, np.maximum(w @ self.direction, 0.0))
+        total = squared_norm(w)
+        if self.along.size:
+            w = w - (w @ self.along) @ self.along.T
+            total = squared_norm(w)
+        return residual(w, total, self.direction, np.asarray(np.maximum(w @ self.direction, 0.0)))
+
+    def exists(self, start: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Return whether an element is closest to each start, shape (...): ⟨u, W₀⟩ > 0.
+
+        See Also
+        --------
+        Point.nearest : parameters and errors.
+        """
+        w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
+        return np.asarray(w @ self.direction > 0)
 
 
 Optimum = Point | Ray
@@ -172,31 +241,8 @@ def angle(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     >>> round(float(np.tan(angle([3, 1], [5, 3]))), 12)  # 2/9
     0.222222222222
     """
-    u, v = unit_vector("first", first), unit_vector("second", second)
+    u = unit_vector("first", first)
+    v = unit_vector("second", second)
     if u.shape != v.shape:
         raise ValueError(f"second: has {len(v)} entries, but first has {len(u)}.")
     return float(angle_between(u, v))
-
-
-def unit_vector(name: str, value: npt.ArrayLike) -> Array:
-    """Return value / ‖value‖, for lengths from the smallest to the largest float64."""
-    v = real_array(name, value, shape="(d,)")
-    if not v.any():
-        raise ValueError(f"{name}: is zero, so it has no direction; give a non-zero vector.")
-    return unit(v)
-
-
-def residual(w: Array, total: Array, unit: Array, along: Array) -> Array:
-    """Return ‖w − along · unit‖² for along = ⟨unit, w⟩ or its positive part.
-
-    Pythagoras costs no pass over the weights but subtracts numbers of size ‖w‖²; the few
-    rows in which that cancels are done again from the difference vector. Shapes (..., d) of w,
-    (...) of total = ‖w‖² and along, (d,) of the unit vector.
-    """
-    distance = np.atleast_1d(total - along**2)
-    close = distance < _CANCELLATION * np.atleast_1d(total)
-    if close.any():
-        rows = w.reshape(-1, w.shape[-1])[close.ravel()]
-        lengths = np.atleast_1d(along)[close]
-        distance[close] = squared_norm(rows - lengths[:, None] * unit)
-    return distance.reshape(total.shape)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._arrays import Array, angle_between, mean, real_array, representable, unit
-from bnlib.least_squares import LeastSquares
+from bn_solver import least_squares
+from bn_solver.doubled import length, solves_exactly
+from bnlib._arrays import Array, angle_between, real_array, unit
+from bnlib.closed_form import KNOWN
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,21 +24,23 @@ class StackedOptima:
         slope of least squares with intercept, the direction of the BN ray.
     intercepts : ndarray, shape (...)
         a = t̄ − x̄ᵀû.
+    determined : ndarray of bool, shape (...)
+        Neither W* nor û is 0, and both have a direction that working precision can tell.
     """
 
     stars: Array
     slopes: Array
     intercepts: Array
+    determined: npt.NDArray[np.bool_]
 
     @property
     def angles(self) -> Array:
         """θ, shape (...): the angle between W* and the BN ray, in radians.
 
-        Raises ``ValueError`` where W* or û is zero.
+        Raises ``ValueError`` where they are not `determined`.
         """
-        zero = ~(self.stars.any(axis=-1) & self.slopes.any(axis=-1))
-        if zero.any():
-            where = tuple(int(i) for i in np.argwhere(zero)[0])
+        if not self.determined.all():
+            where = tuple(int(i) for i in np.argwhere(~self.determined)[0])
             raise ValueError(
                 f"learning set {where}: W* or û is zero, the targets being orthogonal to or "
                 "uncorrelated with every input, so there is no angle; leave that set out."
@@ -62,8 +66,8 @@ def stacked_optima(inputs: npt.ArrayLike, targets: npt.ArrayLike) -> StackedOpti
     Raises
     ------
     ValueError
-        If the shapes do not fit, a value is not finite, an optimum is too large for float64,
-        or an optimum is not unique; the message names the first such set.
+        If the shapes do not fit, a value is not finite, an optimum is too large for float64, or
+        it is not unique, or not for certain; the message names the first such set.
     """
     x = real_array("inputs", inputs, shape="(..., m, d)")
     t = real_array("targets", targets, shape="(..., m)")
@@ -72,9 +76,24 @@ def stacked_optima(inputs: npt.ArrayLike, targets: npt.ArrayLike) -> StackedOpti
             f"targets: shape {t.shape} does not fit inputs of shape {x.shape}; "
             "they need (..., m) and (..., m, d)."
         )
-    stars = LeastSquares(x, t, intercept=False).weights("inputs, targets")
-    slopes = LeastSquares(x, t, intercept=True).weights("inputs, targets")
-    with np.errstate(over="ignore", invalid="ignore"):
-        offset = np.einsum("...d,...d->...", mean(x, axis=-2), slopes)
-        intercepts = representable("intercept", mean(t, axis=-1) - offset, cause="inputs, targets")
-    return StackedOptima(stars, slopes, intercepts)
+    stars, _, known = _solved(x, t, intercept=False)
+    slopes, intercepts, directed = _solved(x, t, intercept=True)
+    return StackedOptima(stars, slopes, intercepts, known & directed)
+
+
+def _solved(x: Array, t: Array, *, intercept: bool) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+    """Return solutions, intercepts, and whether each solution has a direction."""
+    fit = least_squares(x, t, intercept=intercept)
+    if (fit.rank < x.shape[-1]).any():
+        where = tuple(int(i) for i in np.argwhere(fit.rank < x.shape[-1])[0])
+        raise ValueError(
+            f"inputs: {'centred ' if intercept else ''}rank {int(fit.rank[where])} with "
+            f"{x.shape[-1]} weights{f' in learning set {where}' if where else ''}, so the optimum "
+            "is not unique; drop constant or collinear columns, or add examples."
+        )
+    sizes, errors = length(fit.solution), length(fit.error)
+    for where in map(tuple, np.argwhere(sizes <= errors)):  # 0, exactly?
+        zero = np.zeros(x.shape[-1])
+        if solves_exactly(x[where], (t[where], 0 * t[where]), zero, intercept=intercept):
+            fit.solution[where] = zero
+    return fit.solution, fit.intercept, np.asarray(errors < KNOWN * sizes)

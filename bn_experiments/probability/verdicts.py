@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from bnlib._arrays import real_array, squared_norm
+from bnlib._verdict import compare, distance
 from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.optima import Optimum
 
@@ -17,8 +16,6 @@ def check_weaker(
     start: npt.ArrayLike,
     standard_optima: Sequence[Optimum],
     normalized_optima: Sequence[Optimum],
-    *,
-    rtol: float = 1e-12,
 ) -> LemmaCheck:
     r"""Check the lemma without the term that it subtracts on the right, which it implies.
 
@@ -32,12 +29,7 @@ def check_weaker(
     --------
     check_lemma : parameters, result and errors.
     """
-    lemma = check_lemma(start, standard_optima, normalized_optima, rtol=rtol)
-    w = real_array("start", start, shape="(..., d)")
-    right = np.min([each.squared_distance(w) for each in standard_optima], axis=0)
-    noise = rtol * np.maximum(squared_norm(w), np.maximum(lemma.left, right))
-    violated = np.asarray(lemma.applies & (lemma.left - right > noise))
-    return LemmaCheck(lemma.applies, lemma.left, right[()], violated[()])
+    return LemmaCheck(**compare(start, standard_optima, normalized_optima, distance))
 
 
 def verdict(
@@ -46,19 +38,18 @@ def verdict(
     normalized_optima: Sequence[Any],
     *,
     check: Callable[..., LemmaCheck] = check_lemma,
-    tolerance: float = 1e-9,
 ) -> str:
-    """Return "fails", "equal", "true" or "void" over the starts that meet the hypothesis.
+    """Return one word for the starts that meet the hypothesis.
 
-    "fails": one of them or more violates the inequality. "equal": none does, and both sides
-    differ nowhere by more than the tolerance times ‖W₀‖². "true": none does, and they differ
-    somewhere. "void": there is no optimum of one of the two, or no such start. Only "fails" is
+    "fails": one of them or more violates the inequality. "true": none does, and for some of them
+    it is strict. "equal": both sides are the same, by structure or up to what is known of the
+    optima. "void": there is no optimum of one of the two, or no such start. Only "fails" is
     proved by a sample. With a start −W₀ for each W₀, one of the two meets the hypothesis.
 
     Parameters
     ----------
-    check, tolerance : callable, float
-        `check_lemma`, or another check with the same arguments; see above.
+    check : callable
+        `check_lemma`, or another check with the same arguments.
 
     See Also
     --------
@@ -71,5 +62,6 @@ def verdict(
         return "void"
     if found.violated.any():
         return "fails"
-    differ = np.abs(found.margin) > tolerance * squared_norm(np.asarray(start, dtype=float))
-    return "true" if (differ & found.applies).any() else "equal"
+    if (found.applies & (found.margin > found.error)).any():
+        return "true"
+    return "equal"

@@ -1,0 +1,113 @@
+"""The optima of linear neurons and the lemma's verdict in exact rational arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from flint import fmpq, fmpq_mat
+
+Number = Any
+
+
+def column(values: Any) -> fmpq_mat:
+    """Return floats, which are binary fractions, as a column."""
+    numbers = [Fraction(float(v)) for v in values]
+    return fmpq_mat(len(numbers), 1, [fmpq(v.numerator, v.denominator) for v in numbers])
+
+
+def matrix(rows: Any) -> fmpq_mat:
+    """Return a matrix of floats."""
+    m, d = len(rows), len(rows[0])
+    return fmpq_mat(m, d, [each[0] for row in rows for each in column(row).table()])
+
+
+def dot(a: fmpq_mat, b: fmpq_mat) -> Number:
+    return (a.transpose() * b)[0, 0]
+
+
+def centred(a: fmpq_mat) -> fmpq_mat:
+    """Subtract the mean of each column."""
+    m = a.nrows()
+    ones = fmpq_mat(m, m, [fmpq(1, m)] * m * m)
+    return a - ones * a
+
+
+@dataclass
+class Solutions:
+    """w + span(kernel): the least-squares solutions, w the shortest; `rank` of the columns."""
+
+    w: fmpq_mat
+    kernel: fmpq_mat | None
+    rank: int
+
+    def along(self, start: fmpq_mat) -> fmpq_mat:
+        """Return the part of a vector in the kernel."""
+        n = self.kernel
+        if n is None:
+            return 0 * start
+        return n * (n.transpose() * n).solve(n.transpose() * start)
+
+
+def solutions(x: fmpq_mat, t: fmpq_mat, *, intercept: bool) -> Solutions:
+    """Return all solutions of min ‖X w (+ a) − t‖."""
+    if intercept:
+        x, t = centred(x), centred(t)
+    reduced, rank = x.rref()
+    d, rows = x.ncols(), reduced.table()[:rank]
+    pivots = [next(j for j in range(d) if row[j] != 0) for row in rows]
+    free = [j for j in range(d) if j not in pivots]
+    kernel = None
+    if free:
+        entries = [[fmpq(int(i == j)) for j in free] for i in range(d)]
+        for row, pivot in zip(rows, pivots, strict=True):
+            entries[pivot] = [-row[j] for j in free]
+        kernel = fmpq_mat(d, len(free), [each for row in entries for each in row])
+    if not rank:
+        return Solutions(fmpq_mat(d, 1), kernel, 0)
+    across = fmpq_mat(rank, d, [each for row in rows for each in row]).transpose()
+    image = x * across
+    w = across * (image.transpose() * image).solve(image.transpose() * t)
+    return Solutions(w, kernel, rank)
+
+
+@dataclass
+class Verdict:
+    """Both sides of the lemma for one start, exactly."""
+
+    applies: bool
+    exists: bool
+    left: Number
+    right: Number
+
+    @property
+    def violated(self) -> bool:
+        return self.applies and bool(self.left > self.right)
+
+
+def verdict(start: Any, standard: Solutions, normalized: Solutions) -> Verdict:
+    """Return the lemma for optima w* + ker X and {kû : k > 0} + ker X_c, X_c ≠ 0."""
+    w = column(start)
+    star, total = standard.w + standard.along(w), dot(w, w)
+    inner, size = dot(w, star), dot(star, star)
+    right = total - inner**2 / size if size else total
+    p, u = w - normalized.along(w), normalized.w
+    if not dot(u, u):  # every w with X_c w ≠ 0 is a minimum
+        return Verdict(bool(inner > 0), bool(dot(p, p) != 0), fmpq(0), right)
+    foot = dot(u, p)
+    left = dot(p, p) - (foot**2 / dot(u, u) if foot > 0 else 0)
+    return Verdict(bool(inner > 0), bool(foot > 0), left, right)
+
+
+def squared_gap(vector: Any, exact: fmpq_mat) -> Number:
+    """Return the squared distance of a float vector from an exact one."""
+    gap = column(vector) - exact
+    return dot(gap, gap)
+
+
+def squared_turn(direction: Any, exact: fmpq_mat) -> Number:
+    """Return the squared distance of a float vector from the half-line of an exact one."""
+    v = column(direction)
+    foot = dot(v, exact)
+    return dot(v, v) - (foot**2 / dot(exact, exact) if foot > 0 else 0)
