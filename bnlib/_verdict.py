@@ -127,6 +127,10 @@ def _block(w: Array, total: Array, optima: Any, promise: Promise) -> dict[str, A
         applies |= here & (along > 0)
         false = (along > off) & (excess > bound) & (not relation)
         true = (along < -off) | (excess < -bound) | projected.is_orthogonal() | (relation > 0)
+        if promise is gain and not point.along.size:
+            rows = np.flatnonzero(near[i] & ~true & ~false)
+            more, less = _by_projections(w[rows], along[rows], off[rows], images)
+            false[rows], true[rows] = more & (along > off)[rows], less
         violated |= near[i] & false
         holds |= near[i] & true
         unsure |= near[i] & ~true & ~false
@@ -140,6 +144,24 @@ def _block(w: Array, total: Array, optima: Any, promise: Promise) -> dict[str, A
         "violated": violated & ~undecided,
         "undecided": undecided,
     }
+
+
+def _by_projections(
+    w: Array, along: Array, off: Array, images: list[Optimum]
+) -> tuple[Booleans, Booleans]:
+    """Return where left − right is positive, and negative, for certain: as a² − b².
+
+    Where a = ⟨W*/‖W*‖, W₀⟩ and b, the same for the closest ray, are small, the squares of the
+    distances are equal up to rounding, these are not.
+    """
+    toward, error = np.zeros(len(w)), np.zeros(len(w))
+    for ray in images:
+        if not isinstance(ray, Ray) or ray.along.size:
+            return np.zeros(len(w), bool), np.zeros(len(w), bool)
+        toward = np.maximum(toward, w @ ray.direction)
+        error = np.maximum(error, ray.error + ray.rounding)
+    error = error * _root(squared_norm(w), w.shape[1])
+    return along - off > toward + error, along + off < toward - error
 
 
 def _left_side(w: Array, total: Array, images: list[Optimum]) -> tuple[Array, Booleans, Array]:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from bn_solver.doubled import length
 from bnlib._arrays import Array, centered, frozen, mean, real_array, representable
 
 
@@ -85,9 +86,7 @@ class LearningSet:
     @property
     def target_std(self) -> float:
         """τ: population standard deviation of the targets."""
-        t = centered(self.targets, axis=0)
-        largest = float(np.abs(t).max()) or 1.0  # so that no square overflows or underflows
-        return float(np.sqrt(np.mean((t / largest) ** 2))) * largest
+        return float(length(centered(self.targets, axis=0)) / np.sqrt(self.m))
 
     def with_targets(self, targets: npt.ArrayLike) -> Self:
         """Return the same inputs with other targets.

@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bn_experiments.datasets.stacked import stacked_optima
-from bnlib._arrays import centered, real_array, real_number, unit
+from bn_solver import least_squares
+from bn_solver.doubled import length
+from bnlib._arrays import centered, real_array, real_number, representable, unit
 from bnlib.learning_set import LearningSet, require_learning_set
 
 PREPARATIONS = ("raw", "scaled", "centred", "standardised")
@@ -43,7 +45,9 @@ def prepare(data: LearningSet, preparation: str) -> LearningSet:
     if constant.size:
         raise ValueError(f"data: input {constant[0]} is constant, so it has no scale; drop it.")
     x = data.inputs if preparation == "scaled" else difference
-    return LearningSet(x / np.sqrt(np.mean(difference**2, axis=0)), data.targets)
+    with np.errstate(over="ignore"):
+        scaled = x / (length(difference.T) / np.sqrt(data.m))
+    return LearningSet(representable("scaled input", scaled, cause="data"), data.targets)
 
 
 def centred_targets(data: LearningSet) -> LearningSet:
@@ -54,7 +58,7 @@ def centred_targets(data: LearningSet) -> LearningSet:
     prepare : parameters and errors.
     """
     require_learning_set(data)
-    return data.with_targets(data.targets - data.mean_target)
+    return data.with_targets(centered(data.targets, axis=0))
 
 
 def without_intercept(data: LearningSet) -> LearningSet:
@@ -87,8 +91,7 @@ def with_fit(data: LearningSet, slope: npt.ArrayLike, intercept: float) -> Learn
     """
     require_learning_set(data)
     v = real_array("slope", slope, shape="(d,)", last=data.d)
-    design = np.column_stack([data.inputs, np.ones(data.m)])
-    residuals = data.targets - design @ np.linalg.lstsq(design, data.targets)[0]
+    residuals = least_squares(data.inputs, data.targets, intercept=True).residual
     return data.with_targets(data.inputs @ v + real_number("intercept", intercept) + residuals)
 
 
