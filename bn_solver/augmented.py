@@ -44,6 +44,7 @@ class Scaled(NamedTuple):
     @classmethod
     def of(cls, values: Array, intercept: bool) -> Scaled:
         """Scale each column; with intercept, first subtract its rounded mean, without an error."""
+        values = _t(np.ascontiguousarray(_t(values)))  # whole columns, so that loops are long
         unit = exponents(values, 1)
         high, zero = np.ldexp(values, -unit), np.zeros(unit.shape)
         if not intercept:
@@ -150,12 +151,12 @@ class Systems:
         return (state[0], state[1]), (state[2], state[3]), bound
 
     def _blocks(self, parts: list[Array]) -> Array:
-        """Interleave (n, m, k) and cut them to (n, blocks, block, k · parts), filled with zeros."""
+        """Cut (n, m, k), filled with zeros, to blocks: (n, parts, blocks, block, k)."""
         n, m, k = parts[0].shape
-        rows = np.stack(parts, axis=-1).reshape(n, m, -1)
-        if missing := -m % self.block:
-            rows = np.concatenate([rows, np.zeros((n, missing, rows.shape[2]))], axis=1)
-        return rows.reshape(n, -1, self.block, k * len(parts))
+        rows = np.zeros((n, len(parts), k, m + -m % self.block))
+        for i, part in enumerate(parts):
+            rows[:, i, :, :m] = _t(part)
+        return np.moveaxis(rows.reshape(n, len(parts), k, -1, self.block), 2, -1)
 
     def _take(self, which: Int) -> Systems:
         """Return some of the systems."""
@@ -175,25 +176,26 @@ class Systems:
         """Return f − r − A x and g − Aᵀ r, from sums in doubled precision."""
         n, k = len(f[0]), f[0].shape[2]
         right = self._levels(slices(*x, exponents(x[0], 1), self.bits))
-        image = (self.slices @ right[:, None]).reshape(n, -1, SLICES, k)[:, : self.m]
-        image = np.moveaxis(image, 2, 0)
+        image = np.asarray(sum(self.slices[:, i] @ right[:, i] for i in range(SLICES)))
+        image = np.moveaxis(image.reshape(n, -1, SLICES, k)[:, : self.m], 2, 0)
         over = cancelled([f[0], -r[0], *-image[:-1]], f[1] - r[1] - image[-1])
-        image = _t(self.slices) @ self._blocks(slices(*r, exponents(r[0], 1), self.bits))
-        image = np.moveaxis(image.reshape(n, -1, self.d, SLICES, k, SLICES), (3, 5, 1), (0, 1, 2))
+        parts = np.moveaxis(self._blocks(slices(*r, exponents(r[0], 1), self.bits)), 1, -2)
+        image = _t(self.slices) @ parts.reshape(n, 1, -1, self.block, SLICES * k)
+        image = np.moveaxis(image.reshape(n, SLICES, -1, self.d, SLICES, k), (1, 4), (0, 1))
         sums = [image[0, 0], image[0, 1] + image[1, 0], image[0, 2] + image[1, 1] + image[2, 0]]
-        high, low = total(np.concatenate(sums))
+        high, low = total(np.concatenate([np.moveaxis(each, 1, 0) for each in sums]))
         rest = sum(image[i, SLICES - 1 - i :].sum(axis=0) for i in range(SLICES))
-        return over, cancelled([g[0], -high], g[1] - low - rest.sum(axis=0))
+        return over, cancelled([g[0], -high], g[1] - low - rest.sum(axis=1))
 
     def _levels(self, parts: list[Array]) -> Array:
         """Return the matrix that makes products by size, from slices of A, of these slices."""
         (n, d, k), last = parts[0].shape, SLICES - 1
-        right = np.zeros((n, d, SLICES, SLICES, k))
+        right = np.zeros((n, SLICES, d, SLICES, k))
         for i in range(SLICES):
             for level in range(i, last):
-                right[:, :, i, level] = parts[level - i]
-            right[:, :, i, last] = sum(parts[last - i :][::-1])
-        return right.reshape(n, d * SLICES, SLICES * k)
+                right[:, i, :, level] = parts[level - i]
+            right[:, i, :, last] = sum(parts[last - i :][::-1])
+        return right.reshape(n, SLICES, 1, d, SLICES * k)
 
     def _noise(self, f: Pair, g: Pair, x: Pair, r: Pair) -> Array:
         """Return what rounding in `_residuals` can do to (R x, r)."""

@@ -26,9 +26,12 @@ class Solved(NamedTuple):
     residual_error: float
     kernel: Array
     kernel_error: float
+    rank: int
 
 
-def solve_dependent(a: Scaled, b: Scaled, data: Pair, intercept: bool, where: str) -> Solved:
+def solve_dependent(
+    a: Scaled, b: Scaled, data: Pair, intercept: bool, kernel: bool, where: str
+) -> Solved:
     """Solve one problem whose columns are dependent, or nearly so.
 
     Refined: a basic solution on a basis of the columns, and the coefficients of the other columns
@@ -36,7 +39,7 @@ def solve_dependent(a: Scaled, b: Scaled, data: Pair, intercept: bool, where: st
     """
     (x, t), first, power = data, int(intercept), a.exponent[0]
     if first < len(x) < len(power):
-        found = _interpolated(x, t, intercept)
+        found = _interpolated(x, t, intercept, kernel)
         if found is not None:
             return found
     raw = np.column_stack([np.ones(len(x)), x]) if intercept else x
@@ -44,9 +47,8 @@ def solve_dependent(a: Scaled, b: Scaled, data: Pair, intercept: bool, where: st
     others = np.setdiff1d(np.arange(len(power)), basis)
     if not basis.size:
         nothing = np.zeros(len(power))
-        return Solved(
-            (nothing, nothing), power, nothing, b.high[:, 0], 0.0, np.eye(len(power)), 0.0
-        )
+        null = np.eye(len(power))
+        return Solved((nothing, nothing), power, nothing, b.high[:, 0], 0.0, null, 0.0, 0)
     systems = Systems(a.high[None, :, basis], a.low[None, :, basis])
     f = tuple(
         np.column_stack([v, w[:, others]])[None] for v, w in ((b.high, a.high), (b.low, a.low))
@@ -64,9 +66,9 @@ def solve_dependent(a: Scaled, b: Scaled, data: Pair, intercept: bool, where: st
     if not others.size:
         into = np.argsort(basis[first:])
         weights = high[into, 0], low[into, 0]
-        return Solved(
-            weights, exponent[into], off[into, 0], left, left_off, np.zeros((len(own), 0)), 0.0
-        )
+        null = np.zeros((len(own), 0))
+        error = off[into, 0]
+        return Solved(weights, exponent[into], error, left, left_off, null, 0.0, len(own))
     # Back to the metric of the data, and to one unit.
     top = int((np.frexp(high[:, 0])[1] + own[:, 0]).max(initial=-9999, where=high[:, 0] != 0))
     scale = np.concatenate([own - top, own + power[others]], axis=1)
@@ -76,7 +78,8 @@ def solve_dependent(a: Scaled, b: Scaled, data: Pair, intercept: bool, where: st
     if least is None:
         raise _ambiguous(list(range(len(power) - first)), intercept, where)
     unit = np.full(len(power) - first, b.exponent[0, 0] + top)
-    return Solved(least[0], unit, np.full(len(unit), least[1]), left, left_off, *least[2:])
+    error = np.full(len(unit), least[1])
+    return Solved(least[0], unit, error, left, left_off, *least[2:], len(own))
 
 
 def _least_norm(
@@ -108,7 +111,7 @@ def _least_norm(
     return weights, error, kernel, kernel_error + t_off
 
 
-def _interpolated(x: Array, t: Array, intercept: bool) -> Solved | None:
+def _interpolated(x: Array, t: Array, intercept: bool, kernel: bool) -> Solved | None:
     """Solve X w = t, or its differences, where all rows are clearly independent; else None."""
     parts, units = [], []
     for v in (x, t):
@@ -119,10 +122,10 @@ def _interpolated(x: Array, t: Array, intercept: bool) -> Solved | None:
         parts.append(two_sum(v[1:], -v[:1]) if intercept else (v, np.zeros_like(v)))
         units.append(unit)
     (high, low), (t_high, t_low) = parts
-    found = _shortest((high.T, low.T), (t_high[:, 0], t_low[:, 0]))
+    found = _shortest((high.T, low.T), (t_high[:, 0], t_low[:, 0]), kernel)
     if found is None:
         return None
-    (high, low), error, kernel, kernel_error = found
+    (high, low), error, null, null_error = found
     d = len(high)
     return Solved(
         (high, low),
@@ -130,12 +133,13 @@ def _interpolated(x: Array, t: Array, intercept: bool) -> Solved | None:
         np.full(d, error),
         np.zeros(len(x)),
         0.0,
-        kernel,
-        kernel_error,
+        null,
+        null_error,
+        len(t_high),
     )
 
 
-def _shortest(a: Pair, g: Pair) -> tuple[Pair, float, Array, float] | None:
+def _shortest(a: Pair, g: Pair, kernel: bool = True) -> tuple[Pair, float, Array, float] | None:
     """Return the w of minimum norm with Aᵀ w = g, its error, the kernel of Aᵀ, and its error.
 
     None if the columns of A, shape (d, r), are not clearly independent.
@@ -146,10 +150,10 @@ def _shortest(a: Pair, g: Pair) -> tuple[Pair, float, Array, float] | None:
     if not systems.contraction[0] <= CONTRACTION:
         return None
     d, r = a[0].shape
-    kernel = np.linalg.qr(high[0], mode="complete")[0][:, r:]
+    null = np.linalg.qr(high[0], mode="complete")[0][:, r:] if kernel else np.zeros((d, 0))
     off = 8 * EPS * float(systems.inflation.sum())
     # A kernel that is right to 12 digits is not refined where that would take long.
-    refined = kernel if off > 2.0**-40 or d * r * (d - r) < 1e6 else kernel[:, :0]
+    refined = null if off > 2.0**-40 or d * r * (d - r) < 1e6 else null[:, :0]
     f, g_high, g_low = (np.zeros((1, size, 1 + len(refined.T))) for size in (d, r, r))
     f[0, :, 1:] = refined
     g_high[0, :, 0], g_low[0, :, 0] = (np.ldexp(v, -power[0]) for v in g)
@@ -158,9 +162,9 @@ def _shortest(a: Pair, g: Pair) -> tuple[Pair, float, Array, float] | None:
         return None
     if len(refined.T):
         # A projection: in the kernel, but no longer orthonormal.
-        kernel = np.linalg.qr(high[0, :, 1:])[0]
+        null = np.linalg.qr(high[0, :, 1:])[0]
         off = 2 * float(length(bound[0, 0, 1:])) + EPS * d
-    return (high[0, :, 0], low[0, :, 0]), float(bound[0, 0, 0]), kernel, off
+    return (high[0, :, 0], low[0, :, 0]), float(bound[0, 0, 0]), null, off
 
 
 def _ambiguous(columns: list[int], intercept: bool, where: str) -> ValueError:

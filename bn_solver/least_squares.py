@@ -33,7 +33,8 @@ class LeastSquares:
         The number of independent (with intercept: centred) columns.
     kernel, kernel_error : ndarray, shape (..., d, k) and (...)
         Orthonormal columns that span all v with X v = 0 (with intercept: X v constant), filled up
-        with zero columns where a problem has fewer; a bound of the error of each column.
+        with zero columns where a problem has fewer; a bound of the error of each column. No columns
+        if it was not asked for.
     residual, residual_error : ndarray, shape (..., m) and (...)
         t − X w (− a), and a bound of the error of each entry.
     """
@@ -49,7 +50,9 @@ class LeastSquares:
     residual_error: Array
 
 
-def least_squares(x: Array, t: Array, *, intercept: bool = False) -> LeastSquares:
+def least_squares(
+    x: Array, t: Array, *, intercept: bool = False, kernel: bool = True
+) -> LeastSquares:
     """Solve min ‖X w − t‖, or min ‖X w + a − t‖, for each problem of a stack.
 
     Parameters
@@ -60,6 +63,8 @@ def least_squares(x: Array, t: Array, *, intercept: bool = False) -> LeastSquare
         Finite numbers.
     intercept : bool
         Append a column of ones; w is then the slope.
+    kernel : bool
+        Find the kernel too; of a wide problem it costs more than the solution.
 
     Raises
     ------
@@ -71,11 +76,11 @@ def least_squares(x: Array, t: Array, *, intercept: bool = False) -> LeastSquare
     x, t = x.reshape(n, m, d), t.reshape(n, m, 1)
     ends: list[tuple[int, ...]] = [(d,), (d,), (), (), (m,), ()]
     found = [np.zeros((n, *end)) for end in ends]
-    kernels: dict[int, tuple[Array, float]] = {}
+    kernels: dict[int, tuple[Array, float, int]] = {}
     step = max(1, _CHUNK // (m * (d + 1)))
     for start in range(0, n, step):
         part = slice(start, start + step)
-        values, special = _chunk(x[part], t[part], intercept, (start, tuple(batch)))
+        values, special = _chunk(x[part], t[part], intercept, kernel, (start, tuple(batch)))
         for into, value in zip(found, values, strict=True):
             into[part] = value
         kernels |= {start + i: each for i, each in special.items()}
@@ -83,18 +88,19 @@ def least_squares(x: Array, t: Array, *, intercept: bool = False) -> LeastSquare
         raise ValueError(
             "inputs, targets: the optimum is too large for float64; rescale the inputs or targets."
         )
-    widest = max((each.shape[1] for each, _ in kernels.values()), default=0)
-    kernel, off, rank = np.zeros((n, d, widest)), np.zeros(n), np.full(n, d)
-    for i, (each, bound) in kernels.items():
-        kernel[i, :, : each.shape[1]], off[i], rank[i] = each, bound, d - each.shape[1]
-    results = (*found[:4], rank, kernel, off, *found[4:])
+    widest = max((each.shape[1] for each, *_ in kernels.values() if kernel), default=0)
+    null, off, rank = np.zeros((n, d, widest)), np.zeros(n), np.full(n, d)
+    for i, (each, bound, rank[i]) in kernels.items():
+        if kernel:
+            null[i, :, : each.shape[1]], off[i] = each, bound
+    results = (*found[:4], rank, null, off, *found[4:])
     return LeastSquares(*(each.reshape((*batch, *each.shape[1:])) for each in results))
 
 
 def _chunk(
-    x: Array, t: Array, intercept: bool, place: tuple[int, tuple[int, ...]]
-) -> tuple[list[Array], dict[int, tuple[Array, float]]]:
-    """Solve problems of shape (n, m, d); return what `least_squares` collects, and the kernels."""
+    x: Array, t: Array, intercept: bool, kernel: bool, place: tuple[int, tuple[int, ...]]
+) -> tuple[list[Array], dict[int, tuple[Array, float, int]]]:
+    """Solve problems of shape (n, m, d); return what is collected, and kernels with ranks."""
     a, b = Scaled.of(x, intercept), Scaled.of(t, intercept)
     if intercept:
         ones = np.ones_like(t)
@@ -116,15 +122,14 @@ def _chunk(
         good = np.isfinite(off)
     high, low, error = (v[:, first:, 0] for v in (high, low, error))
     exponent = exponent[:, first:, 0]
-    kernels: dict[int, tuple[Array, float]] = {}
+    kernels: dict[int, tuple[Array, float, int]] = {}
     for i in np.flatnonzero(~good):
         one = Scaled(*(v[i] for v in a)), Scaled(*(v[i] for v in b))
         index = tuple(int(j) for j in np.unravel_index(place[0] + i, place[1])) if place[1] else ()
-        each = solve_dependent(
-            *one, (x[i], t[i]), intercept, f" of learning set {index}" if index else ""
-        )
+        where = f" of learning set {index}" if index else ""
+        each = solve_dependent(*one, (x[i], t[i]), intercept, kernel, where)
         (high[i], low[i]), exponent[i], error[i], residual[i, :, 0], off[i] = each[:5]
-        kernels[int(i)] = each.kernel, each.kernel_error
+        kernels[int(i)] = each[5:]
     with np.errstate(over="ignore", invalid="ignore"):
         solution = np.ldexp(high + low, exponent)
         known = np.ldexp(error, exponent) + np.spacing(np.abs(solution)) / 2
