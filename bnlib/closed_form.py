@@ -85,7 +85,7 @@ def linear_optima(
     if not norm.scale:
         return [_point(fit, divisor=norm.gamma)]
     if norm.epsilon == 0.0:
-        return [_ray(fit, norm)]
+        return [_ray(_magnified(fit, data, norm, bias=bias), norm)]
     with np.errstate(over="ignore"):
         ratio, off = np.array([fit.level, fit.level_error]) / abs(norm.gamma)
         off += 4 * EPS * ratio
@@ -123,7 +123,7 @@ def _fit(x: Array, t: Array, *, intercept: bool, bias: bool, beta: float = 0.0) 
             t, low = two_sum(t, np.full_like(t, -beta))
         representable("difference", t, cause="targets, beta")
     found, columns = _solved(x, t, intercept, bias)
-    solution, error = found.solution, found.error
+    solution, error = found.solution, np.maximum(found.error, 5e-324)
     if low.any():  # the fit is linear in the targets
         rest, _ = _solved(x, low, intercept, bias)
         solution = solution + rest.solution
@@ -140,7 +140,7 @@ def _fit(x: Array, t: Array, *, intercept: bool, bias: bool, beta: float = 0.0) 
         solution, error = exact, np.zeros_like(exact)
         level, off = (level, off) if exact.any() else (0.0, 0.0)
     # Of inputs whose means are exactly 0 the fits with and without intercept have one slope.
-    shifts = (intercept or bias) and any(math.fsum(each) != 0.0 for each in x.T)
+    shifts = (intercept or bias) and not all(map(_adds_up_to_zero, x.T))
     digest = blake2b(repr((x.shape, shifts)).encode(), digest_size=16)
     for each in (x, t, low):
         digest.update(each.tobytes())
@@ -148,6 +148,27 @@ def _fit(x: Array, t: Array, *, intercept: bool, bias: bool, beta: float = 0.0) 
     return _Fit(
         solution, size, found.kernel, float(found.kernel_error), level, off, digest.digest()
     )
+
+
+def _magnified(fit: _Fit, data: LearningSet, norm: BatchNorm, *, bias: bool) -> _Fit:
+    """Return the fit of 2^k times the targets where the weights themselves would underflow."""
+    size = np.abs(fit.solution).max()
+    if size > 1e-280 or not (fit.error or size):
+        return fit
+    given = np.append(data.targets, 0.0 if norm.center else norm.beta)
+    up = 1000 - int(exponents(given, 0)[0])
+    up = min(up, -int(np.frexp(size)[1])) if size else up
+    t, beta = np.ldexp(data.targets, up), float(np.ldexp(given[-1], up))
+    larger = _fit(data.inputs, t, intercept=norm.center, bias=bias, beta=beta)
+    return larger._replace(origin=fit.origin)
+
+
+def _adds_up_to_zero(column: Array) -> bool:
+    """Return whether the exact sum is 0; False also where it is too large to be told."""
+    try:
+        return math.fsum(column) == 0.0
+    except OverflowError:
+        return False
 
 
 def _solved(x: Array, t: Array, intercept: bool, bias: bool) -> tuple[LeastSquares, Array]:

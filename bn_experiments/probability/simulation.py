@@ -20,9 +20,6 @@ CHUNK = 1 << 17
 # being fetched from the system each time.
 _PART = 1 << 14
 
-# Below this angle the two rays are one up to rounding; `check_lemma` finds no violation either.
-_SAME_RAY = 1e-12
-
 
 @dataclass(frozen=True)
 class Simulation:
@@ -33,10 +30,14 @@ class Simulation:
     violated, excess : Estimate
         Share of initializations that violate the lemma, and mean of left − right. The n of
         both counts the initializations with the hypothesis.
+    undecided : int
+        How many of them the errors of the optima and rounding leave open; they do not count as
+        violations.
     """
 
     violated: Estimate
     excess: Estimate
+    undecided: int
 
     def __repr__(self) -> str:
         return f"Simulation(violated={self.violated}, excess={self.excess}, n={self.violated.n})"
@@ -57,10 +58,11 @@ def simulate(
     Parameters
     ----------
     law, check : Initialization, callable
-        The law of W₀, and which statement: `check_lemma`, `check_weaker`, or either with
-        another ``rtol``.
+        The law of W₀, and which statement: `check_lemma`, `check_weaker`, or another function
+        with their arguments and result.
     shortcut : bool
-        For `check_lemma`, one W*, one ray and a law with the method ``project``, draw only the
+        For `check_lemma`, one W*, one ray that is not that of W* as far as the errors of both
+        tell, neither with a kernel, and a law with the method ``project``, draw only the
         coordinates of W₀ in their plane, on which both sides depend up to a common term. The
         cost then does not grow with d. If false, and in all other cases, draw all of W₀.
 
@@ -79,7 +81,7 @@ def simulate(
     whole_number("n", n, at_least=1)
     project = getattr(law, "project", None) if shortcut and check is check_lemma else None
     match list(standard_optima), list(normalized_optima):
-        case [Point() as star], [Ray() as ray] if project and d > 1:
+        case [Point() as star], [Ray() as ray] if project and d > 1 and _apart(star, ray):
             theta = angle(star.weights, ray.direction)
             parts = (
                 _in_the_plane(coordinates[:, begin : begin + _PART], theta)
@@ -91,13 +93,14 @@ def simulate(
             parts = (
                 _totals(check(law.sample(rng, size, d), stars, images)) for size in _sizes(n, d)
             )
-    applicable, violated, excess, squares = sum(parts, np.zeros(4))
+    applicable, violated, excess, squares, undecided = sum(parts, np.zeros(5))
     if applicable < 2:
         raise ValueError(f"n: only {applicable:.0f} of {n} starts meet the hypothesis; draw more.")
     count = round(applicable)
     return Simulation(
         Estimate.of_proportion(round(violated), count),
         Estimate.of_mean(excess, squares, count),
+        round(undecided),
     )
 
 
@@ -107,10 +110,20 @@ def _sizes(n: int, numbers: int) -> list[int]:
     return [min(size, n - begin) for begin in range(0, n, size)]
 
 
+def _apart(star: Point, ray: Ray) -> bool:
+    """Return whether W* and the ray span a plane, on which alone the lemma depends."""
+    if star.along.size or ray.along.size:
+        return False
+    size = np.abs(star.weights).max()
+    scaled = Point(star.weights / size, star.error / size)
+    return bool(check_lemma(scaled.weights, [scaled], [ray]).violated)
+
+
 def _in_the_plane(coordinates: Array, theta: float) -> Array:
     """Return count, violations, sum of excess and of its squares where the hypothesis is true.
 
-    The coordinates, shape (2, n), are along W* and across it; they are overwritten.
+    And 0 for the undecided. The coordinates, shape (2, n), are along W* and across it; they are
+    overwritten.
     """
     along, across = coordinates
     # ⟨W₀, u⟩₊ where the hypothesis is true; W* and u have the angle theta.
@@ -118,15 +131,16 @@ def _in_the_plane(coordinates: Array, theta: float) -> Array:
     toward += np.sin(theta) * across
     np.maximum(toward, 0.0, out=toward)
     applies = along > 0
-    violated = np.count_nonzero(applies & (toward < along)) if theta > _SAME_RAY else 0
+    count, violated = np.count_nonzero(applies), np.count_nonzero(applies & (toward < along))
     np.multiply(along, along, out=along)
     np.multiply(toward, toward, out=toward)
     along -= toward
     along *= applies
-    return np.array([np.count_nonzero(applies), violated, along.sum(), along @ along])
+    return np.array([count, violated, along.sum(), along @ along, 0])
 
 
 def _totals(check: LemmaCheck) -> Array:
-    """Return the same four numbers for starts that were drawn in full."""
+    """Return the same five numbers for starts that were drawn in full."""
     excess = -check.margin[check.applies]
-    return np.array([len(excess), np.count_nonzero(check.violated), excess.sum(), excess @ excess])
+    counts = [np.count_nonzero(each & check.applies) for each in (check.violated, check.undecided)]
+    return np.array([len(excess), counts[0], excess.sum(), excess @ excess, counts[1]])

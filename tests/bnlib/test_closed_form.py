@@ -131,13 +131,22 @@ def test_columns_may_have_different_units() -> None:
 
 
 @given(st.integers(1, 9), st.integers(4, 40), st.floats(-1e3, 1e3))
-def test_a_constant_column_is_refused_whatever_its_value(seed: int, m: int, value: float) -> None:
+def test_the_weight_of_a_constant_column_is_free_whatever_its_value(
+    seed: int, m: int, value: float
+) -> None:
     # The mean of equal floats need not be exactly that float.
-    rng = np.random.default_rng(seed)
-    data = LearningSet(np.column_stack([np.full(m, value), rng.normal(size=m)]), rng.normal(size=m))
-    for norm in (BatchNorm(), BatchNorm(scale=False), BatchNorm(epsilon=0.1)):
-        with pytest.raises(ValueError, match="inputs: centred rank 1 with 2 weights"):
-            linear_optima(data, norm)
+    x, t = np.random.default_rng(seed).normal(size=(2, m))
+    data = LearningSet(np.column_stack([np.full(m, value), x]), t)
+    slope = float(np.polyfit(x, t, 1)[0])
+    level = abs(slope) * float(x.std())
+    for norm, weight in (
+        (BatchNorm(gamma=-2.0), -np.sign(slope)),
+        (BatchNorm(scale=False, gamma=2.0), slope / 2),
+        (BatchNorm(epsilon=0.1, gamma=2 * level), slope / level * np.sqrt(0.1 / 3)),
+    ):
+        (optimum,) = linear_optima(data, norm)
+        oracles.agree("weights", optimum.vector, [0.0, weight], 1e-9)
+        oracles.agree("kernel", np.abs(optimum.along), [[1.0], [0.0]], 1e-15)
 
 
 @settings(max_examples=200)
@@ -159,7 +168,7 @@ def test_wild_data_have_finite_optima_or_a_value_error(
     ("data", "norm"),
     [
         (LearningSet([[1e-160]], [1e150]), None),
-        (LearningSet([[1.0], [-2.0]], [1.7e308, -1.7e308]), BatchNorm(beta=-1.7e308)),
+        (LearningSet([[1.0]], [1.7e308]), BatchNorm(center=False, beta=-1.7e308)),
         (LearningSet([[1.0], [2.0]], [3.0, 4.0]), BatchNorm(scale=False, gamma=1e-320)),
     ],
     ids=["weights-overflow", "beta-overflow", "gamma-underflow"],
@@ -175,8 +184,18 @@ def test_an_optimum_beyond_float64_is_blamed_on_the_data(
 def test_a_ray_has_its_direction_where_the_weights_themselves_would_underflow() -> None:
     data = LearningSet([[1e150, 3e150], [-2e150, 1e150], [0, 5e150]], [1e-200, 2e-200, 0.0])
     unit = LearningSet([[1, 3], [-2, 1], [0, 5]], [1, 2, 0])
-    (tiny,), (plain) = linear_optima(data, BatchNorm()), linear_optima(unit, BatchNorm())
-    oracles.agree("direction", tiny.direction, plain[0].direction, 1e-14)
+    for norm in (BatchNorm(), BatchNorm(center=False), BatchNorm(center=False, beta=1e-200)):
+        plain = BatchNorm(norm.center, beta=norm.beta * 1e200)
+        (tiny,), (ray,) = linear_optima(data, norm), linear_optima(unit, plain)
+        oracles.agree("direction", tiny.direction, ray.direction, 1e-14)
+    (point,) = linear_optima(data)
+    assert not point.weights.any()
+    assert point.error > 0  # it is not 0, and says so
+
+
+def test_with_centring_beta_does_not_matter_however_large() -> None:
+    data = LearningSet([[1.0], [-2.0]], [1.7e308, -1.7e308])
+    assert linear_optima(data, BatchNorm(beta=-1.7e308)) == [Ray([1.0])]
 
 
 def test_c_zero_with_epsilon_has_its_optimum_at_the_origin() -> None:

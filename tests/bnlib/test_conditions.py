@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 
-from bn_experiments.probability import Estimate
+from bn_experiments.probability import Estimate, verdict
 from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, angle, check_lemma
 from tests import oracles
 from tests.oracles import sampling
@@ -94,14 +94,17 @@ def test_in_each_case_of_the_condition_the_lemma_holds_with_equality(case: tuple
     assert angle(found, direction) < 1e-5
 
 
-@every_seed
-def test_with_factor_zero_the_lemma_is_void(seed: int) -> None:
-    data = parallel(seed, 0.0)
+@oracles.each([([1, 1, -1], [-1.0, -1.0]), ([-3, -3, 3], [1.0, 1.0])])
+def test_with_factor_zero_the_lemma_is_void(case: tuple[list[int], list[float]]) -> None:
+    targets, direction = case  # orthogonal to both inputs, exactly
+    data = LearningSet([[1, 0], [0, 1], [1, 1]], targets)
     star, ray = optima(data)
-    assert star == Point([0.0, 0.0])
-    check = check_lemma(starts_around(star.weights, seed), [star], [ray])
+    assert (star, star.error, ray) == (Point([0.0, 0.0]), 0.0, Ray(direction))
+    check = check_lemma(starts_around(star.weights, 1), [star], [ray])
     assert not check.applies.any()
     assert check.holds.all()
+    assert not check.undecided.any()
+    assert verdict(starts_around(star.weights, 1), [star], [ray]) == "void"
     found, direction = searched(data)
     assert np.linalg.norm(found) < 1e-5
     oracles.agree("ray", direction, ray.direction, 1e-5)

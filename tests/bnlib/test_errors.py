@@ -15,10 +15,26 @@ from tests import oracles
 DATA = counterexample()
 STAR, RAY = [Point([3, 1])], [Ray([5, 3])]
 BN = Neuron(normalization=BatchNorm())
-COLLINEAR = LearningSet([[1, 2], [2, 4], [3, 6]], [1, 2, 4])
-CONSTANT = LearningSet([[1, 2], [2, 2], [4, 2]], [1, 2, 4])
-UNCORRELATED = LearningSet([[-1], [0], [1]], [1, 0, 1])
+ULP = oracles.EPS
+COLLINEAR = LearningSet([[1, 1 + ULP], [1 + ULP, 1 - ULP], [1, 1]], [1, 2, 4])  # nearly
+# The covariance is 2⁻¹⁰⁴, of numbers of size 1.
+UNCORRELATED = LearningSet([[1 + ULP], [1], [-1 - ULP], [-1]], [1 - ULP, -1, ULP - 1, 1])
 MASKED = np.ma.masked_array([[1.0, 2.0]], [[True, False]])
+LARGE = 2**53 + 1
+
+
+class Raising:
+    """An array of another library, which does not let its numbers out."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise self.error
+
+
+TENSOR = Raising(RuntimeError("Can't call numpy() on Tensor that requires grad."))
+TRACER = Raising(TypeError("a traced array\nhas no numbers"))
 
 CASES: list[tuple[str, Callable[[], Any]]] = [
     # shapes
@@ -41,6 +57,14 @@ CASES: list[tuple[str, Callable[[], Any]]] = [
     ("preactivations: ", lambda: BatchNorm().forward([])),
     # values
     ("inputs: has masked entries; fill", lambda: LearningSet(MASKED, [1.0])),
+    ("inputs: has masked entries; fill", lambda: LearningSet([MASKED[0], [1, 2]], [1, 2])),
+    ("weights: has masked entries; fill", lambda: BN.loss([list(MASKED[0]), (1, 2)], DATA)),
+    (f"inputs: entry .0, 1. is {LARGE}, an integer", lambda: LearningSet([[1, LARGE]], [1])),
+    (f"targets: entry .1,. is {LARGE}.*subtract", lambda: LearningSet([[1], [2]], [1.5, LARGE])),
+    (f"start: entry .1,. is -{LARGE}", lambda: check_lemma(np.array([1, -LARGE]), STAR, RAY)),
+    (r"inputs: cannot be read.*RuntimeError: Can't call.*grad\)", lambda: LearningSet(TENSOR, [1])),
+    (r"targets: cannot .*TypeError: a traced array\)", lambda: LearningSet([[1]], TRACER)),
+    ("start: cannot be read as an array", lambda: check_lemma(TRACER, STAR, RAY)),
     (r"inputs: entry \(0, 1\) is nan; rem", lambda: LearningSet([[1.0, np.nan]], [1])),
     (r"inputs: entry \(0, 0\) is -inf; remove", lambda: LearningSet([[-np.inf]], [1])),
     (r"targets: entry \(0,\) is nan; remove", lambda: LearningSet([[1]], [np.nan])),
@@ -55,7 +79,13 @@ CASES: list[tuple[str, Callable[[], Any]]] = [
     ("epsilon: must be at least 0", lambda: BatchNorm(epsilon=-1e-9)),
     ("epsilon: .*use epsilon=0 or", lambda: BatchNorm(scale=False, epsilon=1)),
     ("center: must be True or False, got 'no'", lambda: BatchNorm(center="no")),
-    ("rtol: must be at least 0", lambda: check_lemma([1, 2], STAR, RAY, rtol=-1)),
+    ("error: must be at least 0, got -1", lambda: Point([1, 2], error=-1)),
+    ("along_error: .*nan", lambda: Ray([1, 2], along_error=np.nan)),
+    ("along: pass orthonormal columns of 2", lambda: Point([1, 2], along=[[1], [1]])),
+    ("along: pass orthonormal columns of 2", lambda: Ray([1, 2], along=[[1, 0, 0]])),
+    (r"along: expected shape \(d, k\)", lambda: Ray([1, 2], along=[1, 0])),
+    ("excluded: pass orthonormal", lambda: Point([1, 2], excluded=[[2], [0]])),
+    ("direction: lies in the kernel", lambda: Ray([2, 0], along=[[-1], [0]])),
     (r"angle: .*\[0, π\].*degrees", lambda: bnlib.failure_probability(-0.1)),
     (r"angle: .*\[0, π\].*degrees", lambda: bnlib.mean_excess(12.5)),
     ("scale: must be positive, got 0", lambda: bnlib.mean_excess(1, 0)),
@@ -85,13 +115,19 @@ CASES: list[tuple[str, Callable[[], Any]]] = [
         lambda: Neuron(normalization=BatchNorm(center=False)).hessian([0, 0], DATA),
     ),
     ("constant over the examples", lambda: BN.loss([1], LearningSet([[2]], [3]))),
-    ("inputs: centred rank 0", lambda: BN.optima(LearningSet([[2]], [3]))),
-    ("inputs: rank 1 with 2 weights.*drop", lambda: Neuron().optima(COLLINEAR)),
-    ("inputs: centred rank 1 with 2 weights.*drop", lambda: BN.optima(COLLINEAR)),
-    ("inputs: centred rank 1 with 2", lambda: BN.optima(CONSTANT)),
-    ("inputs: rank 1.*add examples", lambda: Neuron().optima(LearningSet([[1, 2]], [1]))),
+    ("inputs: all examples are equal.*vary them", lambda: BN.optima(LearningSet([[2]], [3]))),
+    (
+        "inputs: all examples are zero.*vary them",
+        lambda: Neuron(normalization=BatchNorm(center=False)).optima(LearningSet([[0]], [3])),
+    ),
+    (r"inputs: columns \[0, 1\] are collinear up to", lambda: Neuron().optima(COLLINEAR)),
     ("targets: uncorrelated.*use other targets", lambda: BN.optima(UNCORRELATED)),
-    ("targets: uncorrelated", lambda: BN.optima(DATA.with_targets([0.1] * 3))),
+    (
+        "targets: orthogonal.*use other targets",
+        lambda: Neuron(normalization=BatchNorm(center=False)).optima(UNCORRELATED),
+    ),
+    ("start: none meets the hypothesis", lambda: check_lemma([-3, -1], STAR, RAY).failure_rate),
+    ("start: none .* has a closest", lambda: check_lemma([2, -4], STAR, RAY).failure_rate),
     ("gamma: is 0.*use gamma != 0", lambda: Neuron(normalization=BatchNorm(gamma=0)).optima(DATA)),
     ("loss is too large.*rescale", lambda: Neuron().loss([1e200, 0], DATA)),
     ("too large.*rescale", lambda: BN.loss([1.7e308, 1.7e308], DATA)),

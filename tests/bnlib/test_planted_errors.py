@@ -238,7 +238,9 @@ PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
         "left-side-0.1%": around(Ray, "squared_distance", percent),
     },
     ("lemma", "right side"): {
-        "right-side-0.1%": around(bnlib.lemma, "_projection", lambda r, *_: (r[0], 1.001 * r[1]))
+        "right-side-0.1%": around(
+            bnlib._verdict, "_projection", lambda r, *_: (r[0], 1.001 * r[1], r[2])
+        )
     },
     ("lemma", "verdict"): {
         "hypothesis-ignored": check_by(lambda c, *_: replace(c, applies=c.applies | True))
@@ -272,9 +274,9 @@ PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
         "identity-1-minus-q": sherman_morrison(1, -1),
     },
     ("stacked", "û"): {
-        "stacked-centring-by-m-1": instead(bnlib.least_squares, "centered", divided_by_one_less),
+        "stacked-centring-by-m-1": instead(bnlib.closed_form, "centered", divided_by_one_less),
         "stacked-uncentred-targets-and-inputs": instead(
-            bnlib.least_squares, "centered", lambda values, axis: values
+            bnlib.closed_form, "centered", lambda values, axis: values
         ),
     },
     ("stacked", "intercept"): {

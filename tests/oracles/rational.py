@@ -23,6 +23,11 @@ def matrix(rows: Any) -> fmpq_mat:
     return fmpq_mat(m, d, [each[0] for row in rows for each in column(row).table()])
 
 
+def head(a: fmpq_mat, count: int) -> fmpq_mat:
+    """Return the first entries of a column."""
+    return fmpq_mat(count, 1, a.entries()[:count])
+
+
 def dot(a: fmpq_mat, b: fmpq_mat) -> Number:
     return (a.transpose() * b)[0, 0]
 

@@ -78,7 +78,7 @@ OPTIMA = {
 }
 
 
-@pytest.mark.parametrize("check", [check_lemma, check_weaker, partial(check_lemma, rtol=0.5)])
+@pytest.mark.parametrize("check", [check_lemma, check_weaker, partial(check_lemma)])
 @pytest.mark.parametrize("kind", OPTIMA)
 def test_any_lists_of_optima_are_checked_on_all_weights(kind, check, monkeypatch):
     monkeypatch.setattr(simulation, "CHUNK", 999)
