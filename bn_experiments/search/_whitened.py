@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from bn_experiments.search.newton import QuadraticModel, polish, quadratic_model
+from bn_experiments.search._rounding import gradient_rounding
+from bn_experiments.search.newton import (
+    QuadraticModel,
+    distance_to_zero,
+    polish,
+    quadratic_model,
+)
 from bnlib import LearningSet, Neuron, Point, activation
 from bnlib._arrays import EPS, Array, representable
 
@@ -15,12 +23,19 @@ _GRADIENT = 1e-6  # where the optimizer stops; Newton's method then finds the la
 _FAR = 64  # examples up to which far starts are made: the cost grows as their square
 
 
+class _Found(NamedTuple):
+    kind: str
+    loss: float
+    at: Array
+    error: float  # of the weights of a minimum
+
+
 class WhitenedSearch:
     """The loss in coordinates v = S w in which ‖v‖ is the root mean square of X w."""
 
     def __init__(self, neuron: Neuron, data: LearningSet) -> None:
         self.neuron, self.data = neuron, data
-        self.found: list[tuple[str, float, Array]] = []
+        self.found: list[_Found] = []
         x = neuron.columns(data).T
         columns = np.linalg.norm(x, axis=0)
         columns = np.where(columns > 0, columns, 1.0)
@@ -66,17 +81,18 @@ class WhitenedSearch:
         """Return whether the loss falls all the way along a straight line to a known minimum."""
         # From steps far shorter than a cell of the grid, so that no dip at the start is missed.
         share = np.append(0.0, np.geomspace(1e-5, 1.0, 193))[:, None]
-        for kind, _, v in self.found:
-            if kind == "minimum":
-                line = (start + share * (v - start)) @ self.frame.T
+        for known in self.found:
+            if known.kind == "minimum":
+                line = (start + share * (known.at - start)) @ self.frame.T
                 if (np.diff(self.neuron.loss(line, self.data)) <= EPS * self.size**2).all():
                     return True
         return False
 
     def minima(self) -> list[Point]:
         """Return the minima that have been found, by increasing loss."""
-        found = [(loss, tuple(self.frame @ v)) for kind, loss, v in self.found if kind == "minimum"]
-        return [Point(w) for _, w in sorted(found)]
+        minima = [each for each in self.found if each.kind == "minimum"]
+        found = [(each.loss, tuple(self.frame @ each.at), each.error) for each in minima]
+        return [Point(w, error) for _, w, error in sorted(found)]
 
     def _lowest(self, grid: Array, *, wrap: bool = False) -> Array:
         """Return the points of a grid whose loss is below that of the eight around them."""
@@ -117,9 +133,9 @@ class WhitenedSearch:
         )
         model = self.model(result.x)
         if not model.flat:
-            for kind, _, v in self.found:  # on the way to a point that is known
-                if np.linalg.norm(result.x + model.step - v) <= _SAME * (1 + np.linalg.norm(v)):
-                    return kind
+            for known in self.found:  # on the way to a point that is known
+                if self._near(result.x + model.step, known):
+                    return known.kind
         at = polish(self.gradient, self.hessian, result.x, method="hybr", xtol=1e-14)
         if self.kind(at) != "flat" and self.loss(at) <= result.fun + 1e-9 * self.size**2:
             kind = self.add(at)
@@ -130,11 +146,29 @@ class WhitenedSearch:
     def add(self, v: Array) -> str:
         """Remember a stationary point unless it is known, and return its kind."""
         kind = self.kind(v)
-        if kind in ("minimum", "saddle", "maximum"):
-            reach = _SAME * (1 + np.linalg.norm(v))
-            if all(np.linalg.norm(v - other) > reach for _, _, other in self.found):
-                self.found.append((kind, self.loss(v), v))
+        if kind not in ("minimum", "saddle", "maximum"):
+            return kind
+        if not any(self._near(v, known) for known in self.found):
+            error = self.error(v) if kind == "minimum" else 0.0
+            if not np.isfinite(error):  # the gradient is nothing but rounding all around
+                return "flat"
+            self.found.append(_Found(kind, self.loss(v), v, error))
         return kind
+
+    def error(self, v: Array) -> float:
+        """Return a bound of the distance of the weights from the minimum that they are close to."""
+        values, vectors = np.linalg.eigh(self.hessian(v))
+        return distance_to_zero(
+            lambda w: self.neuron.gradient(w, self.data),
+            lambda w: gradient_rounding(self.neuron, w, self.data),
+            self.frame @ v,
+            self.frame @ vectors,
+            values,
+        )
+
+    def _near(self, v: Array, known: _Found) -> bool:
+        reach = _SAME * (1 + np.linalg.norm(known.at))
+        return bool(np.linalg.norm(v - known.at) <= reach)
 
     def model(self, v: Array) -> QuadraticModel:
         return quadratic_model(self.gradient(v), self.hessian(v), flat=_SINGULAR)

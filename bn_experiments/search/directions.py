@@ -8,21 +8,24 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bn_experiments.search._rounding import gradient_rounding
 from bn_experiments.search.landscape import FlatSector
-from bnlib import LearningSet, Ray
-from bnlib._arrays import EPS, Array, power_of_two, whole_number
+from bnlib import LearningSet, Neuron, Ray
+from bnlib._arrays import EPS, Array, power_of_two, unit, whole_number
 from bnlib.learning_set import require_learning_set
 
 _LEVEL = 64 * EPS  # derivatives below this fraction of the loss are zero up to rounding
 _SHORT = 2.0**-100  # a length at which any ε shows
+_ASIDE = 2.0 ** np.arange(-50, -5)  # how far from a minimum signs of the derivative are looked at
 
 
-class _HasLoss(Protocol):
-    """What `Neuron` and any mean of the losses of neurons have: see the methods of `Neuron`."""
+class _MeanLoss(Protocol):
+    """A mean of the losses of neurons: methods of `Neuron`, and how far rounding takes one."""
 
     def columns(self, data: LearningSet) -> Array: ...
     def loss(self, weights: Any, data: LearningSet) -> Array: ...
     def gradient(self, weights: Any, data: LearningSet) -> Array: ...
+    def gradient_rounding(self, weights: Any, data: LearningSet) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +35,8 @@ class DirectionScan:
     Attributes
     ----------
     minima : list of Ray
-        The strict local minima, by increasing loss.
+        The strict local minima, by increasing loss, each with a bound of its error: the loss
+        falls towards the minimum on both sides of it, beyond what rounding can feign.
     flat : list of FlatSector
         Where the loss is constant.
     """
@@ -41,7 +45,9 @@ class DirectionScan:
     flat: list[FlatSector]
 
 
-def scan_directions(neuron: _HasLoss, data: LearningSet, *, n: int = 720) -> DirectionScan:
+def scan_directions(
+    neuron: Neuron | _MeanLoss, data: LearningSet, *, n: int = 720
+) -> DirectionScan:
     r"""Find the optimal rays of a neuron with batch norm and two weights.
 
     The directions are :math:`u(\alpha) = T (\cos\alpha, \sin\alpha)^\top`, with *T* such that
@@ -53,8 +59,8 @@ def scan_directions(neuron: _HasLoss, data: LearningSet, *, n: int = 720) -> Dir
     Parameters
     ----------
     neuron : Neuron
-        With ``scale=True`` and ε = 0; or any object with such a loss, its gradient and
-        ``columns``.
+        With ``scale=True`` and ε = 0; or any object with such a loss, its gradient,
+        ``columns``, and ``gradient_rounding``: a bound of the error of the gradient's entries.
     data : LearningSet
         Examples with two inputs.
     n : int
@@ -100,15 +106,17 @@ def scan_directions(neuron: _HasLoss, data: LearningSet, *, n: int = 720) -> Dir
         changes &= ~((where < end) & (begin < following))
         changes &= ~((where < end - 2 * np.pi) | (begin + 2 * np.pi < following))
     found = _roots(circle.derivative, where[changes], following[changes])
-    at, rays, falls = circle.loss(found), circle.weights(found), values[changes] < 0
-    minima = [Ray(rays[i]) for i in np.argsort(at, kind="stable") if falls[i]]
+    found = found[values[changes] < 0]
+    found = found[np.argsort(circle.loss(found), kind="stable")]
+    rays = zip(circle.weights(found), circle.errors(found), strict=True)
+    minima = [Ray(direction, error) for direction, error in rays]
     return DirectionScan(minima, [circle.sector(begin, end) for begin, end in flat])
 
 
 class _Circle:
     """The loss as a function of α, the angle in coordinates in which the inputs are round."""
 
-    def __init__(self, neuron: _HasLoss, data: LearningSet) -> None:
+    def __init__(self, neuron: Neuron | _MeanLoss, data: LearningSet) -> None:
         self.neuron, self.data = neuron, data
         columns = neuron.columns(data).T
         if columns.shape[1] != 2:
@@ -148,6 +156,23 @@ class _Circle:
     def derivative(self, alpha: Array) -> Array:
         gradient = self.neuron.gradient(self.weights(alpha), self.data)
         return np.asarray(np.einsum("...d,...d->...", gradient, self.weights(alpha + np.pi / 2)))
+
+    def errors(self, alpha: Array) -> Array:
+        """Return how far the directions of minima can be from the true ones, as unit vectors."""
+        at = alpha[:, None, None] + _ASIDE[:, None] * [-1.0, 1.0]  # minimum, distance, side
+        w, along = self.weights(at), self.weights(at + np.pi / 2)
+        if isinstance(self.neuron, Neuron):
+            rounding = gradient_rounding(self.neuron, w, self.data)
+        else:
+            rounding = self.neuron.gradient_rounding(w, self.data)
+        gradient = np.abs(self.neuron.gradient(w, self.data))
+        noise = (np.abs(along) * (rounding + 4 * EPS * gradient)).sum(axis=-1)
+        clear = (self.derivative(at) * [-1.0, 1.0] > noise).all(axis=-1)
+        apart = unit(w) - unit(self.weights(alpha))[:, None, None]
+        error = np.linalg.norm(apart, axis=-1).max(axis=-1) + 4 * EPS
+        first = clear.argmax(axis=1)[:, None]
+        error = np.where(clear.any(axis=1), np.take_along_axis(error, first, axis=1)[:, 0], 2.0)
+        return np.asarray(error)
 
     def flat(self, alpha: Array, derivative: Array, level: float) -> list[tuple[float, float]]:
         """Return the arcs with zero derivative, two directions of the grid or more."""

@@ -36,7 +36,7 @@ class Landscape:
     Attributes
     ----------
     minima : list of Point
-        The strict local minima, by increasing loss.
+        The strict local minima, by increasing loss, each with a bound of its error.
     kinds : list of str
         For each ``"minimum"`` where the loss is smooth, ``"kink"`` where the activation has a
         kink: on the border of two pieces of the loss, the origin included.

@@ -9,6 +9,9 @@ import numpy as np
 
 from bnlib._arrays import Array
 
+_RUNGS = 2.0 ** np.arange(1, 14)  # sizes of boxes that are tried, over the least conceivable
+_SMALLEST = 2.0**-60  # half a side of a box around an exact zero at 0
+
 
 class QuadraticModel(NamedTuple):
     """What gradient and Hessian say about a point.
@@ -70,3 +73,47 @@ def polish(
         return np.asarray(root(gradient, at, jac=hessian, method=method, options=options).x)
     except ValueError:  # a singular Hessian has thrown it out of the range of float64
         return at
+
+
+def distance_to_zero(
+    gradient: Callable[[Array], Array],
+    rounding: Callable[[Array], Array],
+    at: Array,
+    basis: Array,
+    curvatures: Array,
+) -> float:
+    r"""Return a bound of the distance to the zero of a gradient next to a point, or infinity.
+
+    Miranda's theorem: there is a zero in a box if on opposite faces the component across them
+    has opposite signs. The box is the smallest of a few around `at` with half sides
+    :math:`r_k b_k`, :math:`r_k` a multiple of
+
+    .. math:: \frac{|\langle b_k, \nabla L\rangle| + \delta_k}{\lambda_k},
+
+    on whose faces the signs are opposite whatever rounding δ does. A face is judged by its centre
+    and by what the component changes from `at` to the centres of the faces around it, so second
+    differences over the box, beside which δ is large, are neglected.
+
+    Parameters
+    ----------
+    gradient, rounding : callable
+        ∇L and a bound of the rounding error of its entries, both from shape (..., d) to (..., d).
+    at : ndarray, shape (d,)
+        The point.
+    basis, curvatures : ndarray, shape (d, d) and (d,)
+        Columns bₖ along which the Hessian is close to diagonal, and its diagonal there, positive.
+    """
+    here, doubt = gradient(at) @ basis, rounding(at) @ np.abs(basis)
+    radius = np.maximum((np.abs(here) + doubt) / curvatures, _SMALLEST)
+    steps = _RUNGS[:, None, None] * (radius * basis).T
+    points = at + np.stack([steps, -steps], axis=1)  # rung, sign, k, entry
+    there, noise = gradient(points) @ basis, rounding(points) @ np.abs(basis)
+    change = (np.abs(there - here) + noise + doubt).max(axis=1)
+    across = np.stack([there[:, 0] - noise[:, 0], -there[:, 1] - noise[:, 1]]).min(axis=0)
+    own = np.eye(len(at), dtype=bool)
+    others = np.where(own, 0.0, change).sum(axis=1)
+    enclosed = (np.diagonal(across, axis1=1, axis2=2) > others).all(axis=1)
+    if not enclosed.any():
+        return np.inf
+    size = float(np.linalg.norm(basis, axis=0) @ radius)
+    return float(_RUNGS[np.argmax(enclosed)]) * size

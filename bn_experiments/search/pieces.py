@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bn_experiments.search.landscape import FlatSector, Landscape
+from bn_solver import least_squares
+from bn_solver.doubled import length
 from bnlib import Point
 from bnlib._arrays import EPS, Array
 
@@ -26,9 +28,10 @@ def piecewise_minima(rows: Array, targets: Array, slopes: tuple[float, float]) -
     .. math:: L(w) = w^\top A w - 2 c^\top w + \tfrac1m \|t\|^2, \qquad
        A = \tfrac1m \sum_i s_i^2\, x_i x_i^\top, \quad c = \tfrac1m \sum_i s_i t_i\, x_i .
 
-    The list is complete up to rounding. A strict minimum lies inside a sector, on the ray
-    between two, or at the origin. Inside a sector it is the stationary point of the quadratic,
-    and A is positive definite. On a ray it is the minimum of the quadratic along the ray, and
+    The list is complete up to rounding, and each point has a bound of its error. A strict minimum
+    lies inside a sector, on the ray between two, or at the origin. Inside a sector it is the
+    stationary point of the quadratic, and A is positive definite. On a ray it is the minimum of the
+    quadratic along the ray, and
     the loss does not fall to either side: its one-sided derivatives across the ray are positive,
     or zero with A positive definite on that side. At the origin it is strict if and only if
     the loss rises along every ray, and since
@@ -44,6 +47,7 @@ class _Minimum(NamedTuple):
     loss: float
     weights: Array
     kind: str
+    error: float
 
 
 class _Pieces:
@@ -54,7 +58,7 @@ class _Pieces:
         self.constant = float(np.mean(targets**2))
         lines = rows[rows.any(axis=1)]
         angles = np.arctan2(lines[:, 0], -lines[:, 1]) % np.pi if len(lines) else np.zeros(0)
-        angles = np.sort(angles)
+        every = angles = np.sort(angles)
         angles = angles[np.diff(angles, prepend=-1.0) > _SAME_LINE]
         if len(angles) > 1 and angles[-1] - angles[0] > np.pi - _SAME_LINE:
             angles = angles[:-1]  # the same line once more, from the other end of [0, π)
@@ -64,6 +68,9 @@ class _Pieces:
                 "add inputs in other directions."
             )
         self.angles = np.concatenate([angles, angles + np.pi])
+        # How far a ray may be from the line of an example that is taken for its own.
+        apart = np.abs(every[:, None] - np.append(angles, angles[0] + np.pi)).min(axis=1)
+        self.blur = 8 * EPS + 2 * float(apart.max())
         self.ends = np.append(self.angles[1:], self.angles[0] + 2 * np.pi)
         self.rays = _at(self.angles)
         self.across = np.stack([-self.rays[:, 1], self.rays[:, 0]], axis=1)
@@ -84,12 +91,12 @@ class _Pieces:
         sectors = range(len(self.angles))
         found = [self._at_ray(k) for k in sectors]
         if self._origin_is_strict():
-            found.append(_Minimum(self.constant, np.zeros(2), "kink"))
+            found.append(_Minimum(self.constant, np.zeros(2), "kink", self._origin_error()))
         found += [self._in_sector(k) for k in sectors]
         distinct: list[_Minimum] = []
         for each in found:  # a minimum on a ray may be found again beside it, through rounding
             if isinstance(each, _Minimum) and all(
-                np.linalg.norm(each.weights - other.weights) > 1e-9 * np.linalg.norm(other.weights)
+                length(each.weights - other.weights) > each.error + other.error
                 for other in distinct
             ):
                 distinct.append(each)
@@ -97,7 +104,9 @@ class _Pieces:
         kinds = [each.kind for each in distinct]
         flat = [each for each in found if isinstance(each, FlatSector)]
         outcomes = dict(Counter(kinds) + Counter(flat=len(flat)))
-        return Landscape([Point(each.weights) for each in distinct], kinds, flat, outcomes)
+        return Landscape(
+            [Point(each.weights, each.error) for each in distinct], kinds, flat, outcomes
+        )
 
     def _in_sector(self, k: int) -> _Minimum | FlatSector | None:
         """Return what is optimal inside a sector."""
@@ -105,7 +114,7 @@ class _Pieces:
         rank, loss = int(self.kept[k].sum()), self._loss(self.active[k] * (self.rows @ w))
         if rank == 2:
             inside = _cross(begin, w) > 0 and _cross(w, end) > 0
-            return _Minimum(loss, w, "minimum") if inside else None
+            return _Minimum(loss, w, "minimum", self._error(k)) if inside else None
         if rank == 1:
             # w + s v lies in the sector for the s that two linear inequalities allow.
             v = self.kernels[k]
@@ -139,11 +148,33 @@ class _Pieces:
         if product <= _LEVEL * np.linalg.norm(output) * np.linalg.norm(self.targets):
             return None
         w = product / square * self.rays[k]
+        # Examples on the ray, or close to it, have outputs up to `blur`.
+        lost = self.blur * np.abs(self.active[[k, k - 1]]).max(axis=0) * length(self.rows)
+        lost += (len(output) + 8) * EPS * np.abs(output)
+        far = length(w)
+        turned = lost @ (np.abs(self.targets) + 2 * far * np.abs(output) + far * lost) / square
+        error = float(turned + self.blur * far)
         for side, turn in self._sides(k):
             rise = self._rise(side, w, turn)
             if rise < 0 or (rise == 0 and not self.kept[side].all()):
                 return None
-        return _Minimum(self._loss(product / square * output), w, "kink")
+            if rise == 0:  # the minimum may be inside
+                error = max(error, float(length(w - self.solutions[side])) + self._error(side))
+        return _Minimum(self._loss(product / square * output), w, "kink", error)
+
+    def _error(self, k: int) -> float:
+        """Return how far the solution of a sector is from that of its least-squares problem."""
+        w, slope = self.solutions[k], self.active[k][:, None]
+        inputs = slope * self.rows
+        fit = least_squares(inputs, self.targets)
+        off = np.abs(w - fit.solution) + fit.error
+        rounded = EPS * np.abs(np.where(np.isin(np.frexp(slope)[0], (0.0, 0.5)), 0.0, inputs))
+        if rounded.any():  # products with a slope: to first order, and twice that
+            size = length(inputs.T)
+            inverse = np.linalg.pinv(inputs / size) / size[:, None]
+            fitted = np.abs(inverse) @ (rounded @ np.abs(w))
+            off += 2 * (fitted + np.abs(inverse @ inverse.T) @ (rounded.T @ np.abs(fit.residual)))
+        return float(length(off))
 
     def _sides(self, k: int) -> tuple[tuple[int, Array], tuple[int, Array]]:
         """Return the sectors on both sides of ray k, and the directions into them."""
@@ -162,6 +193,14 @@ class _Pieces:
         level = _LEVEL * np.linalg.norm(self.on_rays, axis=1) * np.linalg.norm(self.targets)
         rises = (products < -level) | ((np.abs(products) <= level) & self.on_rays.any(axis=1))
         return bool(rises.all())
+
+    def _origin_error(self) -> float:
+        """Return how far out the minimum may be on rays along which the loss hardly changes."""
+        products = self.on_rays @ self.targets
+        square = (self.on_rays**2).sum(axis=1)
+        sizes = np.abs(self.on_rays) @ np.abs(self.targets)
+        doubt = products + (self.blur + len(self.targets) * EPS) * sizes
+        return float(np.max(doubt / np.where(square > 0, square, np.inf), initial=0.0))
 
     def _loss(self, output: Array) -> float:
         return float(np.mean((output - self.targets) ** 2))

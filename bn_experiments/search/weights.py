@@ -107,7 +107,8 @@ def numerical_optima(neuron: Neuron, data: LearningSet, rng: np.random.Generator
     Returns
     -------
     list of Point or Ray
-        By increasing loss.
+        By increasing loss, each with a bound of its error: rounding alone cannot make the loss
+        rise as it does from the optimum to where the bound ends.
 
     See Also
     --------

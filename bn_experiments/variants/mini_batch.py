@@ -11,9 +11,9 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from bn_experiments.search import scan_directions
+from bn_experiments.search import gradient_rounding, scan_directions
 from bnlib import LearningSet, Neuron, Ray, activation
-from bnlib._arrays import Array, whole_number
+from bnlib._arrays import EPS, Array, whole_number
 from bnlib.learning_set import require_learning_set
 
 MAX_BATCHES = 20_000  # the largest number that is enumerated
@@ -104,6 +104,22 @@ class MiniBatchNeuron:
         Neuron.output : parameters.
         """
         return self._mean(lambda batch: self.neuron.gradient(weights, batch), data)
+
+    def gradient_rounding(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
+        """Return a bound of the rounding error of each entry of `gradient`, shape (..., d).
+
+        See Also
+        --------
+        Neuron.output : parameters.
+        """
+        w = np.asarray(weights, dtype=np.float64)
+        share = EPS * len(_split(data, self))
+
+        def bound(batch: LearningSet) -> Array:
+            mean = share * np.abs(self.neuron.gradient(w, batch))
+            return gradient_rounding(self.neuron, w, batch) + mean
+
+        return self._mean(bound, data)
 
     def optima(self, data: LearningSet) -> list[Ray]:
         """Return the rays of local minima in the plane, by increasing loss; their number is odd.

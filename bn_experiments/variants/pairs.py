@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bnlib import LearningSet, LemmaCheck, Ray, check_lemma
-from bnlib._arrays import real_array
+from bnlib._arrays import EPS, real_array
 from bnlib.learning_set import require_learning_set
 from bnlib.optima import Optimum
+
+_DIGITS = 12  # to which the angle of an edge is rounded, so that pairs on one line share it
 
 
 class Sector(NamedTuple):
@@ -22,14 +24,16 @@ class Sector(NamedTuple):
     Attributes
     ----------
     first, last : Ray
-        Its edges, counter-clockwise.
+        Its edges, counter-clockwise, each with a bound of its error.
     """
 
     first: Ray
     last: Ray
 
-    def contains(self, start: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    def contains(self, start: npt.ArrayLike, *, surely: bool = False) -> npt.NDArray[np.bool_]:
         """Return whether weights, shape (..., 2), are in the sector, shape (...).
+
+        With `surely`: wherever its edges are within their errors.
 
         See Also
         --------
@@ -37,8 +41,13 @@ class Sector(NamedTuple):
         """
         w = real_array("start", start, shape="(..., 2)", last=2)
         a, b = self.first.direction, self.last.direction
-        after = a[0] * w[..., 1] >= a[1] * w[..., 0]
-        return np.asarray(after & (b[0] * w[..., 1] <= b[1] * w[..., 0]))
+        after, before = a[0] * w[..., 1], b[1] * w[..., 0]
+        off = np.zeros((2, *w.shape[:-1]))
+        if surely:
+            size = np.hypot(w[..., 0], w[..., 1])
+            off = np.array([(edge.error + edge.rounding) * size for edge in self])
+        past = after - a[1] * w[..., 0] >= off[0]
+        return np.asarray(past & (before - b[0] * w[..., 1] >= off[1]))
 
 
 def best_sectors(data: LearningSet) -> list[Sector]:
@@ -68,9 +77,11 @@ def best_sectors(data: LearningSet) -> list[Sector]:
     if data.d != 2 or data.m < 2 or not x.any(axis=1).all():
         raise ValueError(f"data: needs two or more examples, with two different inputs; {data}.")
     lines = np.arctan2(-x[:, 0], x[:, 1]) % np.pi  # directions orthogonal to x
-    lines = np.unique(lines.round(12) % round(np.pi, 12))
+    lines = np.unique(lines.round(_DIGITS) % round(np.pi, _DIGITS))
     edges = np.concatenate([lines, lines + np.pi, [lines[0] + 2 * np.pi]])
-    middle, rays = (edges[1:] + edges[:-1]) / 2, [Ray([np.cos(a), np.sin(a)]) for a in edges]
+    error = 10.0**-_DIGITS + 16 * EPS  # half a digit, twice where π is rounded as well
+    middle = (edges[1:] + edges[:-1]) / 2
+    rays = [Ray([np.cos(a), np.sin(a)], error) for a in edges]
     score = np.sign(np.stack([np.cos(middle), np.sin(middle)], axis=-1) @ x.T) @ gain
     best = np.flatnonzero(score >= score.max() - 1e-9 * np.abs(gain).sum())
     return [Sector(rays[k], rays[k + 1]) for k in best]
@@ -83,6 +94,9 @@ def check_sectors(
 ) -> LemmaCheck:
     """Check the lemma where the BN optima are sectors: inside them the left side is 0.
 
+    Inside, the lemma holds whatever the right side is, since that is not negative. What is
+    within the errors of the edges from them is judged by its distance to the edge.
+
     See Also
     --------
     check_lemma : parameters and errors.
@@ -90,5 +104,11 @@ def check_sectors(
     edges = [edge for sector in normalized_optima for edge in sector]
     check = check_lemma(start, standard_optima, edges)  # outside, one of them is closest
     inside = np.any([sector.contains(start) for sector in normalized_optima], axis=0)
-    left = np.where(inside, 0.0, check.left)[()]
-    return replace(check, left=left, violated=check.violated & ~inside)
+    surely = np.any([sector.contains(start, surely=True) for sector in normalized_optima], axis=0)
+    return replace(
+        check,
+        exists=check.exists | inside,
+        left=np.where(inside, 0.0, check.left)[()],
+        violated=check.violated & ~surely,
+        undecided=check.undecided & ~surely,
+    )
