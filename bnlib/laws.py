@@ -7,20 +7,33 @@ import numpy.typing as npt
 
 from bnlib._arrays import Array, real_array, real_number, representable
 
+READINGS = ("infimum", "strict", "given_closest")
+"""What "closest" means: see `failure_probability`."""
 
-def failure_probability(angle: npt.ArrayLike) -> Array:
+
+def failure_probability(angle: npt.ArrayLike, reading: str = "infimum") -> Array:
     r"""Return the probability that a random initialization violates the lemma.
 
-    .. math:: P(\text{violated} \mid \langle W_0, W^*\rangle > 0)
-       = \frac12 + \frac{\theta}{2\pi} \quad (0 < \theta \le \pi), \qquad 0 \text{ at } \theta = 0,
+    Given ⟨W₀, W*⟩ > 0, for one standard optimum W* and one BN ray at the angle θ, 0 < θ < π, and
+    every law of W₀ that is invariant under rotations, in every dimension d ≥ 2:
 
-    for one standard optimum W*, one BN ray, and every law of W₀ that is invariant under
-    rotations, in every dimension d ≥ 2. At θ = 0 both sides are equal for every W₀.
+    .. math:: \tfrac12 + \tfrac{\theta}{2\pi}\ \text{(infimum)}, \qquad
+       \tfrac12 - \tfrac{\theta}{2\pi}\ \text{(strict)}, \qquad
+       \tfrac12\ \text{(given closest)} .
+
+    The ray is open: with probability θ/π no BN optimum is closest to W₀. Read with the infimum
+    of the distances, the inequality is then false; read strictly, the lemma says nothing. Given
+    that one is closest, the reflection that swaps W* and the ray swaps both sides. At θ = 0
+    they are equal for every W₀, and the probability is 0 in every reading. At θ = π none is ever
+    closest.
 
     Parameters
     ----------
     angle : array_like, shape (...)
         θ, the angle between W* and the BN ray, in radians.
+    reading : str
+        ``"infimum"``, ``"strict"``: one is closest and the inequality is false, or
+        ``"given_closest"``: it is false, given that one is closest.
 
     Returns
     -------
@@ -29,22 +42,32 @@ def failure_probability(angle: npt.ArrayLike) -> Array:
     Raises
     ------
     ValueError
-        If an angle is not in [0, π], or (`mean_excess`) the scale not positive or too large.
+        If an angle is not in [0, π], the reading unknown, θ = π where it is given that one is
+        closest, or (`mean_excess`) the scale not positive or too large.
 
     Examples
     --------
-    >>> round(float(failure_probability(np.arctan(2 / 9))), 4)
-    0.5348
+    >>> theta = np.arctan(2 / 9)
+    >>> [round(float(failure_probability(theta, each)), 4) for each in READINGS]
+    [0.5348, 0.4652, 0.5]
     """
     theta = _angle(angle)
-    return np.asarray(np.where(theta > 0, 0.5 + theta / (2 * np.pi), 0.0))[()]
+    if reading not in READINGS:
+        raise ValueError(f"reading: unknown {reading!r}; use one of {READINGS}.")
+    if reading == "given_closest" and (theta == np.pi).any():
+        raise ValueError("angle: at π no BN optimum is closest; use another angle or reading.")
+    share = dict(zip(READINGS, (1.0, -1.0, 0.0), strict=True))[reading] / (2 * np.pi)
+    return np.asarray(np.where(theta > 0, 0.5 + theta * share, 0.0))[()]
 
 
 def mean_excess(angle: npt.ArrayLike, scale: float = 1.0) -> Array:
     r"""Return the mean of left − right, in squared weights, over random initializations.
 
     .. math:: E[\text{left} - \text{right} \mid \langle W_0, W^*\rangle > 0]
-       = s^2\,\frac{2\theta - \sin 2\theta}{2\pi} \ge 0, \qquad W_0 \sim N(0, s^2 I).
+       = s^2\,\frac{2\theta - \sin 2\theta}{2\pi} \ge 0, \qquad W_0 \sim N(0, s^2 I),
+
+    with left the infimum where no BN optimum is closest. Given that one is closest (θ < π), both
+    sides have the same law, and the mean is 0 whatever θ.
 
     Parameters
     ----------

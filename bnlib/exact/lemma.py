@@ -16,6 +16,7 @@ class LemmaCheck:
     """Hypothesis and both sides of the lemma, exactly; see `bnlib.LemmaCheck`."""
 
     applies: bool
+    exists: bool
     left: Expr
     right: Expr
 
@@ -42,15 +43,16 @@ def check_lemma(
         if len(vector) != len(w0):
             raise ValueError(f"start: has {len(w0)} weights, but {each} has {len(vector)}.")
 
-    def closest(optima: Sequence[Point | Ray]) -> Expr:
-        return min((each.nearest(w0) for each in optima), key=lambda w: _squared(w0 - w))
+    def closest(optima: Sequence[Point | Ray]) -> tuple[Expr, bool]:
+        best = min(optima, key=lambda each: _squared(w0 - each.nearest(w0)))
+        return best.nearest(w0), not isinstance(best, Ray) or bool(best.direction.dot(w0) > 0)
 
-    star, hat = closest(standard_optima), closest(normalized_optima)
+    (star, _), (hat, exists) = closest(standard_optima), closest(normalized_optima)
     if star.is_zero_matrix:
         raise ValueError("standard_optima: W* = 0, where the lemma's formula divides by zero.")
     length = _squared(star)
     right = _squared(w0 - star) - (length - star.dot(w0)) ** 2 / length
-    return LemmaCheck(bool(star.dot(w0) > 0), tidy(_squared(w0 - hat)), tidy(right))
+    return LemmaCheck(bool(star.dot(w0) > 0), exists, tidy(_squared(w0 - hat)), tidy(right))
 
 
 def _squared(vector: Expr) -> Expr:
@@ -65,10 +67,13 @@ def angle(first: Any, second: Any) -> Expr:
     return sp.acos(tidy(u.dot(v) / sp.sqrt(_squared(u) * _squared(v))))
 
 
-def failure_probability(angle: Expr) -> Expr:
-    """Return 1/2 + θ/(2π), and 0 at θ = 0; see `bnlib.failure_probability`."""
-    theta = _angle(angle)
-    return sp.Integer(0) if theta.is_zero else sp.Rational(1, 2) + theta / (2 * sp.pi)
+def failure_probability(angle: Expr, reading: str = "infimum") -> Expr:
+    """Return 1/2 + θ/2π, 1/2 − θ/2π or 1/2, and 0 at θ = 0; see `bnlib.failure_probability`."""
+    theta, half = _angle(angle), sp.Rational(1, 2)
+    shares = {"infimum": theta, "strict": -theta, "given_closest": sp.Integer(0)}
+    if reading not in shares or (reading == "given_closest" and theta == sp.pi):
+        raise ValueError(f"reading, angle: {reading!r} at {theta}; see bnlib.failure_probability.")
+    return sp.Integer(0) if theta.is_zero else half + shares[reading] / (2 * sp.pi)
 
 
 def mean_excess(angle: Expr, scale: Expr = 1) -> Expr:

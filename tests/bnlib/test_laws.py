@@ -6,11 +6,12 @@ import itertools
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp
 
-from bnlib import Point, Ray, check_lemma, failure_probability, mean_excess
+from bnlib import Point, Ray, check_lemma, exact, failure_probability, mean_excess
 from tests import oracles
 
 ANGLES = [1e-2, np.arctan(2 / 9), 0.7, np.pi / 2, 2.0, 3.1, np.pi]
@@ -25,6 +26,42 @@ def test_both_laws_agree_with_quadrature(angle: float) -> None:
 def test_both_laws_agree_with_simulation_in_every_dimension(case: tuple[float, int]) -> None:
     angle, d = case
     oracles.compare_laws_with_simulation(angle, d, seed=d)
+
+
+@oracles.each(itertools.product([np.arctan(2 / 9), 1.0, 2.5], [2, 3, 50]))
+def test_every_reading_agrees_with_counting(case: tuple[float, int]) -> None:
+    angle, d = case
+    starts = np.random.default_rng(d).normal(size=(100_000, d))
+    u = np.eye(d)[0] * np.cos(angle) + np.eye(d)[1] * np.sin(angle)
+    check = check_lemma(starts, [Point(np.eye(d)[0])], [Ray(u)])
+    n, closest = (np.count_nonzero(check.applies & each) for each in (True, check.exists))
+    for reading, counted in check.failure_rate._asdict().items():
+        law, size = failure_probability(angle, reading), closest if reading[0] == "g" else n
+        assert abs(counted - law) < 4 * np.sqrt(law * (1 - law) / size), reading
+        assert abs(law - float(exact.failure_probability(angle, reading))) < 1e-15
+    assert abs(closest / n - (1 - angle / np.pi)) < 2 / np.sqrt(n)
+    gaps = -check.margin[check.applies & check.exists]
+    assert abs(gaps.mean()) < 4 * gaps.std() / np.sqrt(closest)
+
+
+def test_a_reflection_swaps_the_two_sides_where_an_optimum_is_closest() -> None:
+    star, u = np.array([3.0, 1.0]) / np.sqrt(10), np.array([5.0, 3.0]) / np.sqrt(34)
+    across = (star - u) / np.linalg.norm(star - u)
+    starts = np.random.default_rng(8).normal(size=(1000, 2))
+    starts = starts[(starts @ star > 0) & (starts @ u > 0)]
+    mirrored = starts - 2 * np.outer(starts @ across, across)
+    one, other = (check_lemma(w, [Point(star)], [Ray(u)]) for w in (starts, mirrored))
+    assert (one.applies & one.exists & other.applies & other.exists).all()
+    oracles.agree("sides", one.left, other.right, 1e-12)
+    assert (one.violated != other.violated).all()
+
+
+def test_readings_that_do_not_exist_are_refused() -> None:
+    for arguments in ((1.0, "weak"), (np.pi, "given_closest")):
+        with pytest.raises(ValueError, match="reading: unknown|angle: at π"):
+            failure_probability(*arguments)
+        with pytest.raises(ValueError, match="reading, angle: "):
+            exact.failure_probability(sp.pi if arguments[0] > 3 else 1, arguments[1])
 
 
 def test_the_check_of_the_lemma_obeys_both_laws() -> None:
