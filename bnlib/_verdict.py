@@ -154,14 +154,14 @@ def _by_projections(
     Where a = ⟨W*/‖W*‖, W₀⟩ and b, the same for the closest ray, are small, the squares of the
     distances are equal up to rounding, these are not.
     """
-    toward, error = np.zeros(len(w)), np.zeros(len(w))
+    toward, error = np.full(len(w), -np.inf), np.zeros(len(w))
     for ray in images:
         if not isinstance(ray, Ray) or ray.along.size:
             return np.zeros(len(w), bool), np.zeros(len(w), bool)
         toward = np.maximum(toward, w @ ray.direction)
         error = np.maximum(error, ray.error + ray.rounding)
     error = error * _root(squared_norm(w), w.shape[1])
-    return along - off > toward + error, along + off < toward - error
+    return along - off > np.maximum(toward + error, 0.0), along + off < toward - error
 
 
 def _left_side(w: Array, total: Array, images: list[Optimum]) -> tuple[Array, Booleans, Array]:

@@ -13,13 +13,16 @@ import pytest
 import sympy as sp
 from scipy import stats
 
+import bn_solver
 import bnlib
 from bn_experiments import datasets, probability
+from bn_experiments.datasets import stacked
 from bn_experiments.probability import simulation
-from bnlib import BatchNorm, Neuron, Point, Ray, counterexample
+from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample
+from bnlib._optimal_set import OptimalSet
 from bnlib.activations import ACTIVATIONS
 from tests import oracles
-from tests.oracles import sampling
+from tests.oracles import rational, sampling
 
 Patch = pytest.MonkeyPatch
 
@@ -34,6 +37,10 @@ STARTS = np.random.default_rng(3).normal(size=(40, 2))
 STARS, RAYS = np.random.default_rng(2).normal(1.0, 1.0, (2, 2, 3))
 AROUND = np.random.default_rng(4).normal(size=(30, 3))
 AROUND[20:] = STARS[0] + 0.1 * AROUND[20:]
+# The third column is the second one: a kernel.
+DOUBLED = LearningSet([[1, 0, 0], [0, 1, 1], [1, 1, 1], [2, 1, 1]], [2, 0, 5, 1])
+STARTS_3 = np.random.default_rng(8).normal(size=(20, 3))
+doubted = partial(rational.compare_doubt, np.array([3.0, 1.0]), np.array([5.0, 3.0]))
 simulated = partial(sampling.compare_simulation, angle=0.7, d=5, seed=2, n=200_000)
 
 COMPARISONS: dict[str, Callable[[], None]] = {
@@ -50,6 +57,9 @@ COMPARISONS: dict[str, Callable[[], None]] = {
     "search-ray": partial(oracles.compare_optimum, BN, DATA),
     "search-point": partial(oracles.compare_optimum, EPSILON, DATA),
     "lemma": partial(oracles.compare_lemma, STARTS, np.array([3.0, 1.0]), np.array([5.0, 3.0])),
+    "kernel": partial(rational.compare_lemma, DOUBLED, STARTS_3),
+    "doubted-star": partial(doubted, of_star=1e-3),
+    "doubted-ray": partial(doubted, of_ray=1e-3),
     "quadrature": partial(oracles.compare_laws_with_quadrature, 0.7),
     "simulation": partial(oracles.compare_laws_with_simulation, 0.7, 3, seed=3),
     "stacked": partial(sampling.compare_stacked, SETS, TARGETS),
@@ -139,9 +149,35 @@ def percent(quantity: Any, *_: Any) -> Any:
     return 1.001 * quantity
 
 
-def divided_by_one_less(values: Any, axis: int) -> Any:
-    """Return values minus a mean that is divided by n − 1."""
-    return values - values.sum(axis=axis, keepdims=True) / (values.shape[axis] - 1)
+def divided_by_one_less(fit: Any, x: Any, t: Any) -> Any:
+    """Return the slope of values minus a mean that is divided by m − 1."""
+    m = t.shape[-1]
+    wrong = bn_solver.least_squares(
+        x - x.sum(axis=-2, keepdims=True) / (m - 1), t - t.sum(axis=-1, keepdims=True) / (m - 1)
+    )
+    return replace(wrong, intercept=fit.intercept)
+
+
+def with_intercept(change: Callable[..., Any]) -> Callable[[Patch], None]:
+    """Replace the fits with intercept of stacked learning sets."""
+    right = bn_solver.least_squares
+
+    def wrong(x: Any, t: Any, *, intercept: bool) -> Any:
+        fit = right(x, t, intercept=intercept)
+        return change(fit, x, t) if intercept else fit
+
+    return instead(stacked, "least_squares", wrong)
+
+
+def without_kernel(kind: type[OptimalSet]) -> Callable[[Patch], None]:
+    """Replace sets of optima of this kind by one element, or its ray."""
+
+    def change(optima: list[Any], *_: Any) -> list[Any]:
+        return [
+            kind(each.vector, each.error) if isinstance(each, kind) else each for each in optima
+        ]
+
+    return around(bnlib.neuron, "linear_optima", change)
 
 
 def sherman_morrison(star: float, q: float) -> Callable[[Patch], None]:
@@ -238,8 +274,35 @@ PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
         "left-side-0.1%": around(Ray, "squared_distance", percent),
     },
     ("lemma", "right side"): {
-        "right-side-0.1%": around(
-            bnlib._verdict, "_projection", lambda r, *_: (r[0], 1.001 * r[1], r[2])
+        "right-side-0.1%": around(bnlib.lemma, "gain", lambda r, *_: (1.001 * r[0], r[1]))
+    },
+    ("lemma", "exists"): {
+        "a-closest-optimum-always": around(Ray, "exists", lambda found, *_: found | True)
+    },
+    ("kernel", "left side"): {"kernel-of-the-ray-dropped": without_kernel(Ray)},
+    ("kernel", "right side"): {"kernel-of-the-point-dropped": without_kernel(Point)},
+    ("kernel", "undecided"): {
+        "error-as-large-as-the-start": around(
+            bnlib._verdict, "_distance_error", lambda _, optimum, size, *__: size
+        )
+    },
+    ("kernel", "error"): {"error-0": check_by(lambda c, *_: replace(c, error=0 * c.error))},
+    ("doubted-star", "undecided"): {
+        "error-of-the-point-ignored": around(bnlib.lemma, "gain", lambda r, *_: (r[0], 0 * r[1])),
+        "numbers-decide": check_by(
+            lambda c, *_: replace(
+                c, violated=c.applies & (c.left > c.right), undecided=c.undecided & False
+            )
+        ),
+    },
+    ("doubted-ray", "undecided"): {
+        "error-of-the-ray-ignored": around(
+            bnlib._verdict, "_distance_error", lambda error, *_: 0 * error
+        )
+    },
+    ("doubted-star", "violated"): {
+        "undecided-counted-as-violated": check_by(
+            lambda c, *_: replace(c, violated=c.violated | c.undecided)
         )
     },
     ("lemma", "verdict"): {
@@ -274,9 +337,9 @@ PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
         "identity-1-minus-q": sherman_morrison(1, -1),
     },
     ("stacked", "û"): {
-        "stacked-centring-by-m-1": instead(bnlib.closed_form, "centered", divided_by_one_less),
-        "stacked-uncentred-targets-and-inputs": instead(
-            bnlib.closed_form, "centered", lambda values, axis: values
+        "stacked-centring-by-m-1": with_intercept(divided_by_one_less),
+        "stacked-uncentred-targets-and-inputs": with_intercept(
+            lambda fit, x, t: bn_solver.least_squares(x, t)
         ),
     },
     ("stacked", "intercept"): {

@@ -340,6 +340,8 @@ def compare_lemma(starts: Array, star: Array, ray: Array, tolerance: float = 1e-
         left, right = searched_left_side(start, ray), float(printed_right_side(start, star))
         agree("left side", check.left[index], left, tolerance, size)
         agree("right side", check.right[index], right, tolerance, size)
+        if bool(check.exists[index]) != bool(start @ ray > 0):
+            raise Disagreement(f"exists: wrong at {start}")
         verdict = bool(check.applies[index]), bool(check.violated[index])
         if verdict != (applies, applies and left - right > 1e-9 * size):
             raise Disagreement(f"verdict: wrong at {start}")

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from flint import fmpq, fmpq_mat
+
+import bnlib
+from tests.oracles import Array, Disagreement, agree
 
 Number = Any
 
@@ -116,3 +120,63 @@ def squared_turn(direction: Any, exact: fmpq_mat) -> Number:
     v = column(direction)
     foot = dot(v, exact)
     return dot(v, v) - (foot**2 / dot(exact, exact) if foot > 0 else 0)
+
+
+def as_float(number: Number) -> float:
+    return float(Fraction(int(number.p), int(number.q)))
+
+
+def compare_lemma(data: bnlib.LearningSet, starts: Array) -> None:
+    """Compare the lemma, for the closed-form optima, with exact optima of any rank."""
+    x, t = matrix(data.inputs.tolist()), column(data.targets)
+    exact = [solutions(x, t, intercept=each) for each in (False, True)]
+    neurons = bnlib.Neuron(), bnlib.Neuron(normalization=bnlib.BatchNorm())
+    check = bnlib.check_lemma(starts, *(each.optima(data) for each in neurons))
+    for i, start in enumerate(starts):
+        truth, size = verdict(start, *exact), float(start @ start)
+        agree("left side", check.left[i], as_float(truth.left), 1e-13, size)
+        agree("right side", check.right[i], as_float(truth.right), 1e-13, size)
+        gap = abs(check.margin[i] - as_float(truth.right - truth.left))
+        for name, wrong in {
+            "exists": check.exists[i] != truth.exists,
+            "applies": check.applies[i] != truth.applies,
+            "violated": check.violated[i] != truth.violated,
+            "undecided": check.undecided[i],
+            "error": gap > check.error[i],
+        }.items():
+            if wrong:
+                raise Disagreement(f"{name}: wrong at {start}")
+
+
+def compare_doubt(star: Array, ray: Array, *, of_star: float = 0.0, of_ray: float = 0.0) -> None:
+    """Compare what is undecided, in the plane, with the verdicts of optima within their errors."""
+    u = ray / np.linalg.norm(ray)
+    bisector = star / np.linalg.norm(star) + u
+    across = np.array([-star[1], star[0]])
+    turns = [0.0, 1e-9, -1e-5, 1e-2, -1e-2, 0.1]
+    starts = [turned(w, each) for w in (bisector, across, -across, star) for each in turns]
+    check = bnlib.check_lemma(
+        starts, [bnlib.Point(star, error=of_star)], [bnlib.Ray(ray, error=of_ray)]
+    )
+    circle = [turned(np.array([1.0, 0.0]), each) for each in np.linspace(0, 2 * np.pi, 73)]
+    for i, start in enumerate(starts):
+        near, far = (
+            {
+                bool(start @ s > 0 and max(start @ v, 0.0) < start @ s / np.linalg.norm(s))
+                for s in star + reach * of_star * np.array(circle)
+                for v in (turned(u, reach * of_ray * each) for each in (-0.99, 0.0, 0.99))
+            }
+            for reach in (0.99, 10.0)
+        )
+        if (len(near) == 2 and not check.undecided[i]) or (len(far) == 1 and check.undecided[i]):
+            raise Disagreement(f"undecided: wrong at {start}")
+        if check.violated[i] and near != {True}:
+            raise Disagreement(f"violated: not for sure at {start}")
+        if len(far) == 1 and check.violated[i] != (far == {True}):
+            raise Disagreement(f"verdict: wrong at {start}")
+
+
+def turned(vector: Array, angle: float) -> Array:
+    """Return a vector of the plane, turned."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([[cosine, -sine], [sine, cosine]]) @ vector
