@@ -9,7 +9,12 @@ from bn_experiments.probability.initialization import (
     he,
     xavier,
 )
-from bn_experiments.probability.laws import point_failure_probability, weaker_failure_probability
+from bn_experiments.probability.laws import (
+    mean_gain,
+    point_failure_probability,
+    weaker_failure_probability,
+)
+from bn_experiments.probability.reached import check_reached, reached_optimum
 from bn_experiments.probability.simulation import Simulation, simulate
 from bn_experiments.probability.verdicts import check_weaker, verdict
 
@@ -20,9 +25,12 @@ __all__ = [
     "Simulation",
     "Sphere",
     "Uniform",
+    "check_reached",
     "check_weaker",
     "he",
+    "mean_gain",
     "point_failure_probability",
+    "reached_optimum",
     "resampled_angles",
     "simulate",
     "verdict",

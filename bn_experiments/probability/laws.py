@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from bnlib._arrays import real_number
+from bnlib.laws import mean_excess
 
 _FAR = 9.0  # above this Φ(-x) is nothing, next to 1, in float64
 
@@ -117,3 +118,46 @@ def _checked(angle: float, ratio: float) -> tuple[float, float]:
     if rho <= 0:
         raise ValueError(f"ratio: must be positive, got {rho:g}.")
     return theta, rho
+
+
+def mean_gain(angle: float, size: float, scale: float, reading: str = "infimum") -> float:
+    r"""Return how much closer the closest BN optimum is than W* on average, in squared distance.
+
+    .. math:: E\bigl[\|W_0 - W^*\|^2 - \text{left}\bigr]
+       = n^2 - 2 \sqrt{\tfrac2\pi}\, s\, n
+         + s^2 \Bigl(1 - \frac{2\theta - \sin 2\theta}{2\pi}\Bigr)
+
+    given the hypothesis, for :math:`W_0 \sim N(0, s^2 I)`, n = ‖W*‖, one standard optimum and one
+    BN ray at the angle θ, in every dimension d ≥ 2, with left the infimum where no BN optimum is
+    closest. What the lemma promises is its value at θ = 0, where it is the mean of
+    :math:`(n - \langle W_0, W^*\rangle / n)^2`. Given that one is closest (θ < π),
+
+    .. math:: n^2 - \sqrt{2\pi}\, s\, n\, \frac{1 + \cos\theta}{\pi - \theta}
+         + s^2 \Bigl(1 + \frac{\sin 2\theta}{2(\pi - \theta)}\Bigr) ,
+
+    which is also what the lemma promises there.
+
+    Parameters
+    ----------
+    size, scale : float
+        n and s, both positive.
+    reading : str
+        ``"infimum"`` or ``"given_closest"``.
+
+    See Also
+    --------
+    weaker_failure_probability : angle.
+    bnlib.failure_probability : readings, and errors.
+    """
+    theta, _ = _checked(angle, 1.0)
+    n, s = real_number("size", size), real_number("scale", scale)
+    if not (n > 0 and s > 0):
+        raise ValueError(f"size, scale: must be positive, got {n:g} and {s:g}.")
+    if reading == "infimum":
+        mean, square = math.sqrt(2 / math.pi), 1.0 - float(mean_excess(theta))
+    elif reading == "given_closest" and theta < math.pi:
+        mean = math.sqrt(math.pi / 2) * (1 + math.cos(theta)) / (math.pi - theta)
+        square = 1.0 + math.sin(2 * theta) / (2 * (math.pi - theta))
+    else:
+        raise ValueError(f"reading: {reading!r} has no mean at the angle {theta:g}.")
+    return n * n - 2 * mean * s * n + s * s * square

@@ -175,3 +175,50 @@ def test_arguments_without_a_probability_are_refused(law):
     for ratio in (0.0, -1.0):
         sampling.refused("ratio: must be positive", law, 1.0, ratio)
     sampling.refused("ratio: ", law, 1.0, np.inf)
+
+
+# ---------------------------------------------------------------- the mean gain
+
+
+@oracles.each(itertools.product([0.0, np.arctan(2 / 9), 1.2, 2.5], [0.3, 1.0, 4.0], [2, 7]))
+def test_the_mean_gain_agrees_with_counting(case):
+    angle, scale, d = case
+    starts = scale * np.random.default_rng(d).normal(size=(50_000, d))
+    star = 2.0 * np.eye(d)[0]
+    ray = np.eye(d)[0] * np.cos(angle) + np.eye(d)[1] * np.sin(angle)
+    check = bnlib.check_lemma(starts, [bnlib.Point(star)], [bnlib.Ray(ray)])
+    distance = np.sum((starts - star) ** 2, axis=1)
+    for reading, kept in (
+        ("infimum", check.applies),
+        ("given_closest", check.applies & check.exists),
+    ):
+        law = probability.mean_gain(angle, 2.0, scale, reading)
+        for side in (check.left, check.right) if reading == "given_closest" else (check.left,):
+            gain = (distance - side)[kept]
+            assert abs(gain.mean() - law) < 4.5 * gain.std() / np.sqrt(len(gain)), reading
+
+
+def test_the_mean_gain_is_positive_for_every_scale_up_to_77_and_a_half_degrees():
+    edge = float(mp.findroot(lambda x: 2 * x - mp.sin(2 * x) - 2 * mp.pi + 4, 1.35))
+    assert round(np.degrees(edge), 2) == 77.51
+    scales = np.geomspace(0.1, 10, 4001)
+    for angle, positive in ((edge - 1e-3, True), (edge + 1e-3, False)):
+        gains = [probability.mean_gain(angle, 1.0, each) for each in scales]
+        assert (min(gains) > 0) == positive
+    # On the three points the shortfall is at most 0.605 % of what the lemma promises.
+    theta, size = np.arctan(2 / 9), np.sqrt(10)
+    promised, gained = (
+        np.array([probability.mean_gain(each, size, size * s) for s in scales])
+        for each in (0.0, theta)
+    )
+    assert round(100 * np.max((promised - gained) / promised), 3) == 0.605
+
+
+def test_a_mean_gain_that_does_not_exist_is_refused():
+    for arguments, told in (
+        ((1.0, 0.0, 1.0), "size, scale: must be positive"),
+        ((np.pi, 1.0, 1.0, "given_closest"), "reading: 'given_closest' has no mean"),
+        ((1.0, 1.0, 1.0, "strict"), "reading: 'strict' has no mean"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            probability.mean_gain(*arguments)
