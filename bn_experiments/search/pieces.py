@@ -30,11 +30,10 @@ def piecewise_minima(rows: Array, targets: Array, slopes: tuple[float, float]) -
 
     The list is complete up to rounding, and each point has a bound of its error. A strict minimum
     lies inside a sector, on the ray between two, or at the origin. Inside a sector it is the
-    stationary point of the quadratic, and A is positive definite. On a ray it is the minimum of the
-    quadratic along the ray, and
-    the loss does not fall to either side: its one-sided derivatives across the ray are positive,
-    or zero with A positive definite on that side. At the origin it is strict if and only if
-    the loss rises along every ray, and since
+    stationary point of the quadratic, and A is positive definite. On a ray it is the minimum of
+    the quadratic along the ray, and the loss does not fall to either side: its one-sided
+    derivatives across the ray are positive, or zero with A positive definite on that side. At the
+    origin it is strict if and only if the loss rises along every ray, and since
     :math:`L(r u) = \tfrac1m\|t\|^2 - 2 r\langle c, u\rangle + r^2 u^\top A u` with the first
     term in *r* linear in each sector, the rays between the sectors decide.
 
@@ -110,11 +109,19 @@ class _Pieces:
 
     def _in_sector(self, k: int) -> _Minimum | FlatSector | None:
         """Return what is optimal inside a sector."""
-        w, begin, end = self.solutions[k], self.rays[k], self.rays[(k + 1) % len(self.rays)]
+        after = (k + 1) % len(self.rays)
+        w, begin, end = self.solutions[k], self.rays[k], self.rays[after]
         rank, loss = int(self.kept[k].sum()), self._loss(self.active[k] * (self.rows @ w))
         if rank == 2:
-            inside = _cross(begin, w) > 0 and _cross(w, end) > 0
-            return _Minimum(loss, w, "minimum", self._error(k)) if inside else None
+            gaps = _cross(begin, w), _cross(w, end)
+            if min(gaps) <= 0:
+                return None
+            error = self._error(k)
+            beyond = (k - 1, -self.across[k]), (after, self.across[after])
+            for gap, (other, turn) in zip(gaps, beyond, strict=True):
+                if gap <= error and self._rise(other, w, turn) < 0:  # on the border, and it falls
+                    return None
+            return _Minimum(loss, w, "minimum", error)
         if rank == 1:
             # w + s v lies in the sector for the s that two linear inequalities allow.
             v = self.kernels[k]

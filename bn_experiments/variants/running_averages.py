@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bnlib import BatchNorm, LearningSet, Neuron
-from bnlib._arrays import Array, real_array
-from bnlib.optima import Optimum
+from bn_solver.doubled import length
+from bnlib import BatchNorm, LearningSet, Neuron, Point
+from bnlib._arrays import EPS, Array, real_array
 
 
 def trained_parameters(data: LearningSet) -> tuple[Array, BatchNorm]:
@@ -26,7 +26,7 @@ def trained_parameters(data: LearningSet) -> tuple[Array, BatchNorm]:
 
 def evaluated_optima(
     data: LearningSet, at: npt.ArrayLike, norm: BatchNorm | None = None, *, factor: float = 1.0
-) -> list[Optimum]:
+) -> list[Point]:
     r"""Return the optimum of a linear neuron with batch norm in evaluation.
 
     .. math:: z_i = \gamma\,\frac{\langle x_i, w\rangle - \mu_r}{s_r} + \beta, \qquad
@@ -49,6 +49,7 @@ def evaluated_optima(
     Returns
     -------
     list of Point
+        With a bound of the error, which includes that of the averages.
 
     Raises
     ------
@@ -56,9 +57,37 @@ def evaluated_optima(
         If `at` or `norm` is not such, s_r is 0, or a least-squares fit is not unique.
     """
     norm = norm or BatchNorm()
-    y = data.inputs @ real_array("at", at, shape="(d,)", last=data.d)
+    w = real_array("at", at, shape="(d,)", last=data.d)
+    y = data.inputs @ w
     spread = np.sqrt((factor * y.std()) ** 2 + norm.epsilon)
     if not (norm.center and norm.scale and norm.gamma and spread > 0):
         raise ValueError("norm: needs centring, scaling, gamma != 0, and at `at` a spread > 0.")
     targets = y.mean() + spread / norm.gamma * (data.targets - norm.beta)
-    return Neuron().optima(data.with_targets(targets))
+    lost = _rounding(data, w, norm, factor)
+    fits = Neuron().optima(data.with_targets(targets))
+    return [_known_less(fit, data, lost) for fit in fits if isinstance(fit, Point)]
+
+
+def _rounding(data: LearningSet, at: Array, norm: BatchNorm, factor: float) -> Array:
+    """Return a bound of the rounding errors of the targets for which the optimum is sought."""
+    y = data.inputs @ at
+    off = (data.d / 2 + 2) * EPS * (np.abs(data.inputs) @ np.abs(at))
+    summed = (data.m / 2 + 2) * EPS * np.abs(y).mean()
+    off_mean = float(off.mean() + summed)
+    spread = np.sqrt((factor * y.std()) ** 2 + norm.epsilon)
+    # A standard deviation moves by the root mean square of what the deviations move by.
+    moved = factor * np.sqrt(np.mean((off + off_mean + EPS * np.abs(y)) ** 2))
+    off_spread = moved + (data.m / 2 + 8) * EPS * spread
+    scaled = np.abs(data.targets - norm.beta)
+    parts = off_spread * scaled + spread * EPS * (4 * scaled + np.abs(norm.beta))
+    size = abs(y.mean()) + spread / abs(norm.gamma) * scaled
+    return np.asarray(off_mean + parts / abs(norm.gamma) + EPS * size)
+
+
+def _known_less(fit: Point, data: LearningSet, lost: Array) -> Point:
+    """Return a least-squares fit to targets with these errors; it solves no other problem."""
+    size = length(data.inputs.T)
+    size = np.where(size > 0, size, 1.0)
+    inverse = length(np.asarray(np.linalg.pinv(data.inputs / size))) / size
+    error = fit.error + 2 * float(length(inverse)) * float(length(lost))
+    return Point(fit.weights, error, fit.along, along_error=fit.along_error)
