@@ -1,6 +1,7 @@
 """How fast the library is, as ratios to what the same result costs otherwise.
 
-`python -m benchmarks` (or `make bench`) measures and writes `benchmarks/results.md`.
+`python -m benchmarks` (or `make bench`) measures and writes `benchmarks/results.md`. How right the
+solver is, is another table: `python -m benchmarks.nist FOLDER` writes `benchmarks/nist.md`.
 """
 
 import os

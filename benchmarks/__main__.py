@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import lemma, networks, report, simulation, stacked
+from benchmarks import lemma, networks, report, simulation, solver, stacked
 from benchmarks.measure import Row
 from tools.project import ROOT
 
@@ -20,6 +20,8 @@ def full() -> list[Row]:
         *lemma.rows(1_000_000, DIMENSIONS, repetitions=7, looped=2_000),
         *simulation.rows(10_000_000, (2, 1000), repetitions=7),
         *stacked.rows(100_000, repetitions=7, looped=500),
+        *stacked.rows(10_000, repetitions=7, looped=500, m=30, d=5),
+        *solver.rows(repetitions=7),
         *networks.rows(50, 400, repetitions=7),
     ]
 
@@ -30,6 +32,8 @@ def quick() -> list[Row]:
         *lemma.rows(2_000, DIMENSIONS, repetitions=2, looped=50),
         *simulation.rows(100_000, (2, 1000), repetitions=2),
         *stacked.rows(2_000, repetitions=2, looped=20),
+        *stacked.rows(200, repetitions=2, looped=20, m=30, d=5),
+        *solver.rows(repetitions=2, thin=((10_000, 3, True), (2_000, 5, True), (5_000, 9, True))),
         *networks.rows(3, 10, repetitions=2),
     ]
 

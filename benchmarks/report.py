@@ -35,6 +35,10 @@ ratios, and the medians of the times. Times depend on the machine, ratios much l
 - *Python loop*: the printed formula, start by start, with NumPy for the scalar products.
 - *Drawing normals*: from the same generator, in chunks of the same size, without using them.
 - *`LinearRegression`*: scikit-learn, for each set without and with intercept.
+- *`lstsq`*: NumPy's, by singular values, of the inputs and, with intercept, a column of ones.
+  `least_squares` is right to the last digit (`benchmarks/nist.md`, made by
+  `python -m benchmarks.nist FOLDER`); the kernel of a wide problem is left out.
+- *One millisecond*: what a small problem may take, whatever `lstsq` takes.
 - *Compiled, one by one*: the same compiled descent (one hidden layer of 8 tanh units, 100
   examples), one network after the other.
 - *`jax.grad` alone*: one gradient of the plain network, not compiled. `check_insertion` needs

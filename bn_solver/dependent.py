@@ -70,7 +70,8 @@ def solve_dependent(
         error = off[into, 0]
         return Solved(weights, exponent[into], error, left, left_off, null, 0.0, len(own))
     # Back to the metric of the data, and to one unit.
-    top = int((np.frexp(high[:, 0])[1] + own[:, 0]).max(initial=-9999, where=high[:, 0] != 0))
+    size = high[:, 0] if high[:, 0].any() else off[:, 0]
+    top = int((np.frexp(size)[1] + own[:, 0]).max(initial=-9999, where=size != 0))
     scale = np.concatenate([own - top, own + power[others]], axis=1)
     with np.errstate(over="ignore"):
         high, low, off = (np.ldexp(v, scale) for v in (high, low, off))

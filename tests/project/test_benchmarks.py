@@ -23,6 +23,9 @@ KINDS = [
     ("simulate", 1000, "drawing"),
     ("simulate", 1000, "the same for d = 2"),
     ("stacked_optima", None, "LinearRegression"),
+    ("stacked_optima", None, "LinearRegression"),
+    *[("least_squares", None, "lstsq")] * 7,
+    *[("least_squares", None, "one millisecond")] * 3,
     ("train", None, "compiled, one by one"),
     ("check_insertion", None, "jax.grad"),
 ]
