@@ -221,7 +221,8 @@ def _relation(image: Optimum, point: Point) -> int:
         same = image.origin and image.origin == point.origin and image.direction @ point.weights > 0
         if not (point.error or image.error or point.along.size) and point.weights.any():
             same = same or (unit(point.weights) == image.direction).all()
-        return _SAME * bool(same)
+        # Sets of one kernel on one ray: the closest W* need not be on it, and left ≤ right.
+        return (_MORE if point.along.size else _SAME) * bool(same)
     rounding = image.rounding + point.rounding
     off = point.along - image.along @ (image.along.T @ point.along)
     size = float(length(point.weights))

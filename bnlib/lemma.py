@@ -81,7 +81,9 @@ class LemmaCheck:
         """Shares of violations among the starts of the batch; raises ``ValueError`` without any."""
         counts = [np.count_nonzero(self.applies & each) for each in (True, self.exists)]
         if 0 in counts:
-            raise ValueError("start: none meets the hypothesis and has a closest optimum; add some.")
+            raise ValueError(
+                "start: none meets the hypothesis and has a closest optimum; add some."
+            )
         false, strict = (np.count_nonzero(self.violated & each) for each in (True, self.exists))
         return FailureRate(false / counts[0], strict / counts[0], strict / counts[1])
 

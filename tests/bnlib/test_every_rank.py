@@ -128,4 +128,7 @@ def test_optima_and_verdict_are_the_exact_ones_or_refused(data: LearningSet, see
     for i, start in enumerate(w):
         truth = rational.verdict(start, *exact)
         assert check.undecided[i] or check.violated[i] == truth.violated, (i, truth)
+        left, right, error = rational.column([check.left[i], check.right[i], check.error[i]])
+        gap = left - right - (truth.left - truth.right)
+        assert max(gap, -gap) <= error, (i, truth)
     return None

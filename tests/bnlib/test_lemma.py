@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 import bnlib
 import bnlib._verdict
+from bn_experiments.probability import Estimate
 from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, check_lemma, counterexample
 from tests import oracles
+from tests.oracles import rational, sampling
 
+BN = Neuron(normalization=BatchNorm())
 STAR, RAY = Point([3.0, 1.0]), Ray([5.0, 3.0])
 
 
@@ -188,3 +191,161 @@ def test_beside_the_starts_only_a_block_is_in_memory() -> None:
     tracemalloc.stop()
     assert check.holds.shape == (60_000,)
     assert peak < starts.nbytes / 4
+
+
+# ---------------------------------------------------------------- what is known, and what is not
+
+
+@oracles.each([(0.3, 2), (np.pi / 2, 3), (2.5, 5)])
+def test_the_failure_rate_is_the_law_in_both_readings(case: tuple[float, int]) -> None:
+    theta, d = case
+    star, ray = sampling.plane_with(theta, d, seed=1)
+    starts = np.random.default_rng(d).normal(size=(200_000, d))
+    check = check_lemma(starts, [star], [ray])
+    n, closest = (np.count_nonzero(check.applies & each) for each in (True, check.exists))
+    assert not check.undecided.any()
+    for name, count, law in (  # R4
+        ("infimum", n, 0.5 + theta / (2 * np.pi)),
+        ("strict", n, 0.5 - theta / (2 * np.pi)),
+        ("given_closest", closest, 0.5),
+    ):
+        rate = getattr(check.failure_rate, name)
+        sampling.within(name, Estimate.of_proportion(round(rate * count), count), law)
+
+
+def test_a_closest_optimum_exists_where_the_ray_is_not_left_behind() -> None:
+    check = check_lemma([[3, -4], [3, -6], [0, 0]], [STAR], [RAY])
+    assert check.exists.tolist() == [True, False, False]
+    assert check.left.tolist()[1:] == [45.0, 0.0]  # ‖W₀‖², the infimum
+    assert "exists=False" in repr(check_lemma([3, -6], [STAR], [RAY]))
+    assert check_lemma([3, -6], [STAR], [STAR]).exists
+
+
+def test_what_the_errors_of_the_optima_cannot_tell_is_undecided() -> None:
+    bisector = STAR.weights / np.sqrt(10) + RAY.direction  # where both sides are equal
+    turn = np.array([-bisector[1], bisector[0]])
+    starts = [bisector, bisector + 1e-5 * turn, bisector - 0.1 * turn, bisector + 0.1 * turn]
+    starts = [*starts, STAR.weights, [1.0, -3.0], [1.00001, -3.0], [-3.0, -1.0]]
+    rough = Point(STAR.weights, error=1e-3)
+    check = check_lemma(starts, [rough], [RAY])
+    assert check.undecided.tolist() == [True, True, False, False, False, True, True, False]
+    assert check.violated.tolist() == [False, False, True, False, True, False, False, False]
+    assert (check.holds != check.violated).all()
+    assert (check.error > 0).all()
+    assert "4 undecided" in repr(check)
+    assert "undecided=True" in repr(check_lemma(starts[0], [rough], [RAY]))
+    sharp = check_lemma(starts[1:], [STAR], [RAY])
+    assert not sharp.undecided.any()
+    assert sharp.violated.tolist() == [False, True, False, True, False, True, False]
+    known = check_lemma(starts, [STAR], [Ray(RAY.direction, error=2.0)])
+    assert not known.violated.any()  # of a direction that is not known at all
+    assert known.failure_rate.infimum == 0
+
+
+def test_of_several_standard_optima_that_may_be_closest_all_must_agree() -> None:
+    ray, points = Ray([1.0, 0.0]), [Point([4.0, 2.0]), Point([4.0, 0.0])]
+    check = check_lemma([[4.0, 1.0], [4.0, 1.01], [4.0, 0.99]], points, [ray])
+    assert check.undecided.tolist() == [True, False, False]
+    assert check.violated.tolist() == [False, True, False]
+    rough = [Point([4.0, 2.0], error=0.02), points[1]]
+    assert check_lemma([[4.0, 1.01], [4.0, 1.5]], rough, [ray]).undecided.tolist() == [True, False]
+    both = [Point([4.0, 2.0]), Point([4.1, 1.0])]  # a tie, and violated for either
+    at = np.array([4.05, 1.5])
+    assert check_lemma(at + [[0.0, 0.0]], both, [ray]).violated.all()
+
+
+CENTRED = [[-1, 0], [0, 1], [1, -1]]  # x̄ = 0, W* = û with thirds
+SAME = {
+    "scale only": (counterexample(), Neuron(normalization=BatchNorm(center=False))),
+    "scale only, β": (
+        counterexample(),
+        Neuron(normalization=BatchNorm(center=False, gamma=3.0, epsilon=0.0)),
+    ),
+    "centred": (LearningSet(CENTRED, [1, 2, 5]), BN),
+    "centred by thirds": (LearningSet([[-1], [0], [1]], [1, 2, 5]), BN),
+    "exact": (LearningSet([[1, 0], [0, 1], [1, 1]], [5, 3, 8]), BN),
+}
+
+
+@oracles.each(SAME)
+def test_equality_is_known_from_the_structure(case: tuple[LearningSet, Neuron]) -> None:
+    data, neuron = case
+    (star,), normalized = Neuron().optima(data), neuron.optima(data)
+    around = np.random.default_rng(4).normal(size=(300, data.d))
+    close = star.weights * (1 + 1e-9 * around) + 1e-16 * around
+    check = check_lemma(np.vstack([around, close, star.weights]), [star], normalized)
+    assert not (check.violated | check.undecided).any()
+    assert (check.margin[check.applies] == 0).all()
+    assert (check.error[check.applies] == 0).all()
+    assert np.count_nonzero(check.applies) > 400
+
+
+def test_equal_directions_are_one_ray_only_if_they_are_exact() -> None:
+    starts = np.array([[1.0, 2.0], [1.0, 2.0 + 1e-9], [1e9, 1.0]])
+    for size in (1.0, 1e-100, 0.75, 1e100):
+        check = check_lemma(starts, [Point([size, 2 * size])], [Ray([0.5, 1.0])])
+        assert not (check.violated | check.undecided).any()
+        assert (check.margin == 0).all()
+    for point, ray in (
+        (Point([1.0, 2.0], error=1e-9), Ray([1.0, 2.0])),
+        (Point([1.0, 2.0]), Ray([1.0, 2.0], error=1e-9)),
+    ):
+        assert check_lemma(starts, [point], [ray]).undecided.any()
+
+
+GENERIC = np.array([[1.0, 0], [0, 1], [1, 1], [2, 1]])
+KERNELS = {
+    "constant column": (np.column_stack([np.full(4, 3.0), GENERIC]), [2, 0, 5, 1], True),
+    "combination of ones": (np.column_stack([GENERIC, 1 - GENERIC[:, 0]]), [2, 0, 5, 1], True),
+    "as many as examples": ([[1, 2, 0], [0, 1, 5]], [1, 3], True),
+    "doubled column": (GENERIC[:, [0, 1, 1]], [2, 0, 5, 1], False),
+    "doubled, as (1, 2)": (GENERIC @ [[1, 0, 0], [0, 1, 2]], [2, 0, 5, 1], False),
+    "zero column": (np.column_stack([GENERIC, 0 * GENERIC[:, :1]]), [2, 0, 5, 1], False),
+    "doubled and constant": (
+        np.column_stack([np.ones(4), GENERIC, GENERIC[:, 1]]),
+        [2, 0, 5, 1],
+        True,
+    ),
+    "uncorrelated": ([[-1, -1], [0, 0], [1, 1]], [1, 0, 1], True),
+    "doubled, centred": ([[-1, -1], [0, 0], [1, 1]], [1, 2, 5], True),
+}
+
+
+@oracles.each(KERNELS)
+def test_with_a_kernel_the_lemma_is_true_or_fails_as_the_theorem_says(
+    case: tuple[oracles.Array, list[int], bool],
+) -> None:
+    x, t, true = case  # R12
+    data = LearningSet(x, t)
+    (star,), normalized = Neuron().optima(data), BN.optima(data)
+    rng = np.random.default_rng(3)
+    starts = np.vstack(
+        [rng.normal(size=(20, data.d)), star.weights + 0.1 * rng.normal(size=data.d)]
+    )
+    rational.compare_lemma(data, starts)
+    many = np.vstack([rng.normal(size=(2000, data.d)), star.weights * np.ones((1, 1))])
+    check = check_lemma(many, [star], normalized)
+    assert check.violated.any() == (not true)
+    assert check.violated[-1] == (not true)  # at W₀ = w*
+    assert not check.undecided.any()
+
+
+def test_the_smallest_set_with_a_strict_inequality() -> None:
+    data = LearningSet([[1, 0], [0, 1]], [2, 1])
+    check = check_lemma([1, 0], Neuron().optima(data), BN.optima(data))
+    assert check.applies & check.exists
+    assert 0 <= check.left < 1e-30
+    oracles.agree("right", check.right, 0.2, 1e-14)
+    assert not (check.violated | check.undecided)
+
+
+def test_where_the_loss_is_constant_every_start_is_optimal_or_the_limit_of_optima() -> None:
+    data = LearningSet([[-1, -1, 0], [0, 0, 1], [1, 1, 0]], [1, 0, 1])
+    data = data.with_targets([1.0, 1.0, 1.0])  # c = 0, W* = (0, 0, 1)
+    normalized = BN.optima(data)
+    assert normalized == [Point(np.zeros(3), along=np.eye(3))]
+    starts = [[1, 2, 3], [1, -1, 1], [1, -1, 0], [0, 0, 1]]
+    check = check_lemma(starts, Neuron().optima(data), normalized)
+    assert check.exists.tolist() == [True, True, False, True]  # ker X_c: (1, −1, 0)
+    assert not check.left.any()
+    assert not (check.violated | check.undecided).any()
