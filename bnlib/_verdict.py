@@ -7,76 +7,20 @@ the closest W*, if ⟨W₀, W*⟩ > 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bn_solver.doubled import length, orthogonal
-from bnlib._arrays import Array, power_of_two, real_array, squared_norm, unit
+from bn_solver.doubled import length
+from bnlib._arrays import Array, real_array, squared_norm, unit
 from bnlib._optimal_set import residual
+from bnlib._projection import Booleans, Projection, Promise, distance_error, gain, lost, root
 from bnlib.optima import Optimum, Point, Ray
-
-Booleans = npt.NDArray[np.bool_]
-
-Promise = Callable[["Projection"], tuple[Array, Array]]
-"""The right side for one W*, and a bound of the error of its root."""
 
 # Weights that are checked at a time: they stay in the processor's cache between the passes.
 _BLOCK = 1 << 17
-
-
-class Projection:
-    """Starts W₀, shape (n, d), projected on the ray of their closest element of a `Point`.
-
-    Attributes
-    ----------
-    along, gap : ndarray, shape (n,)
-        ⟨W*/‖W*‖, W₀⟩, and ‖W₀‖² less its square, the squared distance to the line through W*.
-    error : ndarray, shape (n,)
-        A bound of the errors of `along` and of the root of `gap`.
-    """
-
-    def __init__(self, w: Array, total: Array, point: Point) -> None:
-        self.starts, self.total, self.point = w, total, point
-        self.size = _root(total, w.shape[1])
-        moved = np.asarray(point.error)
-        if point.along.size:
-            stars = point.nearest(w)
-            far = length(stars)
-            directions = stars / np.where(far > 0, far, 1.0)[:, None]
-            self.along = np.einsum("ij,ij->i", w, directions)
-            gap = w - self.along[:, None] * directions
-            self.gap = np.where(far > 0, np.einsum("ij,ij->i", gap, gap), total)
-            moved = moved + point.rounding * (self.size + length(point.weights))
-        else:
-            # Only scaled by a power of two, so that an orthogonal start gives exactly 0.
-            scaled = point.weights / power_of_two(np.abs(point.weights).max())
-            norm = np.linalg.norm(scaled) or 1.0
-            self.along, far = np.asarray(w @ scaled / norm), length(point.weights)
-            self.gap = residual(w, total, scaled / norm, self.along)
-        turn = np.divide(2 * moved, far, out=np.asarray(2.0 * (moved > 0)), where=far > 0)
-        self.error = (np.minimum(turn, 2.0) + point.rounding) * self.size
-
-    def is_orthogonal(self) -> Booleans:
-        """Return where ⟨W₀, W*⟩ = 0 exactly, of an exact W*."""
-        found = np.zeros(len(self.along), bool)
-        if not (self.point.error or self.point.along.size):
-            rows = np.flatnonzero(self.along == 0)
-            found[rows] = orthogonal(self.starts[rows], self.point.weights)
-        return found
-
-
-def gain(projection: Projection) -> tuple[Array, Array]:
-    """Return what Lemma 4.5 promises: the squared distance to the line through W*."""
-    return projection.gap, projection.error
-
-
-def distance(projection: Projection) -> tuple[Array, Array]:
-    """Return what follows from it: the squared distance to W*."""
-    square = projection.point.squared_distance(projection.starts)
-    return square, _distance_error(projection.point, projection.size, square)
 
 
 def compare(
@@ -108,42 +52,55 @@ def compare(
 
 def _block(w: Array, total: Array, optima: Any, promise: Promise) -> dict[str, Any]:
     points, related, images = optima
-    (n, d), tiny = w.shape, 4 * _lost(w.shape[1])
-    left, exists, left_error = _left_side(w, total, images)
-    right, error = np.empty(n), np.empty(n)
-    applies, violated, holds, unsure = np.zeros((4, n), bool)
-    first, near = _closest(w, total, points)
-    for i, (point, relation) in enumerate(zip(points, related, strict=True)):
-        projected = Projection(w, total, point)
-        along, off = projected.along, projected.error
-        side, side_error = promise(projected)
-        bound = np.full(n, tiny)
-        for square, root_off in ((left, left_error), (side, side_error)):
-            bound += root_off * (2 * _root(square, d) + root_off)
-        if relation == _SAME and len(points) == len(images) == 1 and promise is gain:
-            left, bound = np.where(along > 0, side, left), np.where(along > 0, 0.0, bound)
-        here, excess = first == i, left - side
-        right, error = np.where(here, side, right), np.where(here, bound, error)
-        applies |= here & (along > 0)
-        false = (along > off) & (excess > bound) & (not relation)
-        true = (along < -off) | (excess < -bound) | projected.is_orthogonal() | (relation > 0)
-        if promise is gain and not point.along.size:
-            rows = np.flatnonzero(near[i] & ~true & ~false)
-            more, less = _by_projections(w[rows], along[rows], off[rows], images)
+    size = root(total, w.shape[1])
+    left = _left_side(w, total, size, images)
+    judged = [
+        _judged(Projection(w, total, size, point), relation, images, left, promise)
+        for point, relation in zip(points, related, strict=True)
+    ]
+    found = {"exists": left[1], **judged[0]}
+    if len(points) > 1:  # all that may be the closest have to agree
+        first, near = _closest(w, size, points)
+        for i, each in enumerate(judged[1:], start=1):
+            for name in ("applies", "left", "right", "error"):
+                found[name] = np.where(first == i, each[name], found[name])
+        false, true = (np.array([each[name] for each in judged]) for name in ("false", "true"))
+        found["false"] = np.all(false | ~near, axis=0)
+        found["true"] = np.all(true | ~near, axis=0)
+    violated, true = found.pop("false"), found.pop("true")
+    return found | {"violated": violated, "undecided": ~(violated | true)}
+
+
+def _judged(
+    projected: Projection,
+    relation: int,
+    images: list[Optimum],
+    left: tuple[Array, Booleans, Array],
+    promise: Promise,
+) -> dict[str, Any]:
+    """Return both sides for one W*, and where the inequality is false, and true, for certain."""
+    along, off, d = projected.along, projected.error, projected.point.d
+    (square, _, square_off), (right, right_off) = left, promise(projected)
+    bound = square_off * (2 * root(square, d) + square_off)
+    bound += right_off * (2 * root(right, d) + right_off)
+    bound += 4 * lost(d)
+    applies = along > 0
+    if relation == _SAME and len(images) == 1 and promise is gain:
+        square, bound = np.where(applies, right, square), np.where(applies, 0.0, bound)
+    excess = square - right
+    if relation:
+        false, true = np.zeros(len(along), bool), np.ones(len(along), bool)
+    else:
+        false = (along > off) & (excess > bound)
+        true = (along < -off) | (excess < -bound)
+        rows = np.flatnonzero(~(false | true))
+        if len(rows) and promise is gain and not projected.point.along.size:
+            more, less = _by_projections(projected.starts[rows], along[rows], off[rows], images)
             false[rows], true[rows] = more & (along > off)[rows], less
-        violated |= near[i] & false
-        holds |= near[i] & true
-        unsure |= near[i] & ~true & ~false
-    undecided = unsure | (violated & holds)
-    return {
-        "applies": applies,
-        "exists": exists,
-        "left": left,
-        "right": right,
-        "error": error,
-        "violated": violated & ~undecided,
-        "undecided": undecided,
-    }
+        if len(rows):
+            true |= projected.is_orthogonal()
+    sides = {"applies": applies, "left": square, "right": right, "error": bound}
+    return sides | {"false": false, "true": true}
 
 
 def _by_projections(
@@ -160,50 +117,40 @@ def _by_projections(
             return np.zeros(len(w), bool), np.zeros(len(w), bool)
         toward = np.maximum(toward, w @ ray.direction)
         error = np.maximum(error, ray.error + ray.rounding)
-    error = error * _root(squared_norm(w), w.shape[1])
+    error = error * root(squared_norm(w), w.shape[1])
     return along - off > np.maximum(toward + error, 0.0), along + off < toward - error
 
 
-def _left_side(w: Array, total: Array, images: list[Optimum]) -> tuple[Array, Booleans, Array]:
+def _left_side(
+    w: Array, total: Array, size: Array, images: list[Optimum]
+) -> tuple[Array, Booleans, Array]:
     """Return the squared distance to the closest BN optimum, whether one is, the root's error."""
-    left, exists, error = np.full(len(w), np.inf), np.zeros(len(w), bool), np.zeros(len(w))
-    size = _root(total, w.shape[1])
-    for image in images:
-        square = image.squared_distance(w)
-        closer = square < left
-        exists = np.where(closer, image.exists(w), exists)
-        left = np.where(closer, square, left)
-        error = np.maximum(error, _distance_error(image, size, square))
+    found = [_distance(w, total, size, image) for image in images]
+    left, exists, error = found[0]
+    for square, there, off in found[1:]:
+        exists = np.where(square < left, there, exists)
+        left, error = np.minimum(left, square), np.maximum(error, off)
     return left, exists, error
 
 
-def _closest(w: Array, total: Array, points: list[Point]) -> tuple[Any, Booleans]:
+def _distance(w: Array, total: Array, size: Array, image: Optimum) -> tuple[Array, Booleans, Array]:
+    """Return the same for one set of BN optima."""
+    if isinstance(image, Ray) and not image.along.size:
+        toward = w @ image.direction
+        square = residual(w, total, image.direction, np.maximum(toward, 0.0))
+        there = np.asarray(toward > 0)
+    else:
+        square, there = image.squared_distance(w), image.exists(w)
+    return square, there, distance_error(image, size, square)
+
+
+def _closest(w: Array, size: Array, points: list[Point]) -> tuple[Any, Booleans]:
     """Return which point is closest to each start, the first of equals, and which may be."""
-    if len(points) == 1:
-        return np.zeros(len(w), int), np.ones((1, len(w)), bool)
-    squares, size = np.array([each.squared_distance(w) for each in points]), _root(total, len(w.T))
+    squares = np.array([each.squared_distance(w) for each in points])
     pairs = zip(points, squares, strict=True)
-    errors = np.array([_distance_error(each, size, square) for each, square in pairs])
-    roots = _root(squares, w.shape[1])
+    errors = np.array([distance_error(each, size, square) for each, square in pairs])
+    roots = root(squares, w.shape[1])
     return squares.argmin(axis=0), roots - errors <= (roots + errors).min(axis=0)
-
-
-def _distance_error(optimum: Optimum, size: Array, square: Array) -> Array:
-    """Return a bound of the error of a distance, given its square and the norm of the start."""
-    if isinstance(optimum, Ray):
-        return (optimum.error + optimum.rounding) * size
-    if optimum.along.size:
-        return optimum.error + optimum.rounding * (size + length(optimum.weights))
-    return optimum.error + optimum.rounding * _root(square, optimum.d)
-
-
-def _root(square: Array, d: int) -> Array:
-    """Return a root that is not too small where squares of d numbers underflow."""
-    return np.asarray(np.sqrt(square + _lost(d)))
-
-
-def _lost(d: int) -> float:
-    return 4 * (d + 4) * 5e-324
 
 
 _SAME, _MORE = 1, 2

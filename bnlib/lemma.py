@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bnlib._arrays import Array
-from bnlib._verdict import compare, gain
+from bnlib._projection import gain
+from bnlib._verdict import compare
 from bnlib.optima import Optimum
 
 Booleans = npt.NDArray[np.bool_]

@@ -144,10 +144,18 @@ def mean_gain(angle: float, size: float, scale: float, reading: str = "infimum")
     reading : str
         ``"infimum"`` or ``"given_closest"``.
 
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the angle is not in [0, π], a number not positive, or there is no mean in this reading.
+
     See Also
     --------
     weaker_failure_probability : angle.
-    bnlib.failure_probability : readings, and errors.
     """
     theta, _ = _checked(angle, 1.0)
     n, s = real_number("size", size), real_number("scale", scale)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bnlib._arrays import Array, real_array, squared_norm
-from bnlib._verdict import Projection, Promise, distance, gain
+from bnlib._projection import Projection, Promise, distance, gain
 from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.optima import Optimum, Point, Ray
 
@@ -28,6 +28,10 @@ def reached_optimum(start: npt.ArrayLike, ray: Ray) -> Array:
         W₀: one start, or any leading batch shape of them.
     ray : Ray
         The BN optima; without kernel.
+
+    Returns
+    -------
+    ndarray, shape (..., d)
 
     Raises
     ------
@@ -77,7 +81,7 @@ def check_reached(
             )
     w = real_array("start", start, shape="(..., d)").reshape(-1, ray.d)
     total = squared_norm(w)
-    projected = Projection(w, total, star)
+    projected = Projection(w, total, np.sqrt(total), star)
     promise: Promise = distance if weaker else gain
     right, right_error = promise(projected)
     left = squared_norm(w - reached_optimum(w, ray))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from bnlib._verdict import compare, distance
+from bnlib._projection import distance
+from bnlib._verdict import compare
 from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.optima import Optimum
 

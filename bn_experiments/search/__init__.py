@@ -1,6 +1,6 @@
 """Where the optima are, if no formula gives them."""
 
-from bn_experiments.search._rounding import gradient_rounding
+from bn_experiments.search._rounding import slope_rounding
 from bn_experiments.search.directions import DirectionScan, scan_directions
 from bn_experiments.search.landscape import FlatSector, Landscape
 from bn_experiments.search.weights import numerical_optima, search_weights
@@ -9,8 +9,8 @@ __all__ = [
     "DirectionScan",
     "FlatSector",
     "Landscape",
-    "gradient_rounding",
     "numerical_optima",
     "scan_directions",
     "search_weights",
+    "slope_rounding",
 ]

@@ -1,4 +1,4 @@
-"""How far rounding can take the gradient of a neuron: a running error analysis."""
+"""How far rounding can take the slope of a neuron's loss: a running error analysis."""
 
 from __future__ import annotations
 
@@ -10,14 +10,32 @@ from bnlib._arrays import EPS, Array, centered
 _ULPS = 8 * EPS  # what φ, φ′ and a few operations beside a sum may lose, relative to their sizes
 
 
-def gradient_rounding(neuron: Neuron, weights: Array, data: LearningSet) -> Array:
-    r"""Return a bound of the rounding error of each entry of `Neuron.gradient`, shape (..., d).
+def slope_rounding(neuron: Neuron, weights: Array, data: LearningSet, along: Array) -> Array:
+    r"""Return a bound of the rounding error of ⟨∇L, v⟩ with `Neuron.gradient`, shape (..., k).
 
     To first order, and with the weights themselves rounded. A sum of *n* terms loses
     :math:`\tfrac n2 2^{-52}` of the sum of their sizes. An activation is computed as
     :math:`(1 + a)\,\varphi((1 + b) z)` with :math:`|a|, |b| \le 8 \cdot 2^{-52}`, and so is its
     derivative: true of all that bnlib names. Where z may be on either side of a kink, the
     derivative may be either.
+
+    Parameters
+    ----------
+    neuron : Neuron
+        The neuron whose gradient is taken.
+    weights, along : ndarray, shapes (..., d) and (..., d, k)
+        Weight vectors, and directions v in the columns.
+    data : LearningSet
+        The examples and targets.
+
+    Returns
+    -------
+    ndarray, shape (..., k)
+
+    Raises
+    ------
+    ValueError
+        If batch norm divides by zero.
     """
     columns, norm, m = neuron.columns(data), neuron.normalization, data.m
     y = weights @ columns
@@ -35,15 +53,19 @@ def gradient_rounding(neuron: Neuron, weights: Array, data: LearningSet) -> Arra
             g = g - _mean(g)
         off_a = off_a + (m / 2 + 2) * EPS * a
         if norm.scale:
-            along = _mean(unit * g)
+            level = _mean(unit * g)
             size = np.abs(unit)
-            off_along = _mean(size * off_a + np.abs(g) * off_unit + m / 2 * EPS * size * a)
-            g = g - unit * along
-            off_a = off_a + size * (off_along + _ULPS * np.abs(along)) + np.abs(along) * off_unit
+            off_level = _mean(size * off_a + np.abs(g) * off_unit + m / 2 * EPS * size * a)
+            g = g - unit * level
+            off_a = off_a + size * (off_level + _ULPS * np.abs(level)) + np.abs(level) * off_unit
         factor = norm.gamma / scale
         g = factor * g
         off_g = np.abs(factor) * off_a + (off_scale + _ULPS) * np.abs(g)
-    return np.asarray((off_g + (m / 2 + 3) * EPS * np.abs(g)) @ np.abs(columns).T)
+    # Errors of g meet the change of y along v; only those of the last sums meet its terms.
+    n = len(columns)
+    change, terms = np.abs(columns.T @ along), np.abs(columns).T @ np.abs(along)
+    sums = (m / 2 + n + 6) * EPS * np.abs(g) + n * EPS * off_g
+    return np.asarray((off_g[..., None] * change + sums[..., None] * terms).sum(axis=-2))
 
 
 def _normalized(norm: BatchNorm, y: Array, off: Array) -> tuple[Array, Array, Array, Array]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bn_experiments.search._rounding import gradient_rounding
+from bn_experiments.search._rounding import slope_rounding
 from bn_experiments.search.newton import (
     QuadraticModel,
     distance_to_zero,
@@ -158,11 +158,12 @@ class WhitenedSearch:
     def error(self, v: Array) -> float:
         """Return a bound of the distance of the weights from the minimum that they are close to."""
         values, vectors = np.linalg.eigh(self.hessian(v))
+        basis = self.frame @ vectors
         return distance_to_zero(
-            lambda w: self.neuron.gradient(w, self.data),
-            lambda w: gradient_rounding(self.neuron, w, self.data),
+            lambda w: self.neuron.gradient(w, self.data) @ basis,
+            lambda w: slope_rounding(self.neuron, w, self.data, basis),
             self.frame @ v,
-            self.frame @ vectors,
+            basis,
             values,
         )
 

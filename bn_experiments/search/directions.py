@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bn_experiments.search._rounding import gradient_rounding
+from bn_experiments.search._rounding import slope_rounding
 from bn_experiments.search.landscape import FlatSector
 from bnlib import LearningSet, Neuron, Ray
 from bnlib._arrays import EPS, Array, power_of_two, unit, whole_number
@@ -25,7 +25,7 @@ class _MeanLoss(Protocol):
     def columns(self, data: LearningSet) -> Array: ...
     def loss(self, weights: Any, data: LearningSet) -> Array: ...
     def gradient(self, weights: Any, data: LearningSet) -> Array: ...
-    def gradient_rounding(self, weights: Any, data: LearningSet) -> Array: ...
+    def slope_rounding(self, weights: Any, data: LearningSet, along: Array) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,8 @@ def scan_directions(
     ----------
     neuron : Neuron
         With ``scale=True`` and ε = 0; or any object with such a loss, its gradient,
-        ``columns``, and ``gradient_rounding``: a bound of the error of the gradient's entries.
+        ``columns``, and ``slope_rounding(weights, data, along)``: a bound of the rounding error
+        of ⟨∇L, v⟩ for columns v, shape (..., 2, 1).
     data : LearningSet
         Examples with two inputs.
     n : int
@@ -160,14 +161,12 @@ class _Circle:
     def errors(self, alpha: Array) -> Array:
         """Return how far the directions of minima can be from the true ones, as unit vectors."""
         at = alpha[:, None, None] + _ASIDE[:, None] * [-1.0, 1.0]  # minimum, distance, side
-        w, along = self.weights(at), self.weights(at + np.pi / 2)
+        w, along = self.weights(at), self.weights(at + np.pi / 2)[..., None]
         if isinstance(self.neuron, Neuron):
-            rounding = gradient_rounding(self.neuron, w, self.data)
+            noise = slope_rounding(self.neuron, w, self.data, along)[..., 0]
         else:
-            rounding = self.neuron.gradient_rounding(w, self.data)
-        gradient = np.abs(self.neuron.gradient(w, self.data))
-        noise = (np.abs(along) * (rounding + 4 * EPS * gradient)).sum(axis=-1)
-        clear = (self.derivative(at) * [-1.0, 1.0] > noise).all(axis=-1)
+            noise = self.neuron.slope_rounding(w, self.data, along)[..., 0]
+        clear = np.asarray((self.derivative(at) * [-1.0, 1.0] > noise).all(axis=-1))
         apart = unit(w) - unit(self.weights(alpha))[:, None, None]
         error = np.linalg.norm(apart, axis=-1).max(axis=-1) + 4 * EPS
         first = clear.argmax(axis=1)[:, None]

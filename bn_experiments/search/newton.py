@@ -76,7 +76,7 @@ def polish(
 
 
 def distance_to_zero(
-    gradient: Callable[[Array], Array],
+    slopes: Callable[[Array], Array],
     rounding: Callable[[Array], Array],
     at: Array,
     basis: Array,
@@ -96,18 +96,18 @@ def distance_to_zero(
 
     Parameters
     ----------
-    gradient, rounding : callable
-        ∇L and a bound of the rounding error of its entries, both from shape (..., d) to (..., d).
+    slopes, rounding : callable
+        ⟨bₖ, ∇L⟩ and a bound of its rounding error, both from shape (..., d) to (..., d).
     at : ndarray, shape (d,)
         The point.
     basis, curvatures : ndarray, shape (d, d) and (d,)
         Columns bₖ along which the Hessian is close to diagonal, and its diagonal there, positive.
     """
-    here, doubt = gradient(at) @ basis, rounding(at) @ np.abs(basis)
+    here, doubt = slopes(at), rounding(at)
     radius = np.maximum((np.abs(here) + doubt) / curvatures, _SMALLEST)
     steps = _RUNGS[:, None, None] * (radius * basis).T
     points = at + np.stack([steps, -steps], axis=1)  # rung, sign, k, entry
-    there, noise = gradient(points) @ basis, rounding(points) @ np.abs(basis)
+    there, noise = slopes(points), rounding(points)
     change = (np.abs(there - here) + noise + doubt).max(axis=1)
     across = np.stack([there[:, 0] - noise[:, 0], -there[:, 1] - noise[:, 1]]).min(axis=0)
     own = np.eye(len(at), dtype=bool)

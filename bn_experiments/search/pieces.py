@@ -119,7 +119,9 @@ class _Pieces:
             error = self._error(k)
             beyond = (k - 1, -self.across[k]), (after, self.across[after])
             for gap, (other, turn) in zip(gaps, beyond, strict=True):
-                if gap <= error and self._rise(other, w, turn) < 0:  # on the border, and it falls
+                if (
+                    gap <= error + self.blur * length(w) and self._rise(other, w, turn) < 0
+                ):  # on the border, and it falls
                     return None
             return _Minimum(loss, w, "minimum", error)
         if rank == 1:

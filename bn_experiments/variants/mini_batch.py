@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from bn_experiments.search import gradient_rounding, scan_directions
+from bn_experiments.search import scan_directions, slope_rounding
 from bnlib import LearningSet, Neuron, Ray, activation
 from bnlib._arrays import EPS, Array, whole_number
 from bnlib.learning_set import require_learning_set
@@ -105,19 +105,24 @@ class MiniBatchNeuron:
         """
         return self._mean(lambda batch: self.neuron.gradient(weights, batch), data)
 
-    def gradient_rounding(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return a bound of the rounding error of each entry of `gradient`, shape (..., d).
+    def slope_rounding(self, weights: npt.ArrayLike, data: LearningSet, along: Array) -> Array:
+        """Return a bound of the rounding error of ⟨∇L, v⟩, shape (..., k).
+
+        Parameters
+        ----------
+        along : ndarray, shape (..., d, k)
+            Directions v in the columns.
 
         See Also
         --------
-        Neuron.output : parameters.
+        Neuron.output : the other parameters.
         """
         w = np.asarray(weights, dtype=np.float64)
         share = EPS * len(_split(data, self))
 
         def bound(batch: LearningSet) -> Array:
-            mean = share * np.abs(self.neuron.gradient(w, batch))
-            return gradient_rounding(self.neuron, w, batch) + mean
+            terms = np.abs(self.neuron.gradient(w, batch))[..., None, :] @ np.abs(along)
+            return slope_rounding(self.neuron, w, batch, along) + share * terms[..., 0, :]
 
         return self._mean(bound, data)
 

@@ -33,7 +33,10 @@ class Sector(NamedTuple):
     def contains(self, start: npt.ArrayLike, *, surely: bool = False) -> npt.NDArray[np.bool_]:
         """Return whether weights, shape (..., 2), are in the sector, shape (...).
 
-        With `surely`: wherever its edges are within their errors.
+        Parameters
+        ----------
+        surely : bool
+            Only where they are in it wherever its edges are within their errors.
 
         See Also
         --------

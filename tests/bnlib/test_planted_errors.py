@@ -121,9 +121,8 @@ def jacobian(sign: float, center: bool = True) -> Callable[[Patch], None]:
     return instead(BatchNorm, "_jacobian", wrong)
 
 
-def no_positive_part(ray: Ray, start: Any) -> Any:
-    w = np.asarray(start)
-    return (w**2).sum(axis=-1) - (w @ ray.direction) ** 2
+def no_positive_part(found, w, total, size, image):
+    return total - (w @ image.direction) ** 2, *found[1:]
 
 
 def only_shift_targets(data: Any, normalization: Any = None, **_: Any) -> list[Ray]:
@@ -270,20 +269,22 @@ PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
     ("jax-gelu", "loss"): {"gelu-by-tanh": wrong_activation("gelu", value=tanh_gelu)},
     ("lemma", "left side"): {
         "sides-swapped": check_by(lambda c, *_: replace(c, left=c.right, right=c.left)),
-        "no-positive-part": instead(Ray, "squared_distance", no_positive_part),
-        "left-side-0.1%": around(Ray, "squared_distance", percent),
+        "no-positive-part": around(bnlib._verdict, "_distance", no_positive_part),
+        "left-side-0.1%": around(bnlib._verdict, "_distance", lambda r, *_: (1.001 * r[0], *r[1:])),
     },
     ("lemma", "right side"): {
         "right-side-0.1%": around(bnlib.lemma, "gain", lambda r, *_: (1.001 * r[0], r[1]))
     },
     ("lemma", "exists"): {
-        "a-closest-optimum-always": around(Ray, "exists", lambda found, *_: found | True)
+        "a-closest-optimum-always": around(
+            bnlib._verdict, "_distance", lambda r, *_: (r[0], r[1] | True, r[2])
+        )
     },
     ("kernel", "left side"): {"kernel-of-the-ray-dropped": without_kernel(Ray)},
     ("kernel", "right side"): {"kernel-of-the-point-dropped": without_kernel(Point)},
     ("kernel", "undecided"): {
         "error-as-large-as-the-start": around(
-            bnlib._verdict, "_distance_error", lambda _, optimum, size, *__: size
+            bnlib._verdict, "distance_error", lambda _, optimum, size, *__: size
         )
     },
     ("kernel", "error"): {"error-0": check_by(lambda c, *_: replace(c, error=0 * c.error))},
@@ -297,7 +298,7 @@ PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
     },
     ("doubted-ray", "undecided"): {
         "error-of-the-ray-ignored": around(
-            bnlib._verdict, "_distance_error", lambda error, *_: 0 * error
+            bnlib._verdict, "distance_error", lambda error, *_: 0 * error
         )
     },
     ("doubted-star", "violated"): {

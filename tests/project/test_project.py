@@ -88,14 +88,14 @@ def test_what_is_installed_is_what_is_locked():
     assert importlib.metadata.version("bnlib") == bnlib.__version__
 
 
-def test_a_wheel_holds_both_packages_their_style_and_that_they_are_typed(tmp_path):
+def test_a_wheel_holds_the_packages_their_style_and_that_they_are_typed(tmp_path):
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
     [wheel] = tmp_path.glob("*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    packages = ("bnlib", "bn_experiments")
+    packages = ("bnlib", "bn_solver", "bn_experiments")
     files = [path for package in packages for path in (ROOT / package).rglob("*") if path.is_file()]
     assert held == {str(path.relative_to(ROOT)) for path in files if path.suffix != ".pyc"}
-    assert {"bnlib/py.typed", "bn_experiments/py.typed"} < held
+    assert {f"{each}/py.typed" for each in packages} < held
     assert "bn_experiments/book/book.mplstyle" in held
 
 

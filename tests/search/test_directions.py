@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bn_experiments.search import directions, scan_directions
+from bn_experiments.search import directions, scan_directions, slope_rounding
 from bnlib import BatchNorm, LearningSet, Neuron, counterexample
 from bnlib.activations import ACTIVATIONS
 from bnlib.closed_form import linear_optima
@@ -165,6 +165,10 @@ class Sum:
 
     def gradient(self, weights: Any, data: LearningSet) -> Any:
         return np.mean([each.gradient(weights, data) for each in self.parts], axis=0)
+
+    def slope_rounding(self, weights: Any, data: LearningSet, along: Any) -> Any:
+        each = [slope_rounding(part, weights, data, along) for part in self.parts]
+        return np.mean(each, axis=0) + oracles.EPS * np.sum(each, axis=0)
 
 
 def test_anything_scale_invariant_can_be_scanned() -> None:
