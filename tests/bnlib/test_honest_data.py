@@ -1,0 +1,97 @@
+"""Data that people have: offsets, units and powers. Each case stands for a kind."""
+
+import numpy as np
+import pytest
+
+from bn_experiments.datasets import PREPARATIONS, prepare, stacked_optima
+from bnlib import BatchNorm, LearningSet, Neuron, check_lemma
+from tests import oracles
+
+STANDARD, BN = Neuron(), Neuron(normalization=BatchNorm())
+
+# Longley's six columns: J. W. Longley, JASA 62 (1967), also in NIST's Statistical Reference Data.
+LONGLEY = [
+    [83.0, 234289, 2356, 1590, 107608, 1947],
+    [88.5, 259426, 2325, 1456, 108632, 1948],
+    [88.2, 258054, 3682, 1616, 109773, 1949],
+    [89.5, 284599, 3351, 1650, 110929, 1950],
+    [96.2, 328975, 2099, 3099, 112075, 1951],
+    [98.1, 346999, 1932, 3594, 113270, 1952],
+    [99.0, 365385, 1870, 3547, 115094, 1953],
+    [100.0, 363112, 3578, 3350, 116219, 1954],
+    [101.2, 397469, 2904, 3048, 117388, 1955],
+    [104.6, 419180, 2822, 2857, 118734, 1956],
+    [108.4, 442769, 2936, 2798, 120445, 1957],
+    [110.8, 444546, 4681, 2637, 121950, 1958],
+    [112.6, 482704, 3813, 2552, 123366, 1959],
+    [114.2, 502601, 3931, 2514, 125368, 1960],
+    [115.7, 518173, 4806, 2572, 127852, 1961],
+    [116.9, 554894, 4007, 2827, 130081, 1962],
+]
+
+
+@oracles.each([0.0, 1e4, 1e8, 1e12])
+def test_a_line_far_from_zero_has_its_slope(offset):
+    x = offset + np.arange(5.0)
+    data = LearningSet(x[:, None], 2 * x + 1)
+    for norm in (BatchNorm(scale=False), BatchNorm(epsilon=1e-3, gamma=10.0), BatchNorm()):
+        (found,) = Neuron(normalization=norm).optima(data)
+        if norm.scale and not norm.epsilon:
+            assert found.direction.tolist() == [1.0]
+        else:  # with ε: √ε û / (γ √(1 − (τ/γ)²)), where τ² = 4 · 2
+            scale = np.sqrt(1e-3 / (1 - 0.08)) / 10 if norm.scale else 1.0
+            oracles.agree("slope", found.weights, [2 * scale], 1e-15)
+    assert stacked_optima(data.inputs, data.targets).slopes.tolist() == [2.0]
+
+
+def test_a_column_of_unix_time_leaves_the_others_determined():
+    sine = np.sin(0.01 * np.arange(117_001))
+    x = np.column_stack([1.7e9 + 0.001 * np.arange(117_000), sine[1:], sine[:-1]])
+    data = LearningSet(x, 2 * x[:, 1] - x[:, 2] + 20)
+    (found,) = Neuron(normalization=BatchNorm(scale=False)).optima(data)
+    oracles.agree("slope", found.weights, [0.0, 2.0, -1.0], 1e-11)  # the targets are rounded
+
+
+def test_batch_norm_and_moments_far_from_zero_are_right_to_the_last_digits():
+    y = 1e12 + 0.001 * np.arange(16)
+    # The floats are what they are: their exact differences from 1e12, centred, are small numbers.
+    small = y - 1e12
+    small = small - small.mean()
+    z = BatchNorm().forward(y)
+    oracles.agree("output", z, small / np.sqrt((small**2).mean()), 1e-14)
+    assert abs(z.mean()) < 1e-15
+    oracles.agree("std", LearningSet(y[:, None], y).target_std, small.std(), 1e-14)
+    z = BatchNorm(epsilon=1e-5).forward(1.7e18 + np.array([0.0, 512, 1024]))
+    end = 512 / np.sqrt(512**2 * 2 / 3 + 1e-5)  # 1.2247
+    oracles.agree("output", z, [-end, 0, end], 1e-15)
+
+
+@oracles.each(
+    {
+        "powers": np.arange(21.0)[:, None] ** np.arange(1, 6),
+        "year and its square": np.arange(1990.0, 2021)[:, None] ** [1, 2],
+        "Longley": 10 * np.array(LONGLEY),  # integers
+    }.items()
+)
+def test_targets_that_are_a_sum_of_the_inputs_violate_nothing(case):
+    _, x = case
+    data = LearningSet(x.round(), x.round() @ np.ones(x.shape[1]))
+    (star,), (ray,) = STANDARD.optima(data), BN.optima(data)
+    assert star.weights.tolist() == [1.0] * data.d
+    starts = np.random.default_rng(0).normal(size=(100_000, data.d))
+    check = check_lemma(starts, [star], [ray])
+    assert not (check.violated | check.undecided).any()
+    # Equality is known by structure: both sides are one number, not two that are close.
+    assert (check.left == check.right)[check.applies].all()
+    assert not check.error[check.applies].any()
+
+
+@pytest.mark.parametrize("size", [1e-310, 1e-200, 1e160, 1e300])
+def test_preparations_work_at_every_size(size):
+    rng = np.random.default_rng(1)
+    x, t = 2 + rng.normal(size=(9, 3)), rng.normal(size=9)
+    for each in PREPARATIONS[1:]:
+        right = prepare(LearningSet(x, t), each).inputs
+        found = prepare(LearningSet(x * size, t), each).inputs
+        unit = size if each == "centred" else 1.0
+        oracles.agree(each, found / unit, right, 1e-9 if size < 1e-300 else 1e-14)
