@@ -100,6 +100,7 @@ class Systems:
         self.rows = np.linalg.norm(self.inverse, axis=2)[..., None]
         self.inflation = np.where(zero, np.inf, np.linalg.norm(r, axis=1) * self.rows[..., 0])
 
+    @np.errstate(over="ignore", invalid="ignore")  # what overflows is not trusted
     def refine(self, f: Pair, g: Pair, *, first: int | None = None) -> tuple[Pair, Pair, Array]:
         """Return x, r as pairs, and a bound of the norm of the error of (R x, r).
 
@@ -118,8 +119,7 @@ class Systems:
             ρ/(1 − ρ) times the last correction, ρ the contraction, and the noise of the residuals;
             infinite where ρ is too large to be trusted.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # of systems that are not trusted
-            x, r, size = self._correction(f[0], g[0])
+        x, r, size = self._correction(f[0], g[0])
         state = [x, np.zeros_like(x), r, np.zeros_like(r)]
         bound = np.full(size.shape, np.inf)
         rho = self.contraction[:, None, None] + np.zeros_like(size)

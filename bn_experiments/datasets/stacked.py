@@ -83,7 +83,7 @@ def stacked_optima(inputs: npt.ArrayLike, targets: npt.ArrayLike) -> StackedOpti
 
 def _solved(x: Array, t: Array, *, intercept: bool) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
     """Return solutions, intercepts, and whether each solution has a direction."""
-    fit = least_squares(x, t, intercept=intercept)
+    fit = least_squares(x, t, intercept=intercept, kernel=False)
     if (fit.rank < x.shape[-1]).any():
         where = tuple(int(i) for i in np.argwhere(fit.rank < x.shape[-1])[0])
         raise ValueError(
