@@ -1,4 +1,4 @@
-"""Least squares to the last digit: one solver, with a bound of its error."""
+"""Least squares to the last digit, and the arithmetic and checks of arrays that it rests on."""
 
 from bn_solver.least_squares import LeastSquares, least_squares
 

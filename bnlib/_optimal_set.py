@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bnlib._arrays import EPS, Array, frozen, real_array, real_number, squared_norm
-
-# A ray's distance loses digits to cancellation below this fraction of the squared norm.
-_CANCELLATION = 1e-2
+from bn_solver.arrays import EPS, Array, frozen, real_array, real_number
 
 
 class OptimalSet:
@@ -72,19 +69,3 @@ class OptimalSet:
         k = self.along.shape[1]
         more = f", along {k} direction{'s' if k > 1 else ''}" if k else ""
         return f"{type(self).__name__}({short}{more})"
-
-
-def residual(w: Array, total: Array, unit: Array, along: Array) -> Array:
-    """Return ‖w − along · unit‖² for along = ⟨unit, w⟩ or its positive part.
-
-    Pythagoras costs no pass over the weights but subtracts numbers of size ‖w‖²; the few
-    rows in which that cancels are done again from the difference vector. Shapes (..., d) of w,
-    (...) of total = ‖w‖² and along, (d,) of the unit vector.
-    """
-    distance = np.atleast_1d(total - along**2)
-    close = distance < _CANCELLATION * np.atleast_1d(total)
-    if close.any():
-        rows = w.reshape(-1, w.shape[-1])[close.ravel()]
-        lengths = np.atleast_1d(along)[close]
-        distance[close] = squared_norm(rows - lengths[:, None] * unit)
-    return distance.reshape(total.shape)

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from bn_solver.arrays import Array, power_of_two, residual
 from bn_solver.doubled import length, orthogonal
-from bnlib._arrays import Array, power_of_two
-from bnlib._optimal_set import residual
 from bnlib.optima import Optimum, Point, Ray
 
 Booleans = npt.NDArray[np.bool_]

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bn_solver.arrays import Array, real_array, residual, squared_norm, unit
 from bn_solver.doubled import length
-from bnlib._arrays import Array, real_array, squared_norm, unit
-from bnlib._optimal_set import residual
 from bnlib._projection import Booleans, Projection, Promise, distance_error, gain, lost, root
 from bnlib.optima import Optimum, Point, Ray
 

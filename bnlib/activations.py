@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bnlib._arrays import Array
+from bn_solver.arrays import Array
 
 Function = Callable[[Array], Array]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._arrays import Array, centered, changed, flag, real_array, real_number, representable
+from bn_solver.arrays import Array, centered, changed, flag, real_array, real_number, representable
 
 
 @dataclass(frozen=True, repr=False)

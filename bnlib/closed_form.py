@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-from hashlib import blake2b
-from typing import NamedTuple
-
 import numpy as np
 
-from bn_solver import LeastSquares, least_squares
-from bn_solver.doubled import exponents, length, solves_exactly, two_sum
-from bnlib._arrays import EPS, Array, centered, representable
+from bn_solver.arrays import EPS, Array, representable
+from bn_solver.doubled import exponents, length
+from bn_solver.linear_fit import LinearFit, linear_fit, magnified_fit
 from bnlib.batch_norm import BatchNorm, require_normalization
 from bnlib.learning_set import LearningSet, require_learning_set
 from bnlib.optima import Optimum, Point, Ray
@@ -76,16 +71,17 @@ def linear_optima(
     require_normalization(normalization, bias=bias)
     norm, x, t = normalization, data.inputs, data.targets
     if norm is None:
-        return [_point(_fit(x, t, intercept=False, bias=bias))]
+        return [_point(linear_fit(x, t, intercept=False, bias=bias))]
     if norm.gamma == 0.0:
         raise ValueError("gamma: is 0, so the loss does not depend on the weights; use gamma != 0.")
     if norm.scale and norm.epsilon == 0.0 and not bias:
         _require_spread(x, center=norm.center)
-    fit = _fit(x, t, intercept=norm.center, bias=bias, beta=norm.beta)
+    fit = linear_fit(x, t, intercept=norm.center, bias=bias, beta=norm.beta)
     if not norm.scale:
         return [_point(fit, divisor=norm.gamma)]
     if norm.epsilon == 0.0:
-        return [_ray(_magnified(fit, data, norm, bias=bias), norm)]
+        fit = magnified_fit(fit, x, t, intercept=norm.center, bias=bias, beta=norm.beta)
+        return [_ray(fit, norm)]
     with np.errstate(over="ignore"):
         ratio, off = np.array([fit.level, fit.level_error]) / abs(norm.gamma)
         off += 4 * EPS * ratio
@@ -104,88 +100,7 @@ def _require_spread(x: Array, *, center: bool) -> None:
         )
 
 
-class _Fit(NamedTuple):
-    """A least-squares fit of t − β, how far it is known, and the size of its fitted values."""
-
-    solution: Array
-    error: float
-    kernel: Array
-    kernel_error: float
-    level: float
-    level_error: float
-    origin: bytes
-
-
-def _fit(x: Array, t: Array, *, intercept: bool, bias: bool, beta: float = 0.0) -> _Fit:
-    low = np.zeros_like(t)
-    if not intercept:  # with intercept a shift of the targets does not matter
-        with np.errstate(over="ignore", invalid="ignore"):
-            t, low = two_sum(t, np.full_like(t, -beta))
-        representable("difference", t, cause="targets, beta")
-    found, columns = _solved(x, t, intercept, bias)
-    solution, error = found.solution, np.maximum(found.error, 5e-324)
-    if low.any():  # the fit is linear in the targets
-        rest, _ = _solved(x, low, intercept, bias)
-        solution = solution + rest.solution
-        error = error + rest.error + EPS * np.abs(solution)
-    shifted = centered(t, axis=0) if intercept else t
-    fitted = shifted - found.residual
-    level = float(length(fitted) / np.sqrt(len(t)))
-    off = float(found.residual_error + 2 * EPS * np.abs(shifted).max() + 64 * EPS * level)
-    # What solves the normal equations exactly is a short number: only such are tried.
-    exact = np.where(np.abs(solution) <= error, 0.0, solution)
-    short = np.ldexp(np.frexp(exact)[0], 24) % 1 == 0
-    unique = not (found.kernel.size and exact.any())
-    if short.all() and unique and solves_exactly(columns, (t, low), exact, intercept=intercept):
-        solution, error = exact, np.zeros_like(exact)
-        level, off = (level, off) if exact.any() else (0.0, 0.0)
-    # Of inputs whose means are exactly 0 the fits with and without intercept have one slope.
-    shifts = (intercept or bias) and not all(map(_adds_up_to_zero, x.T))
-    digest = blake2b(repr((x.shape, shifts)).encode(), digest_size=16)
-    for each in (x, t, low):
-        digest.update(each.tobytes())
-    size = float(length(error))
-    return _Fit(
-        solution, size, found.kernel, float(found.kernel_error), level, off, digest.digest()
-    )
-
-
-def _magnified(fit: _Fit, data: LearningSet, norm: BatchNorm, *, bias: bool) -> _Fit:
-    """Return the fit of 2^k times the targets where the weights themselves would underflow."""
-    size = np.abs(fit.solution).max()
-    if size > 1e-280 or not (fit.error or size):
-        return fit
-    given = np.append(data.targets, 0.0 if norm.center else norm.beta)
-    up = 1000 - int(exponents(given, 0)[0])
-    up = min(up, -int(np.frexp(size)[1])) if size else up
-    t, beta = np.ldexp(data.targets, up), float(np.ldexp(given[-1], up))
-    larger = _fit(data.inputs, t, intercept=norm.center, bias=bias, beta=beta)
-    return larger._replace(origin=fit.origin)
-
-
-def _adds_up_to_zero(column: Array) -> bool:
-    """Return whether the exact sum is 0; False also where it is too large to be told."""
-    try:
-        return math.fsum(column) == 0.0
-    except OverflowError:
-        return False
-
-
-def _solved(x: Array, t: Array, intercept: bool, bias: bool) -> tuple[LeastSquares, Array]:
-    """Return the solution, with the bias as the last weight, and the columns it belongs to."""
-    if not bias:
-        return least_squares(x, t, intercept=intercept), x
-    columns = np.column_stack([x, np.ones(len(x))])
-    found = least_squares(x, t, intercept=True)
-    if found.kernel.size:
-        return least_squares(columns, t), columns
-    solution = np.append(found.solution, found.intercept)
-    error = np.append(found.error, found.intercept_error)
-    kernel = np.zeros((len(solution), 0))
-    return replace(found, solution=solution, error=error, kernel=kernel), columns
-
-
-def _point(fit: _Fit, factor: float = 1.0, divisor: float = 1.0, lost: float = 0.0) -> Point:
+def _point(fit: LinearFit, factor: float = 1.0, divisor: float = 1.0, lost: float = 0.0) -> Point:
     """Return factor / divisor times the solution, known up to a share `lost` of its length too."""
     (f, up), (g, down) = np.frexp(factor), np.frexp(divisor)
     size = float(length(fit.solution))
@@ -205,7 +120,7 @@ def _point(fit: _Fit, factor: float = 1.0, divisor: float = 1.0, lost: float = 0
     )
 
 
-def _ray(fit: _Fit, norm: BatchNorm) -> Optimum:
+def _ray(fit: LinearFit, norm: BatchNorm) -> Optimum:
     if not fit.solution.any() and not fit.error:  # the loss is constant where it is defined
         d = len(fit.solution)
         return Point(np.zeros(d), along=np.eye(d), excluded=fit.kernel)

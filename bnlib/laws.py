@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._arrays import Array, real_array, real_number, representable
+from bn_solver.arrays import Array, real_array, real_number, representable
 
 READINGS = ("infimum", "strict", "given_closest")
 """What "closest" means: see `failure_probability`."""

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from bn_solver.arrays import Array, centered, frozen, mean, real_array, representable
 from bn_solver.doubled import length
-from bnlib._arrays import Array, centered, frozen, mean, real_array, representable
 
 
 @dataclass(frozen=True, eq=False, repr=False)

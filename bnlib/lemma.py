@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._arrays import Array
+from bn_solver.arrays import Array
 from bnlib._projection import gain
 from bnlib._verdict import compare
 from bnlib.optima import Optimum

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._arrays import EPS, Array, centered, changed, flag, real_array, representable
+from bn_solver.arrays import EPS, Array, centered, changed, flag, real_array, representable
 from bnlib.activations import ACTIVATIONS, Activation, activation
 from bnlib.batch_norm import BatchNorm, refuse_constant, require_normalization
 from bnlib.closed_form import linear_optima

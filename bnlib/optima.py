@@ -7,19 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bn_solver.doubled import length
-from bnlib._arrays import (
+from bn_solver.arrays import (
     EPS,
     Array,
     angle_between,
     frozen,
     real_array,
     representable,
+    residual,
     squared_norm,
     unit,
     unit_vector,
 )
-from bnlib._optimal_set import OptimalSet, residual
+from bn_solver.doubled import length
+from bnlib._optimal_set import OptimalSet
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnlib._arrays import Array
+from bn_solver.arrays import Array
 from bnlib.optima import Ray
 
 if TYPE_CHECKING:

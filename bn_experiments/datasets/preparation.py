@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from bn_experiments.datasets.stacked import stacked_optima
 from bn_solver import least_squares
+from bn_solver.arrays import centered, real_array, real_number, representable, unit
 from bn_solver.doubled import length
-from bnlib._arrays import centered, real_array, real_number, representable, unit
 from bnlib.learning_set import LearningSet, require_learning_set
 
 PREPARATIONS = ("raw", "scaled", "centred", "standardised")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnlib._arrays import Array, real_number, whole_number
+from bn_solver.arrays import Array, real_number, whole_number
 from bnlib.activations import Activation, activation
 
 

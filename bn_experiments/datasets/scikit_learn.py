@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bn_experiments.datasets.preparation import independent_columns
-from bnlib._arrays import Array, real_array
+from bn_solver.arrays import Array, real_array
 from bnlib.learning_set import LearningSet
 
 DATA_SETS = ("iris", "wine", "breast_cancer", "digits", "diabetes", "diabetes_raw", "linnerud")

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bn_solver import least_squares
+from bn_solver.arrays import Array, angle_between, real_array, unit
 from bn_solver.doubled import length, solves_exactly
-from bnlib._arrays import Array, angle_between, real_array, unit
 from bnlib.closed_form import KNOWN
 
 

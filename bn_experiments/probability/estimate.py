@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bn_experiments.datasets.preparation import independent_columns
-from bnlib._arrays import Array, angle_between, centered, unit, whole_number
+from bn_solver.arrays import Array, angle_between, centered, unit, whole_number
 from bnlib.learning_set import LearningSet, require_learning_set
 
 

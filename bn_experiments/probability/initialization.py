@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bnlib._arrays import Array, real_number, whole_number
+from bn_solver.arrays import Array, real_number, whole_number
 
 
 class Initialization(Protocol):

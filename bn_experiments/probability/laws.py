@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bnlib._arrays import real_number
+from bn_solver.arrays import real_number
 from bnlib.laws import mean_excess
 
 _FAR = 9.0  # above this Φ(-x) is nothing, next to 1, in float64

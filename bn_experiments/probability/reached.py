@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._arrays import Array, real_array, squared_norm
+from bn_solver.arrays import Array, real_array, squared_norm
 from bnlib._projection import Projection, Promise, distance, gain
 from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.optima import Optimum, Point, Ray

@@ -9,7 +9,7 @@ import numpy as np
 
 from bn_experiments.probability.estimate import Estimate
 from bn_experiments.probability.initialization import Initialization
-from bnlib._arrays import Array, whole_number
+from bn_solver.arrays import Array, whole_number
 from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.optima import Optimum, Point, Ray, angle
 

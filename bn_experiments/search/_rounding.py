@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from bn_solver.arrays import EPS, Array, centered
 from bnlib import Activation, BatchNorm, LearningSet, Neuron, activation
-from bnlib._arrays import EPS, Array, centered
 
 _ULPS = 8 * EPS  # what φ, φ′ and a few operations beside a sum may lose, relative to their sizes
 

@@ -13,8 +13,8 @@ from bn_experiments.search.newton import (
     polish,
     quadratic_model,
 )
+from bn_solver.arrays import EPS, Array, representable
 from bnlib import LearningSet, Neuron, Point, activation
-from bnlib._arrays import EPS, Array, representable
 
 _STATIONARY = 1e-9  # a point from which Newton's step is shorter, relative to 1 + ‖v‖
 _SINGULAR = 1e-11  # a Hessian with an eigenvalue below this share of the largest

@@ -10,8 +10,8 @@ import numpy as np
 
 from bn_experiments.search._rounding import slope_rounding
 from bn_experiments.search.landscape import FlatSector
+from bn_solver.arrays import EPS, Array, power_of_two, unit, whole_number
 from bnlib import LearningSet, Neuron, Ray
-from bnlib._arrays import EPS, Array, power_of_two, unit, whole_number
 from bnlib.learning_set import require_learning_set
 
 _LEVEL = 64 * EPS  # derivatives below this fraction of the loss are zero up to rounding

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnlib._arrays import Array
+from bn_solver.arrays import Array
 
 _RUNGS = 2.0 ** np.arange(1, 14)  # sizes of boxes that are tried, over the least conceivable
 _SMALLEST = 2.0**-60  # half a side of a box around an exact zero at 0

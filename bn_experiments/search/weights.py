@@ -12,8 +12,8 @@ from bn_experiments.search._whitened import WhitenedSearch
 from bn_experiments.search.directions import scan_directions
 from bn_experiments.search.landscape import Landscape
 from bn_experiments.search.pieces import piecewise_minima
+from bn_solver.arrays import real_array
 from bnlib import LearningSet, Neuron, activation
-from bnlib._arrays import real_array
 from bnlib.learning_set import require_learning_set
 from bnlib.optima import Optimum
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from bn_experiments.datasets import load
 from bn_experiments.networks import Network
-from bnlib._arrays import Array
+from bn_solver.arrays import Array
 
 Case = dict[str, Any]
 EXAMPLES = 100

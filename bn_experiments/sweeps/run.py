@@ -22,7 +22,7 @@ import numpy as np
 
 import bn_experiments
 import bnlib
-from bnlib._arrays import whole_number
+from bn_solver.arrays import whole_number
 
 Case = TypeVar("Case")
 Result = TypeVar("Result")

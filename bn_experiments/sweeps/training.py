@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from bn_experiments import networks
 from bn_experiments.datasets import load
-from bnlib._arrays import Array
+from bn_solver.arrays import Array
 from bnlib.batch_norm import BatchNorm
 
 DESCRIPTION = "Digits with and without batch norm, over learning rates and scales of W₀"

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bn_experiments.search import scan_directions, slope_rounding
+from bn_solver.arrays import EPS, Array, whole_number
 from bnlib import LearningSet, Neuron, Ray, activation
-from bnlib._arrays import EPS, Array, whole_number
 from bnlib.learning_set import require_learning_set
 
 MAX_BATCHES = 20_000  # the largest number that is enumerated

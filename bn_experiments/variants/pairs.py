@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from bn_solver.arrays import EPS, real_array
 from bnlib import LearningSet, LemmaCheck, Ray, check_lemma
-from bnlib._arrays import EPS, real_array
 from bnlib.learning_set import require_learning_set
 from bnlib.optima import Optimum
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from bn_solver.arrays import EPS, Array, real_array
 from bn_solver.doubled import length
 from bnlib import BatchNorm, LearningSet, Neuron, Point
-from bnlib._arrays import EPS, Array, real_array
 
 
 def trained_parameters(data: LearningSet) -> tuple[Array, BatchNorm]:

@@ -161,8 +161,8 @@ def with_intercept(change: Callable[..., Any]) -> Callable[[Patch], None]:
     """Replace the fits with intercept of stacked learning sets."""
     right = bn_solver.least_squares
 
-    def wrong(x: Any, t: Any, *, intercept: bool) -> Any:
-        fit = right(x, t, intercept=intercept)
+    def wrong(x: Any, t: Any, *, intercept: bool, kernel: bool) -> Any:
+        fit = right(x, t, intercept=intercept, kernel=kernel)
         return change(fit, x, t) if intercept else fit
 
     return instead(stacked, "least_squares", wrong)
