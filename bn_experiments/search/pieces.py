@@ -9,9 +9,9 @@ import numpy as np
 
 from bn_experiments.search.landscape import FlatSector, Landscape
 from bn_solver import least_squares
+from bn_solver.arrays import EPS, Array
 from bn_solver.doubled import length
 from bnlib import Point
-from bnlib._arrays import EPS, Array
 
 _SAME_LINE = 64 * EPS  # lines through the origin closer than this, in radians, are one
 _LEVEL = 1e-12  # a derivative below this fraction of its terms is zero up to rounding
@@ -118,10 +118,9 @@ class _Pieces:
                 return None
             error = self._error(k)
             beyond = (k - 1, -self.across[k]), (after, self.across[after])
+            near = error + self.blur * length(w)
             for gap, (other, turn) in zip(gaps, beyond, strict=True):
-                if (
-                    gap <= error + self.blur * length(w) and self._rise(other, w, turn) < 0
-                ):  # on the border, and it falls
+                if gap <= near and self._rise(other, w, turn) < 0:  # on the border, and it falls
                     return None
             return _Minimum(loss, w, "minimum", error)
         if rank == 1:

@@ -16,6 +16,7 @@ from bn_experiments import probability
 from bn_experiments.variants import MiniBatchNeuron
 from bnlib import BatchNorm, LearningSet, Neuron
 from tests import oracles
+from tests.search.test_errors import badly_scaled, compare_turns, exact_loss
 
 Array = oracles.Array
 BN = Neuron(normalization=BatchNorm())
@@ -179,6 +180,28 @@ def test_another_batch_size_has_another_ray() -> None:
     (whole,) = BN.optima(SIX)
     assert isinstance(whole, bnlib.Ray)
     assert bnlib.angle(ray.direction, whole.direction) < 1e-9
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_rays_have_a_minimum_within_their_error(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compare(data: LearningSet, beta: float) -> float:
+        one = Neuron(normalization=BatchNorm(gamma=1.5, beta=beta))
+        batches = [LearningSet(data.inputs[i], data.targets[i]) for i in by_masks(6, size)]
+        losses = [exact_loss(one, each) for each in batches]
+        rays = MiniBatchNeuron(one, size).optima(data)
+        return max(compare_turns(lambda w: sum(f(w) for f in losses), ray) for ray in rays)
+
+    rng = np.random.default_rng(1)
+    sets = [badly_scaled(oracles.normal_set(seed, m=6, d=2), rng) for seed in range(8)]
+    assert np.median([compare(each, 0.3) for each in sets]) < 1e-12
+    far = LearningSet(SIX.inputs, SIX.targets + 1e5)
+    assert compare(far, 1e5) > 1e-12
+    # As if every sign of the slope were certain.
+    monkeypatch.setattr(
+        MiniBatchNeuron, "slope_rounding", lambda _, w, __, along: np.zeros((*w.shape[:-1], 1))
+    )
+    with pytest.raises(oracles.Disagreement, match="no minimum within"):
+        compare(far, 1e5)
 
 
 # ---------------------------------------------------------------- bad input

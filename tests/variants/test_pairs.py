@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy.optimize import nnls
@@ -11,8 +12,9 @@ from scipy.optimize import nnls
 import bnlib
 from bn_experiments.probability import verdict
 from bn_experiments.variants import MiniBatchNeuron, Sector, best_sectors, check_sectors
-from bnlib import LearningSet, Ray
+from bnlib import LearningSet, Point, Ray
 from tests import oracles
+from tests.oracles import certificates
 from tests.variants.test_mini_batch import BN, SIX
 
 TWO = MiniBatchNeuron(BN, 2)
@@ -82,6 +84,43 @@ def test_the_left_side_is_the_distance_to_the_cone(data: LearningSet) -> None:
     assert np.array_equal(check.violated, check.applies & beyond)
     one = check_sectors(starts[0], stars, sectors)
     assert (one.left, one.violated) == (check.left[0], check.violated[0])
+
+
+@oracles.each(range(12))
+def test_edges_are_as_close_to_a_line_of_two_examples_as_they_say(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    data = oracles.normal_set(seed, m=6, d=2)
+    offset = 10 ** rng.uniform(-3, 6) * rng.normal(size=2)
+    data = LearningSet(data.inputs * 10 ** rng.uniform(-5, 5, 2) + offset, data.targets)
+    with certificates.digits():
+        rows = [mp.matrix([mp.mpf(v) for v in row]) for row in data.inputs.tolist()]
+        normals = [(a - b) / mp.norm(a - b) for a, b in combinations(rows, 2)]
+        for edge in (edge for sector in best_sectors(data) for edge in sector):
+            u, v = (mp.mpf(each) for each in edge.direction.tolist())
+            turned = [sign * mp.matrix([-v, u]) for sign in (1, -1)]
+            away = min(mp.norm(n - each) for n in normals for each in turned)
+            assert away <= edge.error < 1e-11
+
+
+def test_inside_a_sector_the_lemma_is_true_by_structure_and_at_its_edge_it_is_undecided() -> None:
+    # W* is so badly known that every verdict hangs on it, except inside.
+    stars = [Point([3.0, 1.0], error=5.0)]
+    error = 1e-6
+    sector = Sector(Ray([1.0, 0.0], error), Ray([1.0, 1.0], error))
+    angles = np.array([0.4, 2 * error, error / 2, -error / 2, -2 * error, 0.0])
+    starts = 7 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    check = check_sectors(starts, stars, [sector])
+    assert check.exists.all()
+    assert not check.violated.any()
+    assert check.undecided.tolist() == [False, False, True, True, True, True]
+    assert (check.left == 0).tolist() == [True, True, True, False, False, True]
+    assert (check.error >= 0).all()
+    # An edge that is W* itself: on it both sides are 0.
+    known = Sector(Ray([3.0, 1.0], error), Ray([1.0, 1.0], error))
+    beside = np.array([[3.0, 1.0], [3.0, 1.0 - error], [3.0, 1.0 + 1e-3]])
+    assert check_sectors(beside, [Point([3.0, 1.0])], [known]).undecided.tolist() == [1, 1, 0]
+    away = check_sectors([[3.0, 0.9], [-1.0, -3.0]], [Point([0.5, 2.0])], [known])
+    assert away.exists.tolist() == [True, False]
 
 
 def test_data_without_sectors_are_refused() -> None:

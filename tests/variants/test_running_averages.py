@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import mpmath as mp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 import bnlib
-from bn_experiments.variants import evaluated_optima, trained_parameters
+from bn_experiments.variants import evaluated_optima, running_averages, trained_parameters
 from bnlib import BatchNorm, LearningSet, Neuron, Point
 from tests import oracles
+from tests.oracles import certificates
 
 
 def evaluated(*arguments: Any, **options: Any) -> oracles.Array:
@@ -60,6 +62,41 @@ def test_trained_parameters_answer_as_least_squares_with_intercept(data: Learnin
     answers = Neuron(normalization=trained).output(u, data)
     oracles.agree("answers", answers, design @ fit, 1e-8, float(np.abs(data.targets).max()))
     assert trained == BatchNorm(gamma=trained.gamma, beta=trained.beta)  # ε = 0, both halves
+
+
+def compare_error(seed: int) -> float:
+    """Compare the error with the distance from the optimum for the exact averages."""
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(1, 4))
+    x = rng.normal(size=(d + 4, d)) * 10 ** rng.uniform(-5, 5, d)
+    x += seed % 2 * 10 ** rng.uniform(0, 6) * np.abs(x).max(axis=0)
+    data = LearningSet(x, rng.normal(size=d + 4) + seed % 5 * 1e3)
+    at, factor = rng.normal(size=d) / np.abs(x).max(axis=0), rng.uniform(0.5, 2)
+    gamma, beta = rng.normal(), rng.normal() * 10 ** rng.uniform(-2, 3)
+    norm = BatchNorm(gamma=gamma, beta=beta, epsilon=rng.choice([0, 1e-5, 0.7]))
+    (point,) = evaluated_optima(data, at, norm, factor=factor)
+    with certificates.digits():
+        columns, y = mp.matrix(x.tolist()), mp.matrix(x.tolist()) * mp.matrix(at.tolist())
+        mean = mp.fsum(y) / len(y)
+        variance = mp.fsum((each - mean) ** 2 for each in y) / len(y)
+        spread = mp.sqrt(mp.mpf(factor) ** 2 * variance + mp.mpf(norm.epsilon))
+        shifted = [mp.mpf(t) - mp.mpf(norm.beta) for t in data.targets.tolist()]
+        targets = mp.matrix([mean + spread * t / mp.mpf(norm.gamma) for t in shifted])
+        star = mp.lu_solve(columns.T * columns, columns.T * targets)
+        away = float(mp.norm(star - mp.matrix(point.weights.tolist())))
+    if away > point.error:
+        raise oracles.Disagreement(f"error: {away} away, more than {point.error}")
+    return point.error / float(np.linalg.norm(point.weights))
+
+
+def test_the_optimum_is_as_close_to_the_true_one_as_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert np.median([compare_error(seed) for seed in range(100)]) < 1e-12
+    # Without what rounding does to the targets.
+    monkeypatch.setattr(running_averages, "_rounding", lambda data, *_: np.zeros_like(data.targets))
+    with pytest.raises(oracles.Disagreement, match="more than"):
+        [compare_error(seed) for seed in range(20)]
 
 
 def test_averages_without_an_optimum_are_refused() -> None:
