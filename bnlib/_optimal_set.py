@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bn_solver.arrays import EPS, Array, frozen, real_array, real_number
+from bn_solver.arrays import EPS, Array, frozen, real_array, real_number, unit
+from bn_solver.doubled import length
 
 
 class OptimalSet:
@@ -69,3 +70,12 @@ class OptimalSet:
         k = self.along.shape[1]
         more = f", along {k} direction{'s' if k > 1 else ''}" if k else ""
         return f"{type(self).__name__}({short}{more})"
+
+
+def across(vector: Array, along: Array) -> tuple[Array, float]:
+    """Return the part of a unit vector across orthonormal columns, made a unit vector; its size."""
+    part = vector - along @ (along.T @ vector)
+    size = float(length(part))
+    for _ in range(2 if size > 1e-9 else 0):  # what cancelled the first time is lost the second
+        part = unit(part - along @ (along.T @ part))
+    return part, size

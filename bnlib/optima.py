@@ -16,18 +16,16 @@ from bn_solver.arrays import (
     representable,
     residual,
     squared_norm,
-    unit,
     unit_vector,
 )
-from bn_solver.doubled import length
-from bnlib._optimal_set import OptimalSet
+from bnlib._optimal_set import OptimalSet, across
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Point(OptimalSet):
     """A single optimum w, or the affine set of optima w + span(along).
 
-    Two are equal if they lie at the same place, however well that is known.
+    Two are equal if vector and kernel are, however well these are known.
 
     Parameters
     ----------
@@ -164,10 +162,12 @@ class Ray(OptimalSet):
         u = unit_vector("direction", direction)
         self.keep(direction=u, error=error, along=along, along_error=along_error, origin=origin)
         if self.along.size:
-            u = u - self.along @ (self.along.T @ u)
-            if length(u) <= 1e-9:
+            u, size = across(u, self.along)
+            if size <= 1e-9:
                 raise ValueError("direction: lies in the kernel; pass one that does not.")
-            object.__setattr__(self, "direction", frozen(unit(u)))
+            lost = max(1 / size - 1, 0.0) * 8 * len(u) * EPS
+            object.__setattr__(self, "direction", frozen(u))
+            object.__setattr__(self, "error", self.error / size + lost)
 
     def nearest(self, start: npt.ArrayLike) -> Array:
         """Return the element closest to each start, shape (..., d): ⟨u, W₀⟩₊ u without kernel.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bn_experiments.datasets import PREPARATIONS, prepare, stacked_optima
+from bn_experiments.probability import verdict
 from bnlib import BatchNorm, LearningSet, Neuron, check_lemma
 from tests import oracles
 
@@ -84,6 +85,7 @@ def test_targets_that_are_a_sum_of_the_inputs_violate_nothing(case):
     # Equality is known by structure: both sides are one number, not two that are close.
     assert (check.left == check.right)[check.applies].all()
     assert not check.error[check.applies].any()
+    assert verdict(starts[:100], [star], [ray]) == "equal"
 
 
 @pytest.mark.parametrize("size", [1e-310, 1e-200, 1e160, 1e300])

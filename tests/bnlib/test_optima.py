@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize
 
 from bnlib import Point, Ray, angle
 from tests import oracles
+from tests.oracles import rational
 
 
 def exact_squared_distance(start: oracles.Array, direction: oracles.Array) -> Fraction:
@@ -119,3 +121,88 @@ def test_wild_numbers_give_finite_results_or_a_value_error(u: list[float], w: li
                 continue
             assert np.isfinite(result).all()
             assert method == "nearest" or (result >= 0).all()
+
+
+# ---------------------------------------------------------------- with a kernel
+
+SIZES = [(2, 1), (3, 1), (3, 2), (6, 4)]
+
+
+def kernel_and(d: int, k: int) -> tuple[oracles.Array, oracles.Array, oracles.Array]:
+    """Return an orthonormal basis of k columns, a vector and starts."""
+    rng = np.random.default_rng(10 * d + k)
+    return np.linalg.qr(rng.normal(size=(d, k)))[0], rng.normal(size=d), rng.normal(size=(30, d))
+
+
+@oracles.each(SIZES)
+def test_distances_to_an_affine_set_are_those_of_least_squares(case: tuple[int, int]) -> None:
+    along, w, starts = kernel_and(*case)
+    point = Point(w, along=along)
+    for start in starts:
+        by, *_ = np.linalg.lstsq(along, start - w, rcond=None)
+        foot = w + along @ by
+        oracles.agree("nearest", point.nearest(start), foot, 1e-13)
+        expected = np.sum((start - foot) ** 2)
+        oracles.agree("distance", point.squared_distance(start), expected, 1e-13, start @ start)
+    assert point.exists(starts).all()
+    assert (point.squared_distance(starts[0] + (starts @ along) @ along.T).std()) < 1e-13
+
+
+@oracles.each(SIZES)
+def test_distances_to_a_half_space_of_rays_are_those_of_a_bounded_search(
+    case: tuple[int, int],
+) -> None:
+    along, u, starts = kernel_and(*case)
+    ray = Ray(u, along=along)  # u is not orthogonal to the kernel: its part across counts
+    oracles.agree("across", along.T @ ray.direction, np.zeros(case[1]), 1e-15, 1.0)
+    columns = np.column_stack([u, along])
+    below = [0.0] + [-np.inf] * case[1]
+    for start in starts:
+        found = optimize.lsq_linear(columns, start, bounds=(below, np.inf), tol=1e-15).x
+        foot, size = columns @ found, float(start @ start)
+        oracles.agree("nearest", ray.nearest(start), foot, 1e-6)
+        expected = np.sum((start - foot) ** 2)
+        oracles.agree("distance", ray.squared_distance(start), expected, 1e-9, size)
+        assert ray.exists(start) == (np.linalg.lstsq(columns, start, rcond=None)[0][0] > 0)
+    assert 0 < np.count_nonzero(ray.exists(starts)) < 30
+
+
+def test_a_direction_close_to_the_kernel_is_known_less_well() -> None:
+    along, u, starts = kernel_and(4, 2)
+    near = along[:, 0] + 1e-6 * u
+    exact = [rational.column(each) for each in (near, *along.T)]
+    part = exact[0]
+    for _ in range(3):  # the columns are orthonormal up to rounding only
+        for each in exact[1:]:
+            part = part - each * (rational.dot(each, part) / rational.dot(each, each))
+    ray = Ray(near, along=along)
+    gap = rational.squared_turn(ray.direction, part)
+    assert rational.as_float(gap) ** 0.5 <= ray.error + 1e-15
+    assert 1e-12 < ray.error < 1e-7
+    oracles.agree("across", along.T @ ray.direction, np.zeros(2), 1e-15, 1.0)
+    assert Ray(ray.direction, error=1e-9, along=along).error < 1.001e-9
+
+
+def test_what_is_excluded_of_a_closure_is_no_closest_element() -> None:
+    normal = np.array([1.0, 2.0, 2.0]) / 3
+    closure = Point(np.zeros(3), along=np.eye(3), excluded=normal[:, None])
+    starts = [normal, -5 * normal, 1e-300 * normal, normal + [1e-9, 0, 0], [1, 0, 0], [0, 0, 0]]
+    assert closure.exists(starts).tolist() == [False, False, False, True, True, False]
+    assert not closure.squared_distance(starts).any()
+    assert (closure.nearest(starts) == starts).all()
+
+
+def test_they_are_equal_by_where_they_lie_not_by_what_is_known_of_it() -> None:
+    e, f = np.eye(2)[:, :1], np.eye(2)[:, 1:]
+    for kind in (Point, Ray):
+        one = kind([0.0, 1.0], 0.1, e, along_error=0.2, origin=b"x")
+        assert one == kind([0.0, 1.0], along=e)
+        assert hash(one) == hash(kind([-0.0, 1.0], along=e))
+        for other in (kind([0.0, 1.0]), kind([0.0, -1.0], along=e), kind([1.0, 0.0], along=f)):
+            assert one != other
+        same = pickle.loads(pickle.dumps(one))
+        for name in ("vector", "error", "along", "along_error", "origin"):
+            assert np.array_equal(getattr(same, name), getattr(one, name)), name
+        assert repr(one).endswith("along 1 direction)")
+    assert repr(Point([0.0, 0.0], along=np.eye(2))) == "Point([0., 0.], along 2 directions)"
+    assert Point([0.0, 1.0], along=e) != Ray([0.0, 1.0], along=e)
