@@ -13,7 +13,7 @@ from jax.flatten_util import ravel_pytree
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from bn_experiments.networks.network import Network, Parameters
-from bnlib._arrays import Array, real_array, require_finite
+from bn_solver.arrays import Array, real_array, require_finite
 
 
 class VectorLoss:

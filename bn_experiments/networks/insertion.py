@@ -1,7 +1,8 @@
 """Batch normalization inserted into a trained network without changing what it computes.
 
 At a stationary point of the plain network the gradient after the insertion has a closed form;
-this module holds that form, and JAX's derivative beside it.
+this module holds that form, and JAX's derivative beside it. Batch norm with trained γ and β is a
+bias in other coordinates: `fold` changes from those to the plain ones, and `unfold` back.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from bn_experiments.networks.network import Network, Parameters
-from bnlib._arrays import EPS, whole_number
+from bn_solver.arrays import EPS, whole_number
 from bnlib.batch_norm import BatchNorm, refuse_constant
 
 
@@ -106,6 +107,64 @@ def fold(network: Network, params: Parameters, reference: Any) -> tuple[Network,
         folded.append({"weights": of_layer["weights"] * factor, "bias": bias})
     biases = tuple("bias" in of_layer for of_layer in folded)
     return replace(network, normalization=None, bias=biases), folded
+
+
+def unfold(network: Network, params: Parameters, plain: Parameters, inputs: Any) -> Parameters:
+    r"""Return the parameters next to given ones that compute what a plain network computes.
+
+    .. math:: \tilde w = \frac{s}{\gamma}\,w', \qquad \tilde\gamma = \frac{\gamma}{s}\,\tilde s,
+              \qquad \tilde\beta = b' + \bar a^\top w',
+
+    for each normalized unit, with γ and s = √(σ² + ε) of the given parameters, and s̃ of w̃. So
+    `fold` gives the plain network back; what depends on nothing but continuous activations stays
+    near what is given, if the plain network is near its fold, and is equal to it there.
+
+    Parameters
+    ----------
+    network : Network
+        The normalized network.
+    params : list of dict
+        Its parameters; every γ is trained and not 0.
+    plain : list of dict
+        Those of the plain network, with a bias in every layer that is normalized.
+
+    Raises
+    ------
+    ValueError
+        If a γ is 0 or frozen, a β is frozen, or a bias is there that scaling alone cannot give.
+
+    See Also
+    --------
+    fold : what it takes back, and the inputs.
+    """
+    passed = network.run(params, inputs)
+    biases = tuple("bias" in of_layer for of_layer in plain)
+    incoming = replace(network, normalization=None, bias=biases).run(plain, inputs).incoming
+    found: Parameters = []
+    for layer, norm in enumerate(network.norms):
+        old, new = params[layer], plain[layer]
+        if norm is None:
+            found.append(new)
+            continue
+        wanted = {"gamma"} if norm.scale else set()
+        wanted |= {"beta"} if norm.center else set()
+        if not wanted <= old.keys() or not np.all(old.get("gamma", 1.0)):
+            raise ValueError(f"params: layer {layer} needs γ ≠ 0 and β that are trained.")
+        factor = old["gamma"] / _divisor(passed.preactivations[layer], norm) if norm.scale else 1.0
+        of_layer = {"weights": new["weights"] / factor}
+        y = incoming[layer] @ of_layer["weights"]
+        shift = new["bias"] - (0.0 if norm.center else norm.beta)
+        if norm.center:
+            of_layer["beta"] = shift + factor * y.mean(axis=0)
+        elif "bias" in old:
+            of_layer["bias"] = shift / factor
+            y = y + of_layer["bias"]
+        elif np.any(shift):
+            raise ValueError(f"plain: layer {layer} has a bias, and scaling alone gives none.")
+        if norm.scale:
+            of_layer["gamma"] = factor * _divisor(y, norm)
+        found.append(of_layer)
+    return found
 
 
 def inserted_gradient(

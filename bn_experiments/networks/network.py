@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from bnlib._arrays import changed, flag, whole_number
+from bn_solver.arrays import changed, flag, whole_number
 from bnlib.batch_norm import BatchNorm, require_normalization
 
 jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bnlib._arrays import Array, real_array, unit
+from bn_solver.arrays import Array, real_array, unit
 from bnlib.lemma import LemmaCheck
 
 # What trainings that end at a small gradient leave open of both sides, as a share of the squared

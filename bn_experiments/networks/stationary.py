@@ -12,7 +12,7 @@ from scipy import optimize
 from bn_experiments.networks.curvature import VectorLoss
 from bn_experiments.networks.network import Network, Parameters
 from bn_experiments.search.newton import QuadraticModel, polish, quadratic_model
-from bnlib._arrays import Array, whole_number
+from bn_solver.arrays import Array, whole_number
 
 # Converged: the gradient has fallen to the first share, and Newton's step is shorter than the
 # second share of the parameters. Flat: an eigenvalue below the third share of the largest.

@@ -12,7 +12,7 @@ import numpy as np
 from bn_experiments.networks import training
 from bn_experiments.networks.insertion import fold
 from bn_experiments.networks.network import Network, Parameters
-from bnlib._arrays import Array, real_array
+from bn_solver.arrays import Array, real_array
 
 
 def accuracies(
@@ -66,6 +66,9 @@ class Travel(NamedTuple):
     modulo_scale: Array
     """The same to the nearest W that computes the same: the incoming weights of every unit whose
     normalization scales may be multiplied by a number k > 0."""
+    hidden_modulo_scale: Array
+    """The same for the hidden layers alone, with that freedom for every hidden unit, normalized
+    or not: what is left is how far directions have turned."""
     angle: Array
     """Between the incoming weights of a hidden unit then and now, in radians; mean over units."""
 
@@ -88,7 +91,7 @@ def travel(network: Network, start: Parameters, stack: Parameters) -> Travel:
         raise ValueError("network: has no hidden unit whose angle could be measured; add a layer.")
     if jax.tree.map(jnp.shape, start) != jax.tree.map(jnp.shape, stack):
         raise ValueError("stack: has another shape than start; train it from there.")
-    length, moved, nearest, angles = 0.0, 0.0, 0.0, []
+    length, moved, nearest, angles, hidden = 0.0, 0.0, 0.0, [], []
     for norm, of_start, of_stack in zip(network.norms, start, stack, strict=True):
         old, new = (np.asarray(each["weights"]) for each in (of_start, of_stack))
         square, gap = (old**2).sum(axis=1), ((new - old) ** 2).sum(axis=1)
@@ -97,5 +100,8 @@ def travel(network: Network, start: Parameters, stack: Parameters) -> Travel:
         length, moved = length + square.sum(axis=-1), moved + gap.sum(axis=-1)
         nearest = nearest + (beside if norm and norm.scale else gap).sum(axis=-1)
         angles.append(np.arccos(np.clip(along / np.sqrt(square), -1.0, 1.0)))
+        hidden.append((beside.sum(axis=-1), square.sum(axis=-1)))
     angle = np.concatenate(angles[:-1], axis=1).mean(axis=1)
-    return Travel(np.sqrt(moved / length), np.sqrt(nearest / length), angle)
+    aside, of_hidden = np.sum(hidden[:-1], axis=0)
+    distances = (np.sqrt(each / length) for each in (moved, nearest))
+    return Travel(*distances, np.sqrt(aside / of_hidden), angle)

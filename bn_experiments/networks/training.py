@@ -16,7 +16,7 @@ import numpy.typing as npt
 import optax
 
 from bn_experiments.networks.network import Network, Parameters
-from bnlib._arrays import Array, real_array, whole_number
+from bn_solver.arrays import Array, real_array, whole_number
 
 
 class Training(NamedTuple):

@@ -23,7 +23,7 @@ from bn_experiments.networks.network import Network
 from bn_experiments.networks.stationary import StationaryPoint
 from bn_experiments.probability import Estimate
 from bn_experiments.sweeps.network_problems import Case, insertion_case, lemma_case, problem
-from bnlib._arrays import Array, angle_between, unit
+from bn_solver.arrays import Array, angle_between, unit
 from bnlib.batch_norm import BatchNorm
 
 Row = dict[str, Any]
@@ -164,7 +164,8 @@ def lemma(case: Case) -> Row:
     """Run a lemma case: the same starts, with and without batch norm.
 
     The row has the numbers of starts and of pairs of isolated minima reached, and for the
-    optima ``reached`` and ``pooled`` hypothesis, violation and both sides for each pair.
+    optima ``reached`` and ``pooled`` hypothesis, whether a BN optimum is closest as well,
+    violation, undecided, and both sides for each pair.
     """
     plain, _, x, t = problem(case)
     normalized = replace(plain, normalization=(BatchNorm(), None))
@@ -187,7 +188,9 @@ def lemma(case: Case) -> Row:
     for name, each in sides.items():
         row[name] = {
             "applies": each.applies.tolist(),
+            "exists": (each.applies & each.exists).tolist(),
             "violated": each.violated.tolist(),
+            "undecided": each.undecided.tolist(),
             "left": (each.left / size).tolist(),
             "right": (each.right / size).tolist(),
         }
@@ -270,7 +273,11 @@ def _moves(rows: list[Row]) -> Row:
 
 
 def count_lemma(rows: list[Row]) -> Row:
-    """Return pairs of optima, violations, and the mean share over the learning sets."""
+    """Return pairs of optima, violations, and the mean share over the learning sets.
+
+    The share is read with the infimum; the counts ``exists`` and ``violated_exists`` are of the
+    pairs that have a closest BN optimum.
+    """
     result: Row = {
         "sets": len(rows),
         "starts": sum(row["starts"] for row in rows),
@@ -282,6 +289,12 @@ def count_lemma(rows: list[Row]) -> Row:
         applies = np.array([sum(each["applies"]) for each in found])
         violated = np.array([sum(each["violated"]) for each in found])
         result[name] = {"applies": int(applies.sum()), "violated": int(violated.sum())}
+        closest = [(np.array(each["exists"]), np.array(each["violated"])) for each in found]
+        result[name] |= {
+            "exists": sum(int(exists.sum()) for exists, _ in closest),
+            "violated_exists": sum(int((exists & false).sum()) for exists, false in closest),
+            "undecided": sum(sum(each["undecided"]) for each in found),
+        }
         if len(found) > 1:
             share = violated / applies  # starts on one learning set are not independent
             mean = Estimate.of_mean(share.sum(), (share**2).sum(), len(share))

@@ -122,8 +122,9 @@ def test_one_unit_is_the_lemma() -> None:
         check = bnlib.check_lemma(w[i, :, 0], [Point(star[i, :, 0])], [Ray(bn[i, :, 0])])
         agree("left", sides.left[i], check.left, 1e-12)
         agree("right", sides.right[i], check.right, 1e-11)
-        assert sides.applies[i] == check.applies
-        assert sides.violated[i] == check.violated
+        for name in ("applies", "exists", "violated"):
+            assert getattr(sides, name)[i] == getattr(check, name)
+    assert 0 < np.count_nonzero(sides.violated & sides.exists) < np.count_nonzero(sides.violated)
 
 
 @pytest.mark.parametrize("odd", [False, True])
@@ -206,15 +207,20 @@ def test_lemma_cases_are_counted() -> None:
     assert json.loads(json.dumps(row, allow_nan=False)) == row
     assert row["starts"] == row["pairs"] == 2
     for name in ("reached", "pooled"):
-        applies, violated, left, right = map(np.array, row[name].values())
+        applies, exists, violated, undecided, left, right = map(np.array, row[name].values())
         np.testing.assert_array_equal(violated, applies & (left - right > 1e-9))
+        np.testing.assert_array_equal(undecided, applies & (abs(left - right) <= 1e-9))
+        assert not (exists & ~applies).any()
     # A case without a pair and a training without end are counted, too.
     empty = {"case": lemma_case("tanh", True, 0, 50), "starts": 50, "pairs": 0}
     case = insertion_case("few", (6,), "tanh", "squared", False, 0)
     found = networks.summary([row, empty, row, {"case": case, "converged": False}])
     lemma = found["lemma"]["tanh, without bias"]
     assert (lemma["sets"], lemma["starts"], lemma["pairs"]) == (2, 4, 4)
-    assert lemma["pooled"]["applies"] == 2 * sum(row["pooled"]["applies"])
+    for name in ("applies", "exists", "undecided"):
+        assert lemma["pooled"][name] == 2 * sum(row["pooled"][name])
+    counts = lemma["reached"]
+    assert counts["violated_exists"] <= min(counts["violated"], counts["exists"])
     assert found["lemma"]["tanh, with bias"]["pairs"] == 0
     assert found["trained"]["few, squared, 1 hidden"]["kept"] == 0
     assert "checks" not in found

@@ -265,13 +265,15 @@ def test_travel_is_what_the_definition_says() -> None:
         assert found.distance_from_start[i] == pytest.approx(gap / length, rel=1e-12)
         # The nearest point of each ray, by trying lengths instead of projecting.
         best, lengths = np.sum((pairs[2][0] - pairs[2][1]) ** 2), np.linspace(0, 3, 30001)
-        angles = []
+        angles, hidden = [], 0.0
         for a, b in pairs[:2]:
             for u, v in zip(a.T, b.T, strict=True):
                 v = v / np.linalg.norm(v)
-                best += np.min(((u[:, None] - v[:, None] * lengths) ** 2).sum(0))
+                hidden += np.min(((u[:, None] - v[:, None] * lengths) ** 2).sum(0))
                 angles.append(np.arccos(u @ v / np.linalg.norm(u)))
-        assert found.modulo_scale[i] == pytest.approx(np.sqrt(best) / length, rel=1e-6)
+        assert found.modulo_scale[i] == pytest.approx(np.sqrt(best + hidden) / length, rel=1e-6)
+        of_hidden = np.sqrt(sum(np.sum(a**2) for a, _ in pairs[:2]))
+        assert found.hidden_modulo_scale[i] == pytest.approx(np.sqrt(hidden) / of_hidden, rel=1e-6)
         assert found.angle[i] == pytest.approx(np.mean(angles), rel=1e-9)
 
 
@@ -285,11 +287,14 @@ def test_a_longer_weight_is_no_travel_modulo_scale() -> None:
     assert found.angle[0] < 1e-7
     plain = trained.travel(small("none"), start, longer)
     assert plain.modulo_scale[0] == plain.distance_from_start[0] == found.distance_from_start[0]
+    assert plain.hidden_modulo_scale[0] == found.hidden_modulo_scale[0] < 1e-7  # free in both
     # A ray ends at the origin: opposite weights are as far as the origin is.
     back = [{**each, "weights": -each["weights"]} for each in start[:2]] + start[2:]
     squares = [float((each["weights"] ** 2).sum()) for each in start]
     expected = np.sqrt(sum(squares[:2]) / sum(squares))
-    assert trained.travel(net, start, back).modulo_scale[0] == pytest.approx(expected)
+    turned = trained.travel(net, start, back)
+    assert turned.modulo_scale[0] == pytest.approx(expected)
+    assert turned.hidden_modulo_scale[0] == pytest.approx(1.0)
 
 
 # ---------------------------------------------------------------- bad input
