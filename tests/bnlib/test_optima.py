@@ -168,7 +168,7 @@ def test_distances_to_a_half_space_of_rays_are_those_of_a_bounded_search(
 
 
 def test_a_direction_close_to_the_kernel_is_known_less_well() -> None:
-    along, u, starts = kernel_and(4, 2)
+    along, u, _ = kernel_and(4, 2)
     near = along[:, 0] + 1e-6 * u
     exact = [rational.column(each) for each in (near, *along.T)]
     part = exact[0]
