@@ -1,1 +1,0 @@
-from bn_solver.arrays import *  # noqa
