@@ -103,5 +103,6 @@ def travel(network: Network, start: Parameters, stack: Parameters) -> Travel:
         hidden.append((beside.sum(axis=-1), square.sum(axis=-1)))
     angle = np.concatenate(angles[:-1], axis=1).mean(axis=1)
     aside, of_hidden = np.sum(hidden[:-1], axis=0)
-    distances = (np.sqrt(each / length) for each in (moved, nearest))
-    return Travel(*distances, np.sqrt(aside / of_hidden), angle)
+    shares = moved / length, nearest / length, aside / of_hidden
+    far, near, beside = (np.sqrt(each) for each in shares)
+    return Travel(far, near, beside, angle)
