@@ -29,7 +29,8 @@ def verdict() -> str:
         f"Verdict: at W0 = W* = ({', '.join(map(str, start))}) the left side is {check.left}, the "
         f"right side is {check.right}; {check.left} {sign} {check.right}: the lemma {word}.\n"
         f"From a random start that meets its hypothesis it fails with probability "
-        f"{bnlib.failure_probability(angle):.4f}."
+        f"{bnlib.failure_probability(angle):.4f};\nwhere a BN optimum is closest to the start, "
+        f"with probability {bnlib.failure_probability(angle, 'given_closest'):g}."
     )
 
 

@@ -36,6 +36,8 @@ def test_readme_states_the_computed_verdict():
     assert f"the left side is {CHECK.left}, the right side is {CHECK.right}" in README
     share = float(exact.failure_probability(THETA))
     assert f"false in {share:.1%} of the directions" in README
+    strict = float(exact.failure_probability(THETA, "strict"))
+    assert f"in {strict:.1%} of the directions" in README
 
 
 def test_readme_shows_what_the_library_prints():
