@@ -155,7 +155,8 @@ def _intercept(
     high = np.concatenate([b.mean[:, 0], -product], axis=1)
     low = np.concatenate([b.mean_low[:, 0], -lost], axis=1)
     top = np.where(high != 0, power + np.frexp(high)[1], np.iinfo(np.int32).min // 2)
-    top = top.max(axis=1, keepdims=True)
+    # Where all terms are 0 their errors decide what is representable.
+    top = np.where(high.any(axis=1, keepdims=True), top, power).max(axis=1, keepdims=True)
     terms = np.ldexp(np.concatenate([high, low], axis=1), np.tile(power - top, 2))
     spread = np.abs(mean) * error + 2.0**-98 * np.abs(product)
     bound = np.ldexp(spread, power[:, 1:] - top).sum(axis=1) + 2.0**-98
