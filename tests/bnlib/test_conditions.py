@@ -65,6 +65,12 @@ def starts_around(star: oracles.Array, seed: int, near: float = 1e-3) -> oracles
     return np.concatenate([far, star + near * size * close, [star]])
 
 
+def beside_the_bisector(star: oracles.Array, ray: oracles.Array) -> oracles.Array:
+    """Return a start that is a little closer in angle to W* than to the ray."""
+    e, u = star / np.linalg.norm(star), ray / np.linalg.norm(ray)
+    return np.asarray(e + u + (1 + e @ u) / 2 * (e - u))
+
+
 def optima(data: LearningSet, neuron: Neuron = BN) -> list[Any]:
     """Return the only optimum of the standard neuron, and that of another one."""
     return Neuron().optima(data) + neuron.optima(data)
@@ -87,7 +93,7 @@ def test_in_each_case_of_the_condition_the_lemma_holds_with_equality(case: tuple
     check = check_lemma(starts, [star], [ray])
     assert check.holds.all()
     assert np.count_nonzero(check.applies) > 100
-    # Never an improvement: the margin is rounding of the size of ‖W₀‖².
+    # Exactly the promised gain: the margin is rounding of the size of ‖W₀‖².
     margins = np.abs(check.margin[check.applies]) / (starts[check.applies] ** 2).sum(axis=1)
     assert margins.max() < 1e-11
     found, direction = searched(data)
@@ -117,10 +123,12 @@ def test_with_a_negative_factor_every_admissible_start_fails(case: tuple[int, fl
     assert angle(star.weights, ray.direction) > np.pi - 1e-12
     starts = starts_around(star.weights, case[0])
     check = check_lemma(starts, [star], [ray])
-    # ⟨W₀, W*⟩ > 0 and ⟨W₀, û⟩ > 0 exclude each other; at ⟨W₀, W*⟩ ≈ 0 both sides are equal.
+    # ⟨W₀, W*⟩ > 0 and ⟨W₀, û⟩ > 0 exclude each other: void in the strict reading. At
+    # ⟨W₀, W*⟩ ≈ 0 both sides are equal.
     plain = check.applies & (starts @ star.weights > 1e-5 * np.linalg.norm(star.weights))
     assert np.count_nonzero(plain) > 100
     assert check.violated[plain].all()
+    assert not check.exists[plain].any()
     found, direction = searched(data)
     assert angle(found, direction) > np.pi - 1e-5
 
@@ -142,13 +150,15 @@ def test_the_lemma_holds_for_every_start_exactly_if_the_directions_are_the_same(
         assert check.violated[-101:].all()
 
 
-def test_almost_every_learning_set_fails() -> None:
+def test_almost_every_learning_set_with_more_examples_than_inputs_fails() -> None:
     rng = np.random.default_rng(5)
     for _ in range(200):
         data = LearningSet(rng.normal(size=(5, 3)), rng.normal(size=5))
         star, ray = optima(data)
         check = check_lemma(star.weights * np.array([[1e-6], [1], [1e6]]), [star], [ray])
         assert check.violated.all()
+        strict = check_lemma(beside_the_bisector(star.weights, ray.direction), [star], [ray])
+        assert strict.violated & strict.exists
 
 
 @every_seed

@@ -1,12 +1,18 @@
 """Where training ends: gradient flow and gradient descent against the formula, and the lemma."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from scipy.special import gamma
 
-from bn_experiments.probability import check_reached, reached_optimum
-from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, check_lemma, counterexample
+from bn_experiments import datasets
+from bn_experiments.probability import Gaussian, check_reached, reached, reached_optimum, simulate
+from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, angle, check_lemma, counterexample
 from tests import oracles
+from tests.oracles import sampling
 
 STANDARD, BN = Neuron(), Neuron(normalization=BatchNorm())
 
@@ -45,12 +51,11 @@ def test_gradient_descent_ends_no_nearer_to_the_origin_than_it_started():
     assert (np.abs(w @ [-3.0, 5.0]) < 1e-6).all()
 
 
-@oracles.each(sets())
-def test_both_sides_agree_with_the_vectors_written_out(case):
-    _, data = case
+def compare_sides(data):
+    """Compare both sides with the vectors written out."""
     (star,), (ray,) = STANDARD.optima(data), BN.optima(data)
     starts = 2 * np.random.default_rng(2).normal(size=(4, 50, data.d))
-    check = check_reached(starts, [star], [ray])
+    check = reached.check_reached(starts, [star], [ray])
     size = np.linalg.norm(starts, axis=-1)
     gap = starts - size[..., None] * ray.direction
     oracles.agree("left", check.left, np.sum(gap**2, axis=-1), 1e-12)
@@ -60,25 +65,126 @@ def test_both_sides_agree_with_the_vectors_written_out(case):
     assert (check.left >= lemma.left - 1e-12).all()
     cosine = starts @ ray.direction / size
     oracles.agree("formula", check.left, 2 * size**2 * (1 - cosine), 1e-9)
+    ahead = cosine > 0  # the closest optimum is nearer by ‖W₀‖² (1 − cos φ)²
+    beyond = (check.left - lemma.left)[ahead]
+    oracles.agree("beyond the closest", beyond, (size**2 * (1 - cosine) ** 2)[ahead], 1e-9)
     weaker = check_reached(starts, [star], [ray], weaker=True)
     oracles.agree("plain", weaker.right, np.sum((starts - star.weights) ** 2, axis=-1), 1e-12)
     assert (weaker.violated == (weaker.applies & (weaker.left > weaker.right))).all()
 
 
-def test_where_the_lemma_is_true_the_reached_optimum_fails_from_every_start_off_the_ray():
-    data = LearningSet([[1, 0], [-1, 2], [0, -2]], [5, 3, 7])  # centred exactly
-    (star,), (ray,) = STANDARD.optima(data), BN.optima(data)
+@oracles.each(sets())
+def test_both_sides_agree_with_the_vectors_written_out(case):
+    compare_sides(case[1])
+
+
+# Centred exactly, so that θ = 0 and the lemma is true; and one with θ = 52°.
+CENTRED = LearningSet([[1, -2], [-2, 1], [1, 1]], [2, 0, 5])
+TURNED = datasets.centred_targets(counterexample())
+
+
+def compare_where_the_lemma_is_true():
+    """Compare the excess with ‖W₀‖² (1 − cos ψ)², ψ the angle of W₀ and W*."""
+    (star,), (ray,) = STANDARD.optima(CENTRED), BN.optima(CENTRED)
     starts = np.random.default_rng(3).normal(size=(2000, 2))
     assert not check_lemma(starts, [star], [ray]).violated.any()
-    check = check_reached(starts, [star], [ray])
-    assert (check.violated | check.undecided)[check.applies].all()
-    assert np.count_nonzero(check.undecided) < 5  # within 1e-3 of the ray
-    # By ‖W₀‖² (1 − cos ψ)², ψ the angle of W₀ and W*.
+    check = reached.check_reached(starts, [star], [ray])
     size, along = np.linalg.norm(starts, axis=1), starts @ ray.direction
     excess = (size - along) ** 2
     oracles.agree("excess", -check.margin[check.applies], excess[check.applies], 1e-9)
-    on_the_ray = check_reached(3 * ray.direction, [star], [ray])
+    return check, ray
+
+
+def test_where_the_lemma_is_true_the_reached_optimum_fails_from_every_start_off_the_ray():
+    check, ray = compare_where_the_lemma_is_true()
+    assert (check.violated | check.undecided)[check.applies].all()
+    assert np.count_nonzero(check.undecided) < 5  # within 1e-3 of the ray
+    on_the_ray = check_reached(3 * ray.direction, STANDARD.optima(CENTRED), [ray])
     assert on_the_ray.undecided or not on_the_ray.violated
+
+
+def plant_the_closest(patch):
+    patch.setattr(reached, "reached_optimum", lambda start, ray: ray.nearest(start))
+
+
+def plant_no_square(patch):
+    """Put the reached optimum ‖W₀‖² (1 − cos) beyond the closest one, without the square."""
+    right = reached.check_reached
+
+    def wrong(start, stars, rays, **options):
+        check, size = right(start, stars, rays, **options), np.linalg.norm(start, axis=-1)
+        closest = check_lemma(start, stars, rays).left
+        return replace(check, left=closest + size**2 - size * (start @ rays[0].direction))
+
+    patch.setattr(reached, "check_reached", wrong)
+
+
+@pytest.mark.parametrize("plant", [plant_the_closest, plant_no_square])
+@pytest.mark.parametrize(
+    ("compare", "told"),
+    [
+        (partial(compare_sides, TURNED), "left|beyond the closest"),
+        (compare_where_the_lemma_is_true, "excess"),
+    ],
+)
+def test_a_planted_error_is_caught(plant, compare, told, monkeypatch):
+    compare()
+    plant(monkeypatch)
+    with pytest.raises(oracles.Disagreement, match=told):
+        compare()
+
+
+def descend(data, w, steps=1500):
+    """Return the ends of gradient descent on the BN loss."""
+    for _ in range(steps):
+        w = w - 0.02 * np.sum(w**2, axis=1, keepdims=True) * BN.gradient(w, data)
+    return w
+
+
+@oracles.each([("centred", CENTRED, 1.0), ("turned", TURNED, 0.5)])
+def test_what_gradient_flow_violates_gradient_descent_violates_too(case):
+    _, data, at_least = case
+    (star,), (ray,) = STANDARD.optima(data), BN.optima(data)
+    starts = np.random.default_rng(5).normal(size=(400, 2))
+    check, ends = check_reached(starts, [star], [ray]), descend(data, starts)
+    there = np.broadcast_to(ray.direction, ends.shape)
+    oracles.agree("on the ray", ends / np.linalg.norm(ends, axis=1)[:, None], there, 1e-7)
+    left = np.sum((starts - ends) ** 2, axis=1)
+    assert (left >= check.left - 1e-9).all()
+    false = (left > check.right) & check.applies
+    assert (false | ~check.violated).all()
+    assert np.count_nonzero(false) >= at_least * np.count_nonzero(check.applies)
+
+
+@oracles.each([0.0, 0.4, 1.5, 3.0])
+def test_the_stated_regions(theta):
+    star, ray = sampling.plane_with(theta, 4, seed=2)  # ‖W*‖ = 3
+    around = np.random.default_rng(6).normal(size=(4000, 4))
+    around /= np.linalg.norm(around, axis=1, keepdims=True)
+    far = around @ ray.direction <= 0.5
+    check = check_reached(around, [star], [ray])
+    assert (check.violated | ~check.applies)[far].all()
+    assert not check_reached(0.999 * around, [star], [ray], weaker=True).violated.any()
+    if theta == 0.0:
+        for size in (2.99, 3.2, 9.0):
+            plain = check_reached(size * around, [star], [ray], weaker=True)
+            cosine = around @ star.weights / 3
+            false = (cosine < (size + 3) / (2 * size)) & (size > 3) & plain.applies
+            assert (plain.violated == false).all()
+
+
+@oracles.each([(2, 0.0), (2, 0.9), (3, 2.5), (10, 0.4), (40, 1.0)])
+def test_the_mean_gain_of_the_reached_optimum_is_the_formula(case):
+    d, theta = case
+    star, ray = sampling.plane_with(theta, d, seed=3)
+    kappa = gamma(d / 2) / gamma((d + 1) / 2) / np.sqrt(np.pi)
+    for scale in (0.4, 3.0, 20.0):
+        law, rng = Gaussian(scale), np.random.default_rng(int(10 * scale))
+        plain = partial(check_reached, weaker=True)
+        found = simulate(law, [star], [ray], 60_000, rng, check=plain).excess
+        assert angle(star.weights, ray.direction) == pytest.approx(theta, abs=1e-12)
+        gain = 9 - 6 * np.sqrt(2 / np.pi) * scale - d * scale**2 * (1 - 2 * kappa * np.cos(theta))
+        sampling.within("excess", found, -gain)
 
 
 def test_what_does_not_fit_is_refused():

@@ -2,11 +2,14 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.stats import norm
 
-from bn_experiments.probability import check_weaker, verdict
+from bn_experiments.probability import Gaussian, check_weaker, simulate, verdict
 from bnlib import Point, Ray, check_lemma
 from tests import oracles
 from tests.oracles import sampling
@@ -47,6 +50,36 @@ def test_it_fails_near_the_standard_optimum_and_never_near_the_origin(angle):
     # ‖W₀ − W*‖ > ‖W₀‖ already where ⟨W₀, W*⟩ < ‖W*‖²/2, and ‖W₀‖ bounds the left side.
     for size in (1e-9, 1.49):
         assert check_weaker(size * around, [star], [ray]).holds.all()
+
+
+def strict_law(angle, ratio, lowest=0.0):
+    """Return the chance of z = ⟨u, W₀⟩/s > 0, an optimum closest, and the statement false."""
+
+    def density(z):
+        needed = (1 + (ratio * max(z, 0.0)) ** 2) / (2 * ratio)
+        return 2 * norm.pdf(z) * norm.cdf((z * np.cos(angle) - needed) / np.sin(angle))
+
+    cuts = [lowest, *(each for each in (0.01, 0.1, 1.0) if each > lowest), 12.0]
+    return sum(quad(density, *each, epsabs=1e-10)[0] for each in itertools.pairwise(cuts))
+
+
+@oracles.each(itertools.product([0.2, 1.0, 2.5], [0.5, 3.0, 300.0]))
+def test_in_the_strict_reading_the_law_is_the_integral_over_the_starts_before_the_ray(case):
+    angle, ratio = case
+    star, ray = sampling.plane_with(angle, 3, seed=4, length=2.0)
+
+    def strictly(*arguments):
+        found = check_weaker(*arguments)
+        return replace(found, violated=found.violated & found.exists)
+
+    law, rng = Gaussian(2.0 * ratio), np.random.default_rng(int(ratio))
+    found = simulate(law, [star], [ray], 100_000, rng, check=strictly).violated
+    sampling.within("strict", found, strict_law(angle, ratio))
+    both = strict_law(angle, ratio, lowest=-12.0)
+    oracles.agree("infimum", sampling.line_probability(angle, ratio), both, 1e-6, 1.0)
+    if ratio == 300.0:  # towards 0, while the infimum reading stays above θ/π
+        assert strict_law(angle, ratio) < 0.03
+        assert both > sampling.far_limit(angle)
 
 
 def test_the_weaker_check_refuses_what_the_lemma_refuses():
