@@ -27,7 +27,7 @@ unexport $(filter-out $(PIP_SETTINGS),$(filter PIP_% PYTHON% VIRTUAL_ENV%,$(.VAR
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book test rerun serve bench sweep lint lock clean environment
+.PHONY: help book test rerun serve bench sweep proof lint lock clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
@@ -55,6 +55,12 @@ sweep: environment ## run or continue a large sweep (NAME=…), write its summar
 	@test -n "$(NAME)" || { echo "Which one? For instance:  make sweep NAME=activations";\
 	 $(VENV_PYTHON) -m bn_experiments list; exit 1; }
 	@$(VENV_PYTHON) -m bn_experiments sweep "$(NAME)" --output "results/$(NAME).json"
+
+proof: ## check the proof of the refutation with Coq
+	@command -v coqc >/dev/null || { echo "coqc is needed. Remedy: on Debian or Ubuntu\
+  sudo apt-get install --no-install-recommends coq libcoq-stdlib"; exit 1; }
+	@mkdir -p _build/proof && cp proof/lemma_4_5.v _build/proof/
+	@cd _build/proof && coqc lemma_4_5.v && echo "proof/lemma_4_5.v: checked."
 
 lint: environment ## style and types: ruff and mypy
 	@$(VENV_PYTHON) -m ruff check
