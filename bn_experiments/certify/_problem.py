@@ -13,7 +13,7 @@ from flint import fmpq, fmpq_mat
 
 from bn_experiments.certify._balls import JETS, NotProvedError
 from bn_experiments.certify.certificate import Certificate, decimal
-from bnlib._arrays import flag
+from bn_solver.arrays import flag
 
 Vector = Sequence[Fraction]
 

@@ -70,7 +70,7 @@ from bn_experiments.certify._krawczyk import search
 from bn_experiments.certify._linear_piece import solve
 from bn_experiments.certify._problem import number, problem, vector
 from bn_experiments.certify.certificate import Certificate, NotCertified
-from bnlib._arrays import whole_number
+from bn_solver.arrays import whole_number
 
 
 def certify(

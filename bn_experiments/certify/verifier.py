@@ -1,5 +1,8 @@
 r"""An independent check of certificates; it shares no formula with `certify`.
 
+What the two share is Arb, the fractions of Python, and the class `Certificate`, which holds the
+fields and reads them from JSON: an error there would be one of both.
+
 What is checked is the list (a) to (e) of `certify`, by other means:
 
 - No derivative is written down here. The losses are computed as Taylor series in ball
@@ -20,7 +23,7 @@ What is checked is the list (a) to (e) of `certify`, by other means:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -62,6 +65,8 @@ def verify(certificate: Certificate | str) -> Verification:
     ----------
     certificate : Certificate or str
         The certificate, or its JSON. JSON that is not a certificate is refused with a reason.
+        Of a `Certificate` only the fields count. Its type must be `Certificate` itself: a
+        subclass could print one statement and hand in another.
 
     Returns
     -------
@@ -70,12 +75,16 @@ def verify(certificate: Certificate | str) -> Verification:
     Raises
     ------
     ValueError
-        If the argument is neither.
+        If the argument is neither, or of a subclass.
     """
-    if not isinstance(certificate, Certificate | str):
-        raise ValueError("certificate: expected a Certificate or its JSON.")
+    if type(certificate) not in (Certificate, str):
+        raise ValueError(
+            "certificate: expected a Certificate or its JSON, got an object of class "
+            f"{type(certificate).__name__}; make a Certificate of its fields, or pass the JSON."
+        )
     try:
-        text = certificate if isinstance(certificate, str) else certificate.to_json()
+        # Built anew, so that each field is checked and nothing else has a say.
+        text = certificate if isinstance(certificate, str) else replace(certificate).to_json()
         claim = Certificate.from_json(text)
     except ValueError as error:
         return Verification(False, f"malformed certificate: {error}")

@@ -19,7 +19,7 @@ from bn_experiments.datasets.random import RandomLearningSets
 from bn_experiments.probability.estimate import Estimate
 from bn_experiments.search import numerical_optima, scan_directions, search_weights
 from bn_experiments.sweeps.run import sweep
-from bnlib._arrays import Array, whole_number
+from bn_solver.arrays import Array, whole_number
 from bnlib.batch_norm import BatchNorm
 from bnlib.laws import failure_probability
 from bnlib.learning_set import LearningSet

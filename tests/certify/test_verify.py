@@ -295,6 +295,42 @@ def test_only_a_certificate_or_its_json_can_be_verified(value: Any) -> None:
         verify(value)
 
 
+class Elsewhere(Certificate):
+    """A certificate that hands in another one than it holds, prints and compares."""
+
+    def to_json(self) -> str:
+        return CERTIFICATES["relu"].to_json()
+
+
+class Text(str):
+    """A text that is not what it says."""
+
+
+@oracles.each(
+    [
+        ("Elsewhere", lambda: Elsewhere(**vars(replace(CERTIFICATES["relu"], bound=Fraction(9))))),
+        ("Elsewhere", lambda: Elsewhere(**vars(CERTIFICATES["relu"]))),  # even if it is true
+        ("Text", lambda: Text(CERTIFICATES["relu"].to_json())),
+    ]
+)
+def test_a_subclass_is_refused_whatever_it_hands_in(case: tuple[str, Callable[[], Any]]) -> None:
+    name, make = case
+    assert verify(make().to_json() if name == "Elsewhere" else str(make()))  # this one is true
+    with pytest.raises(ValueError, match=f"expected a Certificate or its JSON, .* {name}; make"):
+        verify(make())
+
+
+def test_only_the_fields_of_a_certificate_count() -> None:
+    good, wrong = CERTIFICATES["tanh"], replace(CERTIFICATES["tanh"], bound=Fraction(9))
+    for claim, expected in ((replace(good), True), (wrong, False)):
+        vars(claim)["to_json"] = good.to_json
+        assert verify(claim).accepted is expected
+    forced = replace(good)
+    object.__setattr__(forced, "bound", Liar(9))
+    refused_reason = verify(forced).reason
+    assert refused_reason.startswith("malformed certificate: bound: must be a Fraction")
+
+
 class Liar(Fraction):
     """A fraction that says it is larger than any other."""
 
