@@ -127,6 +127,8 @@ def unfold(network: Network, params: Parameters, plain: Parameters, inputs: Any)
         Its parameters; every γ is trained and not 0.
     plain : list of dict
         Those of the plain network, with a bias in every layer that is normalized.
+    inputs : array_like, shape (m, d)
+        The reference set.
 
     Raises
     ------
@@ -135,7 +137,7 @@ def unfold(network: Network, params: Parameters, plain: Parameters, inputs: Any)
 
     See Also
     --------
-    fold : what it takes back, and the inputs.
+    fold : what it takes back.
     """
     passed = network.run(params, inputs)
     biases = tuple("bias" in of_layer for of_layer in plain)

@@ -163,9 +163,8 @@ def move(network: Network, point: StationaryPoint, x: Array, t: Array) -> Row:
 def lemma(case: Case) -> Row:
     """Run a lemma case: the same starts, with and without batch norm.
 
-    The row has the numbers of starts and of pairs of isolated minima reached, and for the
-    optima ``reached`` and ``pooled`` hypothesis, whether a BN optimum is closest as well,
-    violation, undecided, and both sides for each pair.
+    The row has the numbers of starts and of pairs of isolated minima reached, and for the optima
+    ``reached`` and ``pooled`` what a `LemmaCheck` says of each pair; ``exists`` where it applies.
     """
     plain, _, x, t = problem(case)
     normalized = replace(plain, normalization=(BatchNorm(), None))
@@ -273,10 +272,9 @@ def _moves(rows: list[Row]) -> Row:
 
 
 def count_lemma(rows: list[Row]) -> Row:
-    """Return pairs of optima, violations, and the mean share over the learning sets.
+    """Return pairs of optima, violations, and the mean share (with the infimum) over the sets.
 
-    The share is read with the infimum; the counts ``exists`` and ``violated_exists`` are of the
-    pairs that have a closest BN optimum.
+    The counts ``exists`` and ``violated_exists`` are of pairs that have a closest BN optimum.
     """
     result: Row = {
         "sets": len(rows),
