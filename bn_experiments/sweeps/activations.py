@@ -2,10 +2,15 @@
 
 For every learning set of six examples with two inputs: all local optima W* that a search finds
 from a fine grid and from random starts, all BN rays, the angles between them, and the share of
-random initializations W₀ at which the lemma is false. With one W* and one ray that share is
-1/2 + θ/(2π) (`bnlib.failure_probability`). With several of either nothing is proved, and the same
-formula, with the W* of lowest loss and the ray nearest to it, is only a guess, which `summary`
-compares with what was counted.
+random initializations W₀ at which the lemma is false. γ = 1 and β = 0 are frozen.
+
+Two things are read in more than one way. *No ray is closest* to a start behind all of them: with
+the infimum for the left side the inequality is false there, read strictly the lemma says nothing.
+With one W* and one ray the shares of failing starts are then 1/2 + θ/(2π) and 1/2 − θ/(2π), and,
+given that a ray is closest, one half (`bnlib.failure_probability`). With several of either nothing
+is proved, and the first formula, with the W* of lowest loss and the ray nearest to it, is only a
+guess, compared with what was counted. *Flat minima* of ReLU count among the W* in the ways that
+`bn_experiments.sweeps.flat_minima` defines; all else is about isolated ones.
 """
 
 from __future__ import annotations
@@ -18,8 +23,10 @@ import numpy as np
 from bn_experiments.datasets.random import RandomLearningSets
 from bn_experiments.probability.estimate import Estimate
 from bn_experiments.search import numerical_optima, scan_directions, search_weights
+from bn_experiments.sweeps.flat_minima import READINGS, Verdicts, judge
 from bn_experiments.sweeps.run import sweep
 from bn_solver.arrays import Array, whole_number
+from bnlib.activations import activation
 from bnlib.batch_norm import BatchNorm
 from bnlib.laws import failure_probability
 from bnlib.learning_set import LearningSet
@@ -75,7 +82,8 @@ def examine(
 
     The search for W* has random starts of lengths from 0.1 to 10, beside those that
     `numerical_optima` makes; ``outcomes`` counts what became of these and of one start at each
-    W* found before. `rng` gives the same numbers whatever is found.
+    W* found before. `rng` gives the same numbers whatever is found. ``readings`` has the counts
+    with isolated W* and, for piecewise linear activations, with flat ones too.
     """
     directions = rng.standard_normal((starts, data.d))
     lengths = 10.0 ** rng.uniform(-1.0, 1.0, (starts, 1))
@@ -98,6 +106,7 @@ def examine(
         ],
         "rays": len(scan.minima),
         "flat_arcs": len(scan.flat),
+        "readings": {},
     }
     if stars and scan.minima:
         at_star = check_lemma(stars, land.minima, scan.minima)
@@ -105,6 +114,13 @@ def examine(
         result["violated_at_stars"] = int(at_star.violated.sum())
         result["applies"] = int(check.applies.sum())
         result["violated"] = int(check.violated.sum())
+        result["strictly_violated_at_stars"] = int((at_star.violated & at_star.exists).sum())
+        verdicts = Verdicts(check.applies, check.violated, check.exists, np.zeros(draws, bool))
+        result["readings"]["isolated"] = verdicts.counts()
+    if activation(name).slopes is not None and scan.minima:
+        for reading in READINGS[1:]:
+            verdicts = judge(reading, random, neuron, data, land, scan.minima)
+            result["readings"][reading] = verdicts.counts()
     return result
 
 
@@ -134,9 +150,11 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def describe(sets: list[dict[str, Any]]) -> dict[str, Any]:
     """Return counts, angles and shares of the learning sets of one activation."""
-    # Without a W* or without a ray the lemma says nothing: such sets are no violations.
+    # Without a W* or a ray the lemma says nothing.
     tested = [each for each in sets if "applies" in each]
     violated = [each for each in tested if each["violated_at_stars"] or each["violated"]]
+    closest = [each["readings"]["isolated"]["violated_closest"] for each in tested]
+    strictly = np.add(closest, [each["strictly_violated_at_stars"] for each in tested])
     one_one = [each for each in tested if is_one_one(each)]
     several = [each for each in tested if not is_one_one(each)]
     outcomes: Counter[str] = Counter()
@@ -149,6 +167,7 @@ def describe(sets: list[dict[str, Any]]) -> dict[str, Any]:
         "without_ray": sum(not each["rays"] for each in sets),
         "tested": len(tested),
         "violated": len(violated),
+        "strictly_violated": int((strictly > 0).sum()),
         "violated_at_a_star": sum(each["violated_at_stars"] > 0 for each in tested),
         "share_violated": proportion(len(violated), len(tested)),
         "numbers_of_stars": _tally([len(each["angles"]) for each in sets]),
@@ -161,7 +180,34 @@ def describe(sets: list[dict[str, Any]]) -> dict[str, Any]:
         "one_one_angles": distribution([each["angles"][0][0] for each in one_one]),
         "one_one": compare(one_one),
         "several": compare(several),
+        "readings": {name: shares(sets, name) for name in READINGS},
     }
+
+
+def shares(sets: list[dict[str, Any]], reading: str) -> dict[str, Any]:
+    """Return mean shares of failing starts over the sets on which a reading counts any.
+
+    ``infimum``: of the starts with the hypothesis, those that fail; ``strict``: those that fail
+    and to which a ray is closest. ``given_closest``: of those to which a ray is closest.
+    ``without``: of all starts, those without a closest W*.
+    """
+    found = [each["readings"][reading] for each in sets if reading in each["readings"]]
+    found = [each for each in found if each["closest"]]
+    parts = {
+        "infimum": ("violated", "applies"),
+        "strict": ("violated_closest", "applies"),
+        "given_closest": ("violated_closest", "closest"),
+    }
+    result: dict[str, Any] = {"sets": len(found)}
+    if len(found) > 1:
+        for name, (part, whole) in parts.items():
+            each = np.array([counts[part] / counts[whole] for counts in found])
+            mean = Estimate.of_mean(each.sum(), (each**2).sum(), len(each))
+            result[name] = {"value": mean.value, "standard_error": mean.standard_error}
+        result["without"] = float(
+            np.mean([counts["without"] / counts["starts"] for counts in found])
+        )
+    return result
 
 
 def is_one_one(each: dict[str, Any]) -> bool:
@@ -170,7 +216,7 @@ def is_one_one(each: dict[str, Any]) -> bool:
 
 
 def compare(sets: list[dict[str, Any]]) -> dict[str, Any]:
-    """Compare the share of failing starts with 1/2 + θ/(2π)."""
+    """Compare the share of failing starts, with the infimum, with 1/2 + θ/(2π)."""
     # θ: from the W* of lowest loss to the ray nearest to it.
     usable = [each for each in sets if each["applies"] and each["angles"][0]]
     result: dict[str, Any] = {"sets": len(sets), "compared": len(usable)}
@@ -198,6 +244,7 @@ def compare(sets: list[dict[str, Any]]) -> dict[str, Any]:
         "p_value": float(stats.chi2.sf(chi_squared, len(usable))),
         "difference_quantiles": np.quantile(difference, QUANTILES).tolist(),
         "largest_difference": float(np.abs(difference).max()),
+        "shares": shares(usable, "isolated"),
         "binned": _binned(theta, applies, violated, law),
     }
 

@@ -13,6 +13,7 @@ from bnlib.activations import ACTIVATIONS
 from bnlib.batch_norm import BatchNorm
 from bnlib.closed_form import linear_optima
 
+LINEAR = ("identity", "relu", "leaky_relu")
 FAMILY = RandomLearningSets(6, 2, 1.0, 0.5, 0.3)
 
 
@@ -65,7 +66,13 @@ def test_the_counts_for_the_identity_are_those_of_the_closed_form():
     found = activations.examine("identity", data, 5, 300, rng)
     assert found["applies"] == sum(applies for applies, _ in verdicts) > 100
     assert found["violated"] == sum(fails for _, fails in verdicts) > 50
-    assert found["violated_at_stars"] == 1
+    assert found["violated_at_stars"] == found["strictly_violated_at_stars"] == 1
+    near = [start @ ray.direction > 0 for start in begin]
+    counts = found["readings"]["isolated"]
+    assert counts["closest"] == sum(a and n for (a, _), n in zip(verdicts, near, strict=True))
+    strict = sum(fails and n for (_, fails), n in zip(verdicts, near, strict=True))
+    assert 0 < counts["violated_closest"] == strict < found["violated"]
+    assert (counts["starts"], counts["without"]) == (300, 0)
     assert found["angles"] == [[pytest.approx(angle(star.weights, ray.direction), rel=1e-9)]]
 
 
@@ -75,10 +82,12 @@ def test_without_optima_or_with_one_at_zero_there_is_nothing_to_count():
     found = activations.examine("sigmoid", data, 5, 30, rng)
     assert found["angles"] == []
     assert "applies" not in found
+    assert found["readings"] == {}
     data = LearningSet([[1, 0], [0, 1], [-1, -1]], [-1, -1, -1])
     found = activations.examine("relu", data, 5, 30, rng)
     assert found["angles"] == [None]
     assert found.get("applies", 0) == 0
+    assert sorted(found["readings"]) == sorted(activations.READINGS)
     assert activations.describe([found] * 3)["stars_at_zero"] == 3
     assert not activations.is_one_one(found)
 
@@ -87,9 +96,17 @@ def made_up(angles, applies=2000, violated=0, **more):
     """Return what `examine` could have returned."""
     rays = more.pop("rays", max((len(row or ()) for row in angles), default=0))
     made = {"outcomes": {"minimum": 6}, "kinks": 0, "angles": angles, "rays": rays}
+    made |= {"flat_arcs": 0, "readings": {}}
     if applies is not None:
-        made |= {"applies": applies, "violated": violated, "violated_at_stars": int(violated > 0)}
-    return made | {"flat_arcs": 0} | more
+        stars = {"violated_at_stars": int(violated > 0), "strictly_violated_at_stars": 0}
+        made |= {"applies": applies, "violated": violated, **stars}
+        made["readings"]["isolated"] = of_starts(applies, violated, applies // 2, violated // 3)
+    return made | more
+
+
+def of_starts(applies, violated, closest, violated_closest, without=0):
+    kinds = {"starts": 4000, "applies": applies, "violated": violated, "without": without}
+    return kinds | {"closest": closest, "violated_closest": violated_closest}
 
 
 VOID = made_up([], None, rays=1, outcomes={"escaping": 6})
@@ -118,6 +135,7 @@ def check_counts(sets=MIXED):
     p = (violated + 1) / (tested + 2)
     assert share["standard_error"] == pytest.approx(np.sqrt(p * (1 - p) / tested))
     assert (found["one_one"]["sets"], found["several"]["sets"]) == (one, tested - one)
+    assert found["strictly_violated"] == violated  # here both are of the same sets
     assert found["numbers_of_stars"] == {"0": 4, "1": 5, "2": 1}
     assert found["numbers_of_rays"] == {"1": 8, "2": 2}
     assert found["outcomes"] == {"escaping": 24, "minimum": 36}
@@ -181,6 +199,43 @@ def test_with_several_optima_the_lowest_and_its_nearest_ray_are_compared():
     assert found["binned"]["spread"] == [pytest.approx(np.std([0.5, 0.501, 0.502, 0.503]))]
 
 
+def check_shares():
+    """Compare the shares in a reading with sums made one by one."""
+    dead = [
+        of_starts(1000, 400, 900, 300),
+        of_starts(3000, 600, 2000, 500, 80),
+        of_starts(0, *[0] * 3),
+    ]
+    sets = [made_up([[0.3]], 100, 30 + i, readings={"dead": each}) for i, each in enumerate(dead)]
+    found = activations.shares(sets, "dead")
+    assert found["sets"] == 2  # the third counts no start
+    pairs = {"infimum": (0.4, 0.2), "strict": (0.3, 1 / 6), "given_closest": (1 / 3, 0.25)}
+    for name, (a, b) in pairs.items():
+        assert found[name]["value"] == pytest.approx((a + b) / 2)
+        assert found[name]["standard_error"] == pytest.approx(abs(a - b) / 2)  # s/√n, n = 2
+    assert found["without"] == pytest.approx(0.01)
+    assert activations.shares(sets, "every") == {"sets": 0}
+
+
+def test_shares_are_means_over_learning_sets_and_planted_errors_are_caught(monkeypatch):
+    check_shares()
+
+    def swapped(sets, reading):  # of the starts with the hypothesis, whatever is closest
+        found = shares(sets, reading)
+        return found | {"given_closest": found.get("strict")}
+
+    def pooled(sets, reading):
+        found = [each["readings"][reading] for each in sets if reading in each["readings"]]
+        total = sum(each["applies"] for each in found) or 1
+        value = sum(each["violated"] for each in found) / total
+        return shares(sets, reading) | {"infimum": {"value": value, "standard_error": 0.1}}
+
+    for wrong in (swapped, pooled):
+        monkeypatch.setattr(activations, "shares", wrong)
+        with pytest.raises(AssertionError):
+            check_shares()
+
+
 @pytest.mark.parametrize("sets", [[], [VOID], [VOID] * 3, MIXED[:1]])
 def test_few_sets_give_a_summary_without_numbers_that_would_be_nan(sets):
     found = activations.summary([{"activation": "tanh", "sets": sets}])
@@ -204,6 +259,14 @@ def check_run(rows):
     together = found["all"]["one_one"]
     assert together["compared"] >= 10
     assert together["p_value"] > 1e-3
+    half = together["shares"]["given_closest"]  # with one ray a fair coin
+    assert abs(half["value"] - 0.5) < 4 * half["standard_error"] < 0.03
+    relu = found["activations"]["relu"]["readings"]
+    means = [relu[reading]["infimum"]["value"] for reading in activations.READINGS]
+    assert means[0] < min(means[1:])
+    for name, each in found["activations"].items():
+        flat = [each["readings"][reading]["sets"] for reading in activations.READINGS[1:]]
+        assert min(flat) == max(flat) == (4 if name in LINEAR else 0)
     angles = [tuple(row) for each in rows for one in each["sets"] for row in one["angles"]]
     assert len(set(angles)) == len(angles)  # no learning set comes twice
 
@@ -219,6 +282,7 @@ def test_live_is_the_beginning_of_the_full_sweep(monkeypatch):
 
 
 describe, proportion = activations.describe, activations.proportion
+shares = activations.shares
 
 
 def voids_counted(sets):
