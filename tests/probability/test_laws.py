@@ -222,3 +222,88 @@ def test_a_mean_gain_that_does_not_exist_is_refused():
     ):
         with pytest.raises(ValueError, match=told):
             probability.mean_gain(*arguments)
+
+
+# ---------------------------------------------------------------- any Gaussian start, and the angle
+
+
+def triangle(star, ray, covariance, *, planted=""):
+    """Return the three shares for W₀ ~ N(0, C) from the sides of a triangle, by the cosine rule."""
+    inverse = np.linalg.inv(covariance) if planted == "C inverted" else covariance
+    e, u = star / np.linalg.norm(star), ray / np.linalg.norm(ray)
+    if planted == "not unit vectors":
+        e, u = star, ray
+    a, b, c = (np.sqrt(v @ inverse @ v) for v in (e, u, e - u))
+    at_e = np.arccos((a**2 + c**2 - b**2) / (2 * a * c))
+    at_u = np.arccos((b**2 + c**2 - a**2) / (2 * b * c))
+    if planted == "corners swapped":
+        at_e, at_u = at_u, at_e
+    return 1 - at_e / np.pi, at_u / np.pi, at_u / (at_e + at_u)
+
+
+def compare_covariance(seed, d, *, planted=""):
+    """Compare with starts of a random covariance, judged one by one."""
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(d, d)) * np.geomspace(1, 6, d)
+    star, ray = rng.normal(size=(2, d))
+    starts = rng.normal(size=(400_000 // d, d)) @ root.T
+    check = bnlib.check_lemma(starts, [bnlib.Point(star)], [bnlib.Ray(ray)])
+    n, closest = (np.count_nonzero(check.applies & each) for each in (True, check.exists))
+    stated = triangle(star, ray, root @ root.T, planted=planted)
+    for share, law, size in zip(check.failure_rate, stated, (n, n, closest), strict=True):
+        found = probability.Estimate.of_proportion(round(share * size), size)
+        sampling.within("share", found, float(law))
+    return stated
+
+
+def test_any_gaussian_start_has_the_angles_of_a_triangle():
+    shares = [compare_covariance(seed, d) for seed in range(8) for d in (2, 5)]
+    # With any covariance both sides of one half occur: the laws need rotation invariance.
+    assert min(each[0] for each in shares) < 0.45
+    assert max(each[2] for each in shares) > 0.55
+
+
+@oracles.each(["C inverted", "not unit vectors", "corners swapped"])
+def test_a_wrong_triangle_is_noticed(planted):
+    with pytest.raises(oracles.Disagreement):
+        compare_covariance(1, 2, planted=planted)
+
+
+@oracles.each(ANGLES)
+def test_the_triangle_of_a_rotation_invariant_start_is_isosceles(angle):
+    star, ray = sampling.plane_with(angle, 4, seed=3)
+    found = triangle(star.weights, ray.direction, 0.7 * np.eye(4))
+    for share, reading in zip(found, bnlib.laws.READINGS, strict=True):
+        oracles.agree(reading, share, bnlib.failure_probability(angle, reading), 1e-12, 1.0)
+
+
+def test_at_an_angle_of_one_half_and_on_the_three_points_it_is_below_one_half():
+    star, ray = np.array([1.0, 0.0]), np.array([np.cos(0.5), np.sin(0.5)])
+    # Where C prefers a direction across W*, on the side of the ray.
+    assert round(triangle(star, ray, np.array([[1.0, 1.0], [1.0, 2.0]]))[0], 4) == 0.2963
+    star, ray = np.array([3.0, 1.0]), np.array([5.0, 3.0])
+    for scales, expected in (([3, 1], 0.7652), ([1, 1], 0.5348), ([1, 3], 0.2984)):
+        assert round(triangle(star, ray, np.diag(np.square(scales)))[0], 4) == expected
+
+
+def compare_angle(seed, *, planted=""):
+    """Compare the sine of the angle between least squares without and with intercept."""
+    data = oracles.normal_set(seed, m=9, d=4)
+    star, slope, intercept = sampling.fits(data.inputs, data.targets)
+    s = np.linalg.solve(np.cov(data.inputs.T, ddof=0), data.inputs.mean(axis=0))
+    across = s if planted == "all of s" else s - slope * (s @ slope) / (slope @ slope)
+    q = 0.0 if planted == "no q" else data.inputs.mean(axis=0) @ s
+    length = np.linalg.norm(slope if planted == "the slope's length" else star)
+    sine = abs(intercept) * np.linalg.norm(across) / ((1 + q) * length)
+    oracles.agree("sine", np.sin(bnlib.angle(star, slope)), sine, 1e-10)
+
+
+def test_the_sine_of_the_angle_is_the_intercept_times_what_is_across():
+    for seed in range(30):
+        compare_angle(seed)
+
+
+@oracles.each(["all of s", "no q", "the slope's length"])
+def test_a_wrong_sine_is_noticed(planted):
+    with pytest.raises(oracles.Disagreement):
+        compare_angle(1, planted=planted)
