@@ -18,7 +18,8 @@ a certificate names a box of weights with rational ends and a rational bound b, 
 
 The chapter on activations proves that the lemma is then false at W₀ = W*, and Krawczyk's test,
 by which (a) is proved. The left side is an infimum: that a BN optimum is closest is not
-claimed. With C near the inverse of the Hessian at the middle c of the box, and balls H that contain the Hessian everywhere on it,
+claimed. With C near the inverse of the Hessian at the middle c of the box, and
+balls H that contain the Hessian everywhere on it,
 
 .. math:: K = c - C\,\nabla L(c) + (I - C H)(\text{box} - c)
 
