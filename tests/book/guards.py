@@ -149,7 +149,74 @@ def identity(notebook):
             yield name, "carries the times of its execution", RERUN
 
 
-GUARDS = (executed, clean_outputs, nothing_skipped, described_figures, identity)
+WORDS, FIGURES, LINES, INCHES = 2000, 4, 20, 4.8
+
+
+def unfolded(markdown):
+    """Return Markdown without what a reader must open first: dropdowns of any kind."""
+    kept, inside = [], None
+    lines = markdown.split("\n")
+    for number, line in enumerate(lines):
+        if inside:
+            inside = None if line.strip() == inside else inside
+            continue
+        if opened := re.match(r"\s*(`{3,}|:{3,})\{([^}]*)\}", line):
+            options = lines[number + 1 : number + 4]
+            folded = any(re.match(r"\s*:class:.*\bdropdown\b", each) for each in options)
+            if folded or opened[2] == "dropdown":
+                inside = opened[1]
+                continue
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def words(notebook):
+    """Count the words a reader meets; an inline formula counts as one, a display as none."""
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+    shown = "\n\n".join(unfolded(text(cell["source"])) for cell in cells)
+    shown = re.sub(r"(?s)\$\$.*?\$\$|```\{math\}.*?```", " ", shown)
+    return len(re.sub(r"\$[^$]+\$", "x", shown).split())
+
+
+def short(notebook):
+    """What a chapter may ask of a reader: words, figures, lines of code, width on a phone."""
+    drawn = [svg for _, cell in code_cells(notebook) for kind, svg in data(cell) if kind == SVG]
+    if (count := words(notebook)) > WORDS:
+        yield "The notebook", f"has {count} words, more than {WORDS}", "cut, or fold what few need"
+    if len(drawn) > FIGURES:
+        yield "The notebook", f"has {len(drawn)} figures, more than {FIGURES}", "keep the best"
+    for name, cell in code_cells(notebook):
+        if (lines := text(cell["source"]).count("\n") + 1) > LINES:
+            yield name, f"has {lines} lines, more than {LINES}", "split or shorten it"
+        for kind, shown in data(cell):
+            width = kind == SVG and re.search(r'<svg[^>]*? width="([\d.]+)pt"', shown)
+            if width and float(width[1]) > 72 * INCHES + 0.5:
+                inches = f"{float(width[1]) / 72:.1f}"
+                yield (
+                    name,
+                    f"draws a figure {inches} inches wide",
+                    f"at most {INCHES}: stack panels",
+                )
+
+
+def nothing_behind_a_bar(notebook):
+    """No bar that says "Show the code" where there is no output under it."""
+    for name, cell in code_cells(notebook):
+        glued = [output.get("metadata", {}).get("scrapbook") for output in cell["outputs"]]
+        if "hide-input" in cell["metadata"].get("tags", []) and all(glued):
+            remedy = "tag it remove-cell, or merge it with the cell that shows something"
+            yield name, "hides its code and shows nothing", remedy
+
+
+GUARDS = (
+    executed,
+    clean_outputs,
+    nothing_skipped,
+    described_figures,
+    identity,
+    short,
+    nothing_behind_a_bar,
+)
 
 
 def problems(path):

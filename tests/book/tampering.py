@@ -99,6 +99,21 @@ def tag(name):
     return lambda cells: first(cells)["metadata"].setdefault("tags", []).append(name)
 
 
+def widen(cells):
+    cell = next(cell for cell in cells if shows(cell, SVG))
+    replace(cell, SVG, r'(?<= width=")[\d.]+(?=pt" height=)', lambda _: "518.4")
+
+
+def idle_bar(cells):
+    cells[0].update(outputs=[])
+    cells[0]["metadata"]["tags"] = ["hide-input"]
+
+
+def draw_more(cells):
+    cell = next(cell for cell in cells if shows(cell, SVG))
+    cell["outputs"] *= 5
+
+
 def say(stream, text):
     new = {"name": stream, "output_type": "stream", "text": [text]}
     return lambda cells: first(cells)["outputs"].append(new)
@@ -120,6 +135,10 @@ GUARDED = {
     "no-alt-text": (undescribe, "without alternative text"),
     "semicolon": (lambda cells: first(cells).update(source="1;"), "ends in ';'"),
     "empty-cell": (lambda cells: first(cells).update(source=""), "is an empty code cell"),
+    "long-cell": (lambda cells: first(cells).update(source="1\n" * 20 + "1"), "has 21 lines"),
+    "wide-figure": (widen, "draws a figure 7.2 inches wide"),
+    "five-figures": (draw_more, "figures, more than 4"),
+    "idle-bar": (idle_bar, "hides its code and shows nothing"),
     "same-ids": (lambda cells: [cell.update(id="same") for cell in cells], "with the id same"),
 }
 

@@ -17,6 +17,18 @@ def test_chapter_satisfies_every_guard(path):
         pytest.fail("\n".join(problems), pytrace=False)
 
 
+def test_words_are_those_that_a_reader_meets():
+    prose = "one two $a + b$ four\n\n$$\nx + y\n$$\n"
+    folded = "```{admonition} Solution\n:class: dropdown\nfive six\n```\n"
+    nested = "````{dropdown} Proof\nseven\n```{note}\neight\n```\n````\n"
+    shown = "```{note}\nfive six\n```"
+    cells = [{"cell_type": "markdown", "source": prose + each} for each in (folded, nested, shown)]
+    counted = [guards.words({"cells": [cell]}) for cell in cells]
+    assert counted == [4, 4, 4 + len(shown.split())]
+    long = {"cells": [{"cell_type": "markdown", "source": "word " * (guards.WORDS + 1)}]}
+    assert [problem for _, problem, _ in guards.short(long)] == ["has 2001 words, more than 2000"]
+
+
 def test_every_chapter_is_in_the_book_and_every_entry_exists():
     in_book = {path.resolve() for path in toc.notebooks()}
     on_disk = {path.resolve() for path in CHAPTER_FILES if ".ipynb_checkpoints" not in path.parts}
