@@ -2,6 +2,18 @@
 
 from bn_experiments.certify.certificate import Certificate, NotCertified
 from bn_experiments.certify.certifier import certify
+from bn_experiments.certify.trained_certificate import TrainedCertificate
+from bn_experiments.certify.trained_certifier import certify_trained
+from bn_experiments.certify.trained_verifier import verify_trained
 from bn_experiments.certify.verifier import Verification, verify
 
-__all__ = ["Certificate", "NotCertified", "Verification", "certify", "verify"]
+__all__ = [
+    "Certificate",
+    "NotCertified",
+    "TrainedCertificate",
+    "Verification",
+    "certify",
+    "certify_trained",
+    "verify",
+    "verify_trained",
+]

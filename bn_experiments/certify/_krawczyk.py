@@ -32,18 +32,31 @@ def search(
     problem: Problem, approximate: Vector, radius: Fraction | None, precision: int
 ) -> Certificate:
     """Return the certificate of the largest box that can be proved, or raise `NotProvedError`."""
-    centre = _polish(problem, approximate, precision)
-    refuse_other_point(centre, approximate)
-    size = max(abs(each) for each in centre)
-    if size <= Fraction(1, 1 << precision // 2):
-        raise NotProvedError("W* may be 0, where the lemma's hypothesis is false for every W₀")
-    first = size.numerator.bit_length() - size.denominator.bit_length()
+    centre, first = _start(problem, approximate, precision)
     halved = [*range(_FINE), *range(_FINE, 3 * precision // 4, 8)]
     *larger, smallest = [radius] if radius else [Fraction(2) ** (first - k) for k in halved]
     for half in larger:
         with suppress(NotProvedError):
             return _prove(problem, centre, half, precision)
     return _prove(problem, centre, smallest, precision)
+
+
+def isolate(
+    problem: Problem, approximate: Vector, halvings: int, precision: int
+) -> list[tuple[Fraction, Fraction]]:
+    """Return a small box with exactly one stationary point of L, a strict minimum."""
+    centre, first = _start(problem, approximate, precision)
+    return _isolate(problem, centre, Fraction(2) ** (first - halvings))[1]
+
+
+def _start(problem: Problem, approximate: Vector, precision: int) -> tuple[list[Fraction], int]:
+    """Return the stationary point near an approximation, and the exponent of its size."""
+    centre = _polish(problem, approximate, precision)
+    refuse_other_point(centre, approximate)
+    size = max(abs(each) for each in centre)
+    if size <= Fraction(1, 1 << precision // 2):
+        raise NotProvedError("W* may be 0, where the lemma's hypothesis is false for every W₀")
+    return centre, size.numerator.bit_length() - size.denominator.bit_length()
 
 
 def _polish(problem: Problem, approximate: Vector, precision: int) -> list[Fraction]:
@@ -71,17 +84,7 @@ def _prove(problem: Problem, found: Vector, radius: Fraction, precision: int) ->
     The Hessian and the gradient of the BN loss are bounded on a box twice as wide. So a
     verifier that bounds them in another way has room to come to the same conclusion.
     """
-    grid = radius / _GRID
-    centre = [round(each / grid) * grid for each in found]
-    box = [(each - radius, each + radius) for each in centre]
-    wide = [interval(each - _ROOM * radius, each + _ROOM * radius) for each in centre]
-    if not any(low > 0 or high < 0 for low, high in box):
-        raise NotProvedError("the box contains 0, where the lemma's hypothesis is false")
-
-    _, hessian = _standard(problem, wide)
-    _require_positive_definite(hessian)
-    _require_stationary_point(problem, centre, radius, hessian)
-
+    centre, box, wide = _isolate(problem, found, radius)
     gradient = _normalized_gradient(problem, wide)
     least = norm_at_least(gradient)
     if not least > arb(2) ** (-2 * precision):
@@ -94,6 +97,23 @@ def _prove(problem: Problem, found: Vector, radius: Fraction, precision: int) ->
     if not 2 * least > norm_at_most(_normalized_gradient(problem, [ball(c) for c in centre])):
         raise NotProvedError("the gradient of the BN loss varies too much on the box")
     return problem.certificate(box, rounded_down(fraction(least)), precision)
+
+
+def _isolate(
+    problem: Problem, found: Vector, radius: Fraction
+) -> tuple[list[Fraction], list[tuple[Fraction, Fraction]], list[Ball]]:
+    """Prove that a box holds one stationary point of L; return its centre, it, and a wider one."""
+    grid = radius / _GRID
+    centre = [round(each / grid) * grid for each in found]
+    box = [(each - radius, each + radius) for each in centre]
+    wide = [interval(each - _ROOM * radius, each + _ROOM * radius) for each in centre]
+    if not any(low > 0 or high < 0 for low, high in box):
+        raise NotProvedError("the box contains 0, where the lemma's hypothesis is false")
+
+    _, hessian = _standard(problem, wide)
+    _require_positive_definite(hessian)
+    _require_stationary_point(problem, centre, radius, hessian)
+    return centre, box, wide
 
 
 def _standard(problem: Problem, w: Sequence[Ball]) -> tuple[arb_mat, arb_mat]:

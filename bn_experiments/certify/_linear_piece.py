@@ -22,19 +22,57 @@ _STEPS = 100
 
 def solve(problem: Problem, approximate: Vector, precision: int) -> Certificate:
     """Return the certificate of the exact W* near an approximation, or raise `NotProvedError`."""
+    star = minimum(problem, approximate)
+    bound = _gradient_bound(problem, star)
+    # Enough bits for a verifier in ball arithmetic, however long the fractions are.
+    enough = bits(problem, [*star, bound, problem.gamma, problem.beta], precision)
+    return problem.certificate([(each, each) for each in star], bound, enough)
+
+
+def bits(problem: Problem, known: Sequence[Fraction], at_least: int) -> int:
+    """Return a precision at which balls around these fractions and the data are narrow."""
+    parts = [*known, *problem.targets, *sum(problem.inputs, ())]
+    longest = max(n.bit_length() for each in parts for n in each.as_integer_ratio())
+    if longest > 12000:
+        raise NotProvedError("the fractions have more than 12000 bits")
+    return max(at_least, 64 + 4 * longest)
+
+
+def minimum(problem: Problem, approximate: Vector) -> list[Fraction]:
+    """Return the minimum of L, not 0, on the linear piece around an approximation."""
     star = _minimum(problem, approximate)
     if not any(star):
         raise NotProvedError("W* = 0, where the lemma's hypothesis is false for every W₀")
     refuse_other_point(star, approximate)
-    bound = _gradient_bound(problem, star)
-    # Enough bits for a verifier in ball arithmetic, however long the fractions are.
-    known = [*star, bound, problem.gamma, problem.beta, *problem.targets, *sum(problem.inputs, ())]
-    longest = max(n.bit_length() for each in known for n in each.as_integer_ratio())
-    if longest > 12000:
-        raise NotProvedError("the fractions have more than 12000 bits")
-    return problem.certificate(
-        [(each, each) for each in star], bound, max(precision, 64 + 4 * longest)
-    )
+    return star
+
+
+def refuse_minimum_on_the_ray(problem: Problem, star: Vector) -> None:
+    """Refuse unless no (k W*, b) with k > 0 is a strict minimum of the loss with a bias.
+
+    `problem` has the inputs without the 1 of the bias. On the half-plane of these points the
+    examples that are active are those from some x·W* on, and on each such piece the normal
+    equations have one solution or no strict minimum. No minimum lies where a pre-activation is
+    0 if the targets are positive: there two opposite directions cannot both lead upward.
+    """
+    flat = LINEAR_PIECES[problem.activation]
+    if flat != 1 and min(problem.targets) <= 0:
+        raise NotProvedError("a target is not positive: a minimum may lie at a kink")
+    a, t = [dot(row, star) for row in problem.inputs], matrix([[t] for t in problem.targets])
+    for first in [*sorted(set(a)), max(a) + 1]:
+        slopes = [Fraction(1) if each >= first else flat for each in a]
+        rows = [
+            [s * x for x in (*row, Fraction(1))]
+            for s, row in zip(slopes, problem.inputs, strict=True)
+        ]
+        if (x := matrix(rows)).rank() <= problem.d:
+            continue
+        solution = (x.transpose() * x).solve(x.transpose() * t).entries()
+        *v, b = [Fraction(int(each.p), int(each.q)) for each in solution]
+        k = dot(v, star) / dot(star, star)
+        inside = (flat == 1 or (k * each + b > 0) == (each >= first) for each in a)
+        if k > 0 and v == [k * each for each in star] and all(inside):
+            raise NotProvedError("W* is on a BN ray: a multiple of it is optimal with a bias")
 
 
 def _minimum(problem: Problem, approximate: Vector) -> list[Fraction]:

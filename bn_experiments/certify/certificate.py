@@ -8,13 +8,115 @@ import textwrap
 from dataclasses import dataclass, fields
 from decimal import Context, Decimal
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-FORMAT = "bnlib certificate 1"
+Box = tuple[tuple[Fraction, Fraction], ...]
+
+
+class Statement:
+    """What certificates share: the learning set, the box of W*, and JSON."""
+
+    FORMAT: ClassVar[str]
+    NUMBERS: ClassVar[tuple[str, ...]]
+    inputs: tuple[tuple[Fraction, ...], ...]
+    targets: tuple[Fraction, ...]
+    activation: str
+    box: Box
+    precision: int
+
+    @property
+    def m(self) -> int:
+        """Number of examples."""
+        return len(self.inputs)
+
+    @property
+    def d(self) -> int:
+        """Number of weights."""
+        return len(self.inputs[0])
+
+    @property
+    def is_point(self) -> bool:
+        """Whether W* is known exactly: the box is one point."""
+        return all(low == high for low, high in self.box)
+
+    @property
+    def centre(self) -> tuple[Fraction, ...]:
+        """The middle of the box."""
+        return tuple((low + high) / 2 for low, high in self.box)
+
+    def to_json(self) -> str:
+        """Return the certificate as JSON: fractions as strings ``"p/q"``, no float anywhere."""
+        return json.dumps({"format": self.FORMAT, **vars(self)}, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a certificate back, and refuse whatever `to_json` would not have written.
+
+        Parameters
+        ----------
+        text : str
+            JSON of `to_json`; white space between its parts does not matter.
+
+        Returns
+        -------
+        Certificate
+            Or whichever class it is called on.
+
+        Raises
+        ------
+        ValueError
+            If the text is not JSON, a key is missing, unknown or twice there, or a value is
+            not of its type: fractions must be strings in lowest terms.
+        """
+        try:
+            content = json.loads(text, object_pairs_hook=_without_duplicates)
+            require(isinstance(content, dict), "text", "must be a JSON object")
+            content |= {key: _read(key, content[key]) for key in cls.NUMBERS if key in content}
+        except (TypeError, RecursionError) as error:
+            raise ValueError(f"text: not the JSON of a certificate ({error}).") from error
+        names = [each.name for each in fields(cls)]  # type: ignore[arg-type]
+        require(content.pop("format", None) == cls.FORMAT, "format", f"must be {cls.FORMAT!r}")
+        require(sorted(content) == sorted(names), "text", f"must have the keys {names}")
+        return cls(**content)
+
+    def check(self) -> None:
+        """Raise ``ValueError`` if a field that certificates share has the wrong type or shape."""
+        for name in ("inputs", "box"):
+            rows = getattr(self, name)
+            require(isinstance(rows, tuple) and rows, name, "must be a tuple with entries")
+            require(all(is_exact(row) for row in rows), name, "must hold tuples of Fraction")
+        require(is_exact(self.targets), "targets", "must be a tuple of Fraction")
+        require(isinstance(self.activation, str), "activation", "must be a name")
+        whole = isinstance(self.precision, int) and not isinstance(self.precision, bool)
+        require(whole and 53 <= self.precision <= 65536, "precision", "must be 53 to 65536 bits")
+        wide = {len(row) for row in self.inputs}
+        require(wide == {self.d} and self.d > 0, "inputs", "must have d entries in each row")
+        require(len(self.targets) == self.m, "targets", "must be one for each row of inputs")
+        require({len(ends) for ends in self.box} == {2}, "box", "must hold pairs of ends")
+        require(len(self.box) == self.d, "box", "must be one pair for each weight")
+
+    def printed(self, claims: dict[str, str]) -> str:
+        """Return the lines of the printed certificate, the learning set and W* among them."""
+        place = shown_box(self.box)
+        place = place if self.is_point else f"the only stationary point of L in {place}"
+        data = {
+            "inputs": ", ".join(map(_tuple, self.inputs)),
+            "targets": ", ".join(map(_show, self.targets)),
+            "W*": place,
+        }
+        hence = {"hence": "at W₀ = W* the lemma's right side is 0 and its left side is not"}
+        neuron = {"neuron": claims.pop("neuron")}
+        lines = ["Certificate: Lemma 4.5 is false for"]
+        wrap = textwrap.TextWrapper(80, subsequent_indent=" " * 12)
+        lines += [
+            wrap.fill(f"  {head:<10}{text}")
+            for head, text in (neuron | data | claims | hence).items()
+        ]
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Statement):
     r"""The statement that Lemma 4.5 is false for one neuron, at W₀ = W*, in exact numbers.
 
     It claims (a) to (e) of `certify`: in short, the box contains exactly one stationary point W*
@@ -56,103 +158,29 @@ class Certificate:
     bound: Fraction
     precision: int
 
+    FORMAT: ClassVar[str] = "bnlib certificate 1"
+    NUMBERS: ClassVar[tuple[str, ...]] = ("inputs", "targets", "gamma", "beta", "box", "bound")
+
     def __post_init__(self) -> None:
-        for name in ("inputs", "box"):
-            rows = getattr(self, name)
-            _require(isinstance(rows, tuple) and rows, name, "must be a tuple with entries")
-            _require(all(_exact(row) for row in rows), name, "must hold tuples of Fraction")
-        _require(_exact(self.targets), "targets", "must be a tuple of Fraction")
+        self.check()
         for name in ("gamma", "beta", "bound"):
-            _require(type(getattr(self, name)) is Fraction, name, "must be a Fraction")
-        _require(isinstance(self.activation, str), "activation", "must be a name")
-        _require(isinstance(self.center, bool), "center", "must be true or false")
-        whole = isinstance(self.precision, int) and not isinstance(self.precision, bool)
-        _require(whole and 53 <= self.precision <= 65536, "precision", "must be 53 to 65536 bits")
-        wide = {len(row) for row in self.inputs}
-        _require(wide == {self.d} and self.d > 0, "inputs", "must have d entries in each row")
-        _require(len(self.targets) == self.m, "targets", "must be one for each row of inputs")
-        _require({len(ends) for ends in self.box} == {2}, "box", "must hold pairs of ends")
-        _require(len(self.box) == self.d, "box", "must be one pair for each weight")
-
-    @property
-    def m(self) -> int:
-        """Number of examples."""
-        return len(self.inputs)
-
-    @property
-    def d(self) -> int:
-        """Number of weights."""
-        return len(self.inputs[0])
-
-    @property
-    def is_point(self) -> bool:
-        """Whether W* is known exactly: the box is one point."""
-        return all(low == high for low, high in self.box)
-
-    @property
-    def centre(self) -> tuple[Fraction, ...]:
-        """The middle of the box."""
-        return tuple((low + high) / 2 for low, high in self.box)
-
-    def to_json(self) -> str:
-        """Return the certificate as JSON: fractions as strings ``"p/q"``, no float anywhere."""
-        return json.dumps({"format": FORMAT, **vars(self)}, default=str)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read a certificate back, and refuse whatever `to_json` would not have written.
-
-        Parameters
-        ----------
-        text : str
-            JSON of `to_json`; white space between its parts does not matter.
-
-        Returns
-        -------
-        Certificate
-
-        Raises
-        ------
-        ValueError
-            If the text is not JSON, a key is missing, unknown or twice there, or a value is
-            not of its type: fractions must be strings in lowest terms.
-        """
-        numbers = ("inputs", "targets", "gamma", "beta", "box", "bound")
-        try:
-            content = json.loads(text, object_pairs_hook=_without_duplicates)
-            _require(isinstance(content, dict), "text", "must be a JSON object")
-            content |= {name: _read(name, content[name]) for name in numbers if name in content}
-        except (TypeError, RecursionError) as error:
-            raise ValueError(f"text: not the JSON of a certificate ({error}).") from error
-        names = [each.name for each in fields(cls)]
-        _require(content.pop("format", None) == FORMAT, "format", f"must be {FORMAT!r}")
-        _require(sorted(content) == sorted(names), "text", f"must have the keys {names}")
-        return cls(**content)
+            require(type(getattr(self, name)) is Fraction, name, "must be a Fraction")
+        require(isinstance(self.center, bool), "center", "must be true or false")
 
     def __str__(self) -> str:
         kind = "centre and scale" if self.center else "scale only"
         norm = f"{kind}, γ = {_show(self.gamma)}, β = {_show(self.beta)}, ε = 0"
-        span, place = "at W*", f"the point {_tuple(self.centre)}"
-        if not self.is_point:
-            box = " × ".join(_interval(*ends) for ends in self.box)
-            near = ", ".join(decimal(each, 4) for each in self.centre)
-            span, place = "on the box", f"the only stationary point of L in {box}, near ({near})"
+        span = "at W*" if self.is_point else "on the box"
         what = "less their mean " if self.center else ""
         gradient = f"its gradient is at least {_show(self.bound)} long {span}"
-        claims = {
-            "neuron": f"{self.activation}; batch norm: {norm}",
-            "inputs": ", ".join(map(_tuple, self.inputs)),
-            "targets": ", ".join(map(_show, self.targets)),
-            "W*": place,
-            "minimum": f"L has a positive definite Hessian {span}",
-            "BN loss": f"{gradient}: no BN optimum there",
-            "BN optima": f"exist, because the inputs {what}have rank {self.d}",
-            "hence": "at W₀ = W* the lemma's right side is 0 and its left side is not",
-        }
-        lines = ["Certificate: Lemma 4.5 is false for"]
-        wrap = textwrap.TextWrapper(80, subsequent_indent=" " * 12)
-        lines += [wrap.fill(f"  {head:<10}{text}") for head, text in claims.items()]
-        return "\n".join(lines)
+        return self.printed(
+            {
+                "neuron": f"{self.activation}; batch norm: {norm}",
+                "minimum": f"L has a positive definite Hessian {span}",
+                "BN loss": f"{gradient}: no BN optimum there",
+                "BN optima": f"exist, because the inputs {what}have rank {self.d}",
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -174,12 +202,14 @@ class NotCertified:
         return f"Not certified: {self.reason}."
 
 
-def _require(condition: Any, name: str, problem: str) -> None:
+def require(condition: Any, name: str, problem: str) -> None:
+    """Raise ``ValueError`` with the name of an argument and its problem, unless a condition."""
     if not condition:
         raise ValueError(f"{name}: {problem}; is this a certificate of bnlib?")
 
 
-def _exact(values: Any) -> bool:
+def is_exact(values: Any) -> bool:
+    """Return whether the values are a tuple of Fraction."""
     # Fraction itself: a subclass could say of itself whatever it likes.
     return isinstance(values, tuple) and all(type(each) is Fraction for each in values)
 
@@ -200,7 +230,7 @@ def _read(name: str, value: Any) -> Any:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    _require(len({key for key, _ in pairs}) == len(pairs), "text", "has a key twice")
+    require(len({key for key, _ in pairs}) == len(pairs), "text", "has a key twice")
     return dict(pairs)
 
 
@@ -221,6 +251,15 @@ def _interval(low: Fraction, high: Fraction) -> str:
     if _is_short(low) and _is_short(high):
         return f"[{low}, {high}]"
     return f"(≈{decimal((low + high) / 2, 12)} ± {decimal((high - low) / 2, 3)})"
+
+
+def shown_box(box: Box) -> str:
+    """Return a box as it is printed, with its middle; one point as that point."""
+    if all(low == high for low, high in box):
+        return f"the point {_tuple(tuple(low for low, _ in box))}"
+    middle = [(low + high) / 2 for low, high in box]
+    near = ", ".join(decimal(each, 4) for each in middle)
+    return f"{' × '.join(_interval(*ends) for ends in box)}, near ({near})"
 
 
 def decimal(value: Fraction, digits: int) -> str:

@@ -25,17 +25,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from flint import arb, arb_mat, arb_poly, arb_series, ctx, fmpq, fmpq_mat
 
-from bn_experiments.certify.certificate import Certificate
+from bn_experiments.certify.certificate import Box, Certificate, Statement
+
+Kind = TypeVar("Kind", bound=Statement)
 
 _TERMS = 9  # of a Taylor polynomial; with its remainder, as many as python-flint keeps
 _SLOPES = {"identity": Fraction(1), "relu": Fraction(0), "leaky_relu": Fraction(1, 100)}
 
 
-class _NotProvedError(Exception):
+class NotProvedError(Exception):
     """A claim could not be proved."""
 
 
@@ -77,65 +79,79 @@ def verify(certificate: Certificate | str) -> Verification:
     ValueError
         If the argument is neither, or of a subclass.
     """
-    if type(certificate) not in (Certificate, str):
+    return judge(certificate, Certificate, _check)
+
+
+def judge(
+    certificate: Statement | str, kind: type[Kind], check: Callable[[Kind], None]
+) -> Verification:
+    """Return the verdict of `check` on a certificate of exactly one class, or on its JSON."""
+    if type(certificate) not in (kind, str):
         raise ValueError(
-            "certificate: expected a Certificate or its JSON, got an object of class "
-            f"{type(certificate).__name__}; make a Certificate of its fields, or pass the JSON."
+            f"certificate: expected a {kind.__name__} or its JSON, got an object of class "
+            f"{type(certificate).__name__}; make a {kind.__name__} of its fields, or pass the JSON."
         )
     try:
         # Built anew, so that each field is checked and nothing else has a say.
-        text = certificate if isinstance(certificate, str) else replace(certificate).to_json()
-        claim = Certificate.from_json(text)
+        text = certificate if isinstance(certificate, str) else replace(certificate).to_json()  # type: ignore[type-var]
+        claim = kind.from_json(text)
     except ValueError as error:
         return Verification(False, f"malformed certificate: {error}")
     try:
+        # Beyond its cap python-flint drops coefficients, and with them the remainder.
+        require(ctx.cap > _TERMS, f"ctx.cap of python-flint must be above {_TERMS}")
+        require(claim.activation in _PHI, f"the activation {claim.activation!r} is unknown")
         with ctx.workprec(claim.precision + 64):
-            _check(claim)
-    except _NotProvedError as refusal:
+            check(claim)
+    except NotProvedError as refusal:
         return Verification(False, str(refusal))
     return Verification(True, "every claim has been proved again")
 
 
 def _check(claim: Certificate) -> None:
-    # Beyond its cap python-flint drops coefficients, and with them the remainder.
-    _require(ctx.cap > _TERMS, f"ctx.cap of python-flint must be above {_TERMS}")
-    _require(claim.activation in _PHI, f"the activation {claim.activation!r} is unknown")
-    _require(all(low <= high for low, high in claim.box), "the ends of the box are swapped")
-    _require(claim.bound > 0, "the bound is not positive")
-    _require(any(low > 0 or high < 0 for low, high in claim.box), "(d): the box contains 0")
+    require(claim.bound > 0, "the bound is not positive")
+    require_minimum(claim)
     seen = [list(column) for column in zip(*claim.inputs, strict=True)]
     if claim.center:
         seen = [[x - sum(column, Fraction(0)) / claim.m for x in column] for column in seen]
     rank = fmpq_mat([[fmpq(*x.as_integer_ratio()) for x in column] for column in seen]).rank()
-    _require(rank == claim.d, f"(e): the inputs that batch norm sees have rank {rank}")
-
-    radius = [_ball((high - low) / 2) for low, high in claim.box]
-    centre = [_ball(each) for each in claim.centre]
-    box = [c + arb(0, 1) * r for c, r in zip(centre, radius, strict=True)]
-    gradient, hessian = _derivatives(claim, centre)
-    corners = ([row[:k] for row in hessian.tolist()[:k]] for k in range(1, claim.d + 1))
-    _require(all(arb_mat(each).det() > 0 for each in corners), "(b): the Hessian of L at the "
-             "middle of the box may not be positive definite")  # fmt: skip
-    if claim.is_point:
-        _require(_is_stationary(claim), "(a): the gradient of L is not 0 at the point")
-    else:
-        inverse = hessian.mid().inv(nonstop=True).mid()
-        faces = inverse * _derivatives(claim, box)[1], inverse * gradient, radius
-        _require(_opposite_signs(*faces), "(a), (b): the box may contain no stationary point of "
-                 "L, or more than one")  # fmt: skip
-    least = [each.abs_lower() for each in _bn_gradient(claim, seen, box)]
-    _require(
-        _dot(least, least) >= _ball(claim.bound**2),
+    require(rank == claim.d, f"(e): the inputs that batch norm sees have rank {rank}")
+    least = [each.abs_lower() for each in _bn_gradient(claim, seen, balls(claim.box))]
+    require(
+        dot(least, least) >= to_ball(claim.bound**2),
         "(c): the gradient of the BN loss may be shorter",
     )
+
+
+def require_minimum(claim: Certificate) -> None:
+    """Refuse unless the box holds one stationary point of L, a strict minimum, and not 0."""
+    require(all(low <= high for low, high in claim.box), "the ends of the box are swapped")
+    require(any(low > 0 or high < 0 for low, high in claim.box), "(d): the box contains 0")
+    radius = [to_ball((high - low) / 2) for low, high in claim.box]
+    gradient, hessian = _derivatives(claim, [to_ball(each) for each in claim.centre])
+    corners = ([row[:k] for row in hessian.tolist()[:k]] for k in range(1, claim.d + 1))
+    require(all(arb_mat(each).det() > 0 for each in corners), "(b): the Hessian of L at the "
+             "middle of the box may not be positive definite")  # fmt: skip
+    if claim.is_point:
+        require(_is_stationary(claim), "(a): the gradient of L is not 0 at the point")
+    else:
+        inverse = hessian.mid().inv(nonstop=True).mid()
+        faces = inverse * _derivatives(claim, balls(claim.box))[1], inverse * gradient, radius
+        require(_opposite_signs(*faces), "(a), (b): the box may contain no stationary point of "
+                 "L, or more than one")  # fmt: skip
+
+
+def balls(box: Box) -> list[Any]:
+    """Return a ball around each side of a box."""
+    return [to_ball((a + b) / 2) + arb(0, 1) * to_ball((b - a) / 2) for a, b in box]
 
 
 def _derivatives(claim: Certificate, w: list[Any]) -> tuple[arb_mat, arb_mat]:
     """Return the gradient and the Hessian of L from the series of each squared residual."""
     gradient, hessian = arb_mat(claim.d, 1), arb_mat(claim.d, claim.d)
     for row, t in zip(claim.inputs, claim.targets, strict=True):
-        x = arb_mat([[_ball(each)] for each in row])
-        residual = arb_series(_taylor(claim.activation, _dot(x.entries(), w)), 3) - _ball(t)
+        x = arb_mat([[to_ball(each)] for each in row])
+        residual = arb_series(taylor(claim.activation, dot(x.entries(), w)), 3) - to_ball(t)
         square = residual * residual / claim.m
         gradient, hessian = gradient + x * square[1], hessian + x * x.transpose() * (2 * square[2])
     return gradient, hessian
@@ -143,23 +159,23 @@ def _derivatives(claim: Certificate, w: list[Any]) -> tuple[arb_mat, arb_mat]:
 
 def _bn_gradient(claim: Certificate, columns: list[list[Fraction]], w: list[Any]) -> list[Any]:
     """Return the derivative of the BN loss along each weight, from its series."""
-    c = [[_ball(x) for x in column] for column in columns]
-    y = [_dot(row, w) for row in zip(*c, strict=True)]
+    c = [[to_ball(x) for x in column] for column in columns]
+    y = [dot(row, w) for row in zip(*c, strict=True)]
     derivatives = []
     for column in c:
         along = [arb_series([value, x], 2) for value, x in zip(y, column, strict=True)]
         scale = (sum((each * each for each in along), arb_series([0], 2)) / claim.m).rsqrt()
         loss = arb_series([0], 2)
         for each, t in zip(along, claim.targets, strict=True):
-            z = _ball(claim.gamma) * scale * each + _ball(claim.beta)
-            value, slope, _ = _taylor(claim.activation, z[0])
-            residual = arb_series([value, slope * z[1]], 2) - _ball(t)
+            z = to_ball(claim.gamma) * scale * each + to_ball(claim.beta)
+            value, slope, _ = taylor(claim.activation, z[0])
+            residual = arb_series([value, slope * z[1]], 2) - to_ball(t)
             loss += residual * residual
         derivatives.append(loss[1] / claim.m)
     return derivatives
 
 
-def _taylor(name: str, z: Any) -> list[Any]:
+def taylor(name: str, z: Any) -> list[Any]:
     """Return the Taylor coefficients φ, φ′, φ″/2 on a ball, from more of them at its middle.
 
     A Taylor polynomial and its derivatives; the last coefficient, of Lagrange's remainder, is
@@ -183,7 +199,7 @@ def _opposite_signs(spread: arb_mat, step: arb_mat, radius: list[Any]) -> bool:
 
 def _is_stationary(claim: Certificate) -> bool:
     """Return whether ∇L = 0 exactly, for an activation of two linear pieces."""
-    _require(claim.activation in _SLOPES, "a single point cannot be checked for this activation")
+    require(claim.activation in _SLOPES, "a single point cannot be checked for this activation")
     total, w = [Fraction(0)] * claim.d, claim.centre
     for row, t in zip(claim.inputs, claim.targets, strict=True):
         y = sum(x * each for x, each in zip(row, w, strict=True))
@@ -193,21 +209,24 @@ def _is_stationary(claim: Certificate) -> bool:
 
 
 def _pieces(z: Any, negative: Any) -> Any:
-    _require(z[0] > 0 or z[0] < 0, "a pre-activation may be 0, at the kink of the activation")
+    require(z[0] > 0 or z[0] < 0, "a pre-activation may be 0, at the kink of the activation")
     return z if z[0] > 0 else negative
 
 
-def _dot(u: Iterable[Any], v: Iterable[Any]) -> Any:
+def dot(u: Iterable[Any], v: Iterable[Any]) -> Any:
+    """Return the inner product of two sequences of balls."""
     return sum((a * b for a, b in zip(u, v, strict=True)), arb(0))
 
 
-def _ball(value: Fraction) -> Any:
+def to_ball(value: Fraction) -> Any:
+    """Return a ball around a fraction."""
     return arb(fmpq(*value.as_integer_ratio()))
 
 
-def _require(condition: bool, reason: str) -> None:
+def require(condition: bool, reason: str) -> None:
+    """Raise `NotProvedError` with the reason, unless a condition is true."""
     if not condition:
-        raise _NotProvedError(reason)
+        raise NotProvedError(reason)
 
 
 _PHI: dict[str, Callable[[Any], Any]] = {
