@@ -68,7 +68,7 @@ def certify_trained(
     Parameters
     ----------
     inputs, targets, activation
-        As in `certify`.
+        As in `certify`, where numbers may be given in the same ways.
     approximate : sequence, shape (d,)
         An approximation of W*, a strict minimum of the loss without a bias.
     with_bias : sequence, shape (d + 1,)
@@ -86,10 +86,6 @@ def certify_trained(
     ValueError
         If a number is not a finite rational, a shape does not fit, the activation is unknown,
         or the precision is below 53 or above 16384 bits.
-
-    See Also
-    --------
-    certify : With γ and β frozen; how numbers may be given.
     """
     posed = problem(inputs, targets, activation, True, 1, 0)
     start, other = vector("approximate", approximate), vector("with_bias", with_bias)
