@@ -16,7 +16,7 @@ from bn_experiments.probability.laws import (
 )
 from bn_experiments.probability.reached import check_reached, reached_optimum
 from bn_experiments.probability.simulation import Simulation, simulate
-from bn_experiments.probability.verdicts import check_weaker, verdict
+from bn_experiments.probability.verdicts import check_weaker, verdict, verdicts
 
 __all__ = [
     "Estimate",
@@ -34,6 +34,7 @@ __all__ = [
     "resampled_angles",
     "simulate",
     "verdict",
+    "verdicts",
     "weaker_failure_probability",
     "xavier",
 ]

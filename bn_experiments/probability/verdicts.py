@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from bnlib._projection import distance
 from bnlib._verdict import compare
 from bnlib.lemma import LemmaCheck, check_lemma
-from bnlib.optima import Optimum
+from bnlib.optima import Optimum, Point, Ray
 
 
 def check_weaker(
@@ -66,3 +67,52 @@ def verdict(
     if (found.applies & (found.margin > found.error)).any():
         return "true"
     return "equal"
+
+
+def verdicts(
+    standard_optima: Sequence[Point],
+    normalized_optima: Sequence[Any],
+    rng: np.random.Generator,
+    *,
+    n: int = 60,
+    check: Callable[..., LemmaCheck] = check_lemma,
+) -> tuple[str, str]:
+    """Return the `verdict` in the infimum and in the strict reading, from starts worth trying.
+
+    They are every W*, n Gaussian starts with their opposites, and one near the bisector of each W*
+    and each BN ray, where the strict reading fails if it does so anywhere close to both. In the
+    strict reading the starts without a closest BN optimum are left out.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws the Gaussian starts, of unit scale.
+    n : int
+        How many of them.
+    check : callable
+        `check_lemma`, or another check with the same arguments.
+
+    Returns
+    -------
+    tuple of str
+
+    See Also
+    --------
+    check_lemma : the other parameters, and errors.
+    """
+    if not len(standard_optima) or not len(normalized_optima):
+        return "void", "void"
+    points, between = [star.weights for star in standard_optima], []
+    rays = [each.direction for each in normalized_optima if isinstance(each, Ray)]
+    for star, u in [(star, u) for star in points for u in rays if star.any()]:
+        e = star / np.linalg.norm(star)
+        if 1 + e @ u > 1e-12:
+            between.append(e + u + (1 + e @ u) / 2 * (e - u))
+    drawn = rng.normal(size=(n, standard_optima[0].d))
+    starts = np.vstack([*points, *between, drawn, -drawn])
+    near = starts[check(starts, standard_optima, normalized_optima).exists]
+    first, second = (
+        verdict(each, standard_optima, normalized_optima, check=check) if len(each) else "void"
+        for each in (starts, near)
+    )
+    return first, second

@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from bn_experiments.probability import Gaussian, check_weaker, simulate, verdict
+from bn_experiments.probability import Gaussian, check_weaker, simulate, verdict, verdicts
 from bnlib import Point, Ray, check_lemma
 from tests import oracles
 from tests.oracles import sampling
@@ -156,3 +156,16 @@ def test_another_check_and_what_the_check_refuses():
     assert verdict(starts, [STAR], [RAY]) == "fails"
     assert verdict(starts, [STAR], [RAY], check=check_weaker) == "true"
     sampling.refused(".*start", verdict, [[1.0, 2.0, 3.0]], [STAR], [BEYOND])
+
+
+def test_both_readings_from_starts_worth_trying():
+    rng = np.random.default_rng(0)
+    assert verdicts([STAR], [RAY], rng) == ("fails", "fails")
+    # Few random starts see no failure at a small angle; W* and the bisector show both.
+    near = Ray(STAR.weights + 1e-4 * np.eye(STAR.d)[-1])
+    assert verdicts([STAR], [near], rng, n=1) == ("fails", "fails")
+    assert verdicts([STAR], [Ray(STAR.weights)], rng) == ("equal", "equal")
+    # Opposite rays: no admissible start has a closest optimum.
+    assert verdicts([STAR], [Ray(-STAR.weights)], rng) == ("fails", "void")
+    assert verdicts([STAR], [], rng) == verdicts([], [RAY], rng) == ("void", "void")
+    assert verdicts([STAR], [RAY], rng, check=check_weaker)[0] == "fails"
