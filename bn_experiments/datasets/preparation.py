@@ -100,9 +100,9 @@ def independent_columns(
 ) -> tuple[list[int], dict[int, str]]:
     """Return which columns to keep so that the covariance Σ is invertible.
 
-    Constant columns go first. The others are centred and scaled to length 1, and a QR
-    decomposition with column pivoting takes them one by one, each time the one farthest from
-    the span of those taken before. Where that distance falls to the tolerance, the rest goes.
+    Constant columns go first. The others are centred, scaled to length 1 and taken in their
+    order, except those whose distance from the span of the ones taken is at most the tolerance.
+    (Taking the farthest first would leave the choice among equal columns to the last bit.)
     Columns may be collinear only once they are centred, that is together with an intercept;
     columns that are collinear as they are stay so.
 
@@ -122,8 +122,6 @@ def independent_columns(
     ValueError
         If an argument does not fit, a value is not finite, or all columns are constant.
     """
-    from scipy.linalg import qr
-
     x = real_array("inputs", inputs, shape="(m, d)")
     if not 0.0 < real_number("tolerance", tolerance) < 1.0:
         raise ValueError(f"tolerance: must lie in (0, 1), got {tolerance:g}.")
@@ -133,8 +131,13 @@ def independent_columns(
     varying = np.flatnonzero(difference.any(axis=0))
     if varying.size == 0:
         raise ValueError("inputs: every column is constant, so none is left; use other inputs.")
-    triangle, order = qr(unit(difference[:, varying].T).T, mode="r", pivoting=True)
-    distance = np.abs(np.diagonal(triangle))
-    kept = sorted(varying[order[: len(distance)][distance > tolerance]].tolist())
+    kept, basis = [], np.empty((0, len(x)))
+    for j, column in zip(varying.tolist(), unit(difference[:, varying].T), strict=True):
+        for _ in range(2):  # once more, against what rounding has left
+            column = column - (basis @ column) @ basis
+        distance = float(np.linalg.norm(column))
+        if distance > tolerance:
+            kept.append(j)
+            basis = np.vstack([basis, column / distance])
     why = dict.fromkeys(range(x.shape[1]), "constant") | {int(j): "collinear" for j in varying}
     return kept, {j: reason for j, reason in why.items() if j not in kept}
