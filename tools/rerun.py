@@ -26,7 +26,6 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-VERDICT = CHAPTERS / "verdict.svg"
 TIMEOUT = 600  # seconds a single cell may take
 
 
@@ -107,13 +106,15 @@ def chosen(names: list[str]) -> list[Path]:
     return [path for path in every if not wanted or path.stem in wanted]
 
 
-def write_verdict() -> None:
-    """Keep the landing page's first figure as a file of its own, for the README."""
+def write_figures() -> None:
+    """Keep the landing page's figures as files of their own, for its top and the README."""
     landing = json.loads((ROOT / f"{entries()[0]}.ipynb").read_text(encoding="utf-8"))
-    outputs = [output for cell in landing["cells"] for output in cell.get("outputs", [])]
-    drawn = [svg for output in outputs if (svg := output.get("data", {}).get("image/svg+xml"))]
-    if drawn and write(VERDICT, "".join(drawn[0])):
-        print(f"Written: {VERDICT.relative_to(ROOT)}")
+    for cell in landing["cells"]:
+        for output in cell.get("outputs", []):
+            drawn = output.get("data", {}).get("image/svg+xml")
+            path = CHAPTERS / f"{cell['id']}.svg"
+            if drawn and write(path, "".join(drawn)):
+                print(f"Written: {path.relative_to(ROOT)}")
 
 
 def main(names: list[str]) -> int:
@@ -129,7 +130,7 @@ def main(names: list[str]) -> int:
             print(f"{error}\n{path} was left as it was.", file=sys.stderr)
             return 1
         progress.done("changed" if write(path, text) else "unchanged")
-    write_verdict()
+    write_figures()
     return 0
 
 

@@ -57,9 +57,8 @@ def test_alt_texts_name_the_computed_points_and_angles():
     assert f"squared length {CHECK.left}" in index
     star, ray = (degrees(sp.atan2(each[1], each[0])) for each in (STAR, RAY))
     theta = degrees(THETA)
-    assert f"One minimum at {ray:.1f} degrees" in text
-    assert f"one maximum at {ray + 180:.1f} degrees" in text
-    assert f"marker at {star:.1f} degrees" in text
+    assert f"the ray of BN optima, is at {ray:.1f} degrees" in text
+    assert f"A square at {star:.1f} degrees" in text
     assert f"a cone of about {90 + theta / 2:.0f} degrees" in text
     assert f"The upper part, about {90 - theta / 2:.0f} degrees" in text
 
@@ -88,12 +87,12 @@ def test_documents_name_the_version_of_the_library(document):
 
 
 def test_alt_texts_of_the_laws_name_the_computed_shares():
-    angles = (float(THETA), *np.radians([60, 150]))
-    shares = [100 * bnlib.failure_probability(each) for each in angles]
-    words = "{:.0f}, {:.0f} and {:.0f} percent".format(*shares)
-    assert f"for angles of {degrees(THETA):.1f}, 60 and 150 degrees" in chapter("how-often")
-    assert words in chapter("how-often")
-    assert f"Both: constant at {shares[0] / 100:.3f}" in chapter("halves")
+    shares = [100 * bnlib.failure_probability(each) for each in np.radians([30, 150])]
+    text = chapter("how-often")
+    assert "for angles of 30 and 150 degrees" in text
+    assert "takes up {:.0f} and {:.0f} percent".format(*shares) in text
+    assert "it, {:.0f} and {:.0f} percent".format(*(100 - each for each in shares)) in text
+    assert f"Both: constant at {bnlib.failure_probability(float(THETA)):.3f}" in chapter("halves")
 
 
 def test_alt_text_of_the_moved_optima_names_the_stored_counts():
