@@ -142,7 +142,7 @@ def test_plain_parameters_nearby_come_from_parameters_nearby(case: Any) -> None:
 
 @both
 def test_a_minimum_of_the_plain_network_is_one_with_batch_norm_on_the_whole_ray(case: Any) -> None:
-    """The targets are the outputs, so that both losses are 0, for every k."""
+    """The targets are the outputs, so both losses are 0 there, for every k."""
     pair = Pair(*case)
     q = pair.fold(pair.params)
     pair.t = np.asarray(pair.head(pair.x, pair.linear(pair.x, q, q["weights"]) + q["bias"], q))
