@@ -16,11 +16,10 @@ a certificate names a box of weights with rational ends and a rational bound b, 
 - **(d)** The box does not contain 0.
 - **(e)** The inputs less their mean (without centring: the inputs) have rank d.
 
-The chapter on activations proves that the lemma is then false at W₀ = W*; the one on proofs by
-computer proves Krawczyk's test,
-by which (a) is proved. The left side is an infimum: that a BN optimum is closest is not
-claimed. With C near the inverse of the Hessian at the middle c of the box, and
-balls H that contain the Hessian everywhere on it,
+The chapter on activations proves that the lemma is then false at W₀ = W*; the chapter on proofs
+by computer proves Krawczyk's test, by which (a) is proved. The left side is an infimum: that a
+BN optimum is closest is not claimed. With C near the inverse of the Hessian at the middle c of
+the box, and balls H that contain the Hessian everywhere on it,
 
 .. math:: K = c - C\,\nabla L(c) + (I - C H)(\text{box} - c)
 

@@ -1,4 +1,4 @@
-r"""An independent check of certificates for trained γ and β; it shares no formula with its maker.
+r"""An independent check of certificates for trained γ and β; it shares no code with the search.
 
 (a), (b), (d) and (e) are checked as `verify` checks them, for the neuron without and with a bias.
 (c) is shown with sums that the maker does not use. Where (kW, b) is stationary for the loss with

@@ -1,4 +1,4 @@
-r"""An independent check of certificates; it shares no formula with `certify`.
+r"""An independent check of certificates; it shares no search code with `certify`.
 
 What the two share is Arb, the fractions of Python, and the class `Certificate`, which holds the
 fields and reads them from JSON: an error there would be one of both.
