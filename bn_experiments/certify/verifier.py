@@ -110,12 +110,12 @@ def judge(
 
 def _check(claim: Certificate) -> None:
     require(claim.bound > 0, "the bound is not positive")
-    require_minimum(claim)
     seen = [list(column) for column in zip(*claim.inputs, strict=True)]
     if claim.center:
         seen = [[x - sum(column, Fraction(0)) / claim.m for x in column] for column in seen]
     rank = fmpq_mat([[fmpq(*x.as_integer_ratio()) for x in column] for column in seen]).rank()
     require(rank == claim.d, f"(e): the inputs that batch norm sees have rank {rank}")
+    require_minimum(claim)
     least = [each.abs_lower() for each in _bn_gradient(claim, seen, balls(claim.box))]
     require(
         dot(least, least) >= to_ball(claim.bound**2),
