@@ -170,18 +170,6 @@ def test_on_an_exact_fit_every_batch_size_has_the_same_ray(data: LearningSet, si
     assert bnlib.angle(ray.direction, v) < 1e-7
 
 
-def test_another_batch_size_has_another_ray() -> None:
-    angles = []
-    for size in (3, 4, 5, 6):
-        (ray,) = MiniBatchNeuron(BN, size).optima(SIX)
-        assert np.abs(MiniBatchNeuron(BN, size).gradient(ray.direction, SIX)).max() < 1e-12
-        angles.append(np.degrees(np.arctan2(*ray.direction[::-1])))
-    assert angles == pytest.approx([12.2067, 19.6837, 18.8543, 17.7447], abs=1e-3)
-    (whole,) = BN.optima(SIX)
-    assert isinstance(whole, bnlib.Ray)
-    assert bnlib.angle(ray.direction, whole.direction) < 1e-9
-
-
 @pytest.mark.parametrize("size", [3, 5])
 def test_rays_have_a_minimum_within_their_error(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def compare(data: LearningSet, beta: float) -> float:

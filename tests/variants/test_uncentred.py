@@ -191,39 +191,6 @@ def test_a_wrong_condition_is_noticed(planted: str) -> None:
         compare_conditions(planted)
 
 
-@given(divisors, oracles.well_conditioned(3, 2), st.integers(0, 99))
-def test_with_a_trained_gamma_the_standard_optimum_is_the_best_fit_of_all(
-    divisor: str, data: LearningSet, seed: int
-) -> None:
-    star, rng = least_squares(data), np.random.default_rng(seed)
-    if np.linalg.norm(star) < 1e-6 or of(divisor, data, star) < 1e-6:
-        return
-    best = float(np.mean((data.inputs @ star - data.targets) ** 2))
-    size = best + float(np.mean(data.targets**2))
-    kept = UncentredNeuron(divisor, of(divisor, data, star))
-    for k in (0.1, 1.0, 30.0):
-        oracles.agree("loss", kept.loss(k * star, data), best, 1e-12, size)
-    for gamma, w in zip(rng.uniform(0.1, 5, 20), rng.normal(size=(20, data.d)), strict=True):
-        assert UncentredNeuron(divisor, gamma).loss(w, data) >= best - 1e-12 * size
-
-
-def test_on_the_three_points_and_an_eigenvector_that_is_no_minimum() -> None:
-    data, star = bnlib.counterexample(), [bnlib.Point([3.0, 1.0])]
-    for divisor, degrees in (("rms", 18.43), ("std", 27.34), ("weights", 32.78)):
-        (ray,) = UncentredNeuron(divisor).optima(data)
-        found = np.degrees(np.arctan2(*ray.direction[::-1]))
-        assert round(float(found), 2) == degrees
-        check = bnlib.check_lemma([3.0, 1.0], star, [ray])
-        assert check.exists
-        assert check.violated == (divisor != "rms")
-    inputs = np.sqrt(2) * np.diag([1.0, 0.1])
-    two = LearningSet(inputs, inputs @ [1.0, 0.0])
-    for gamma, degrees in ((1 / 0.99 - 1e-3, [0.0]), (1.5, [-47.67, 47.67])):
-        rays = UncentredNeuron("weights", gamma).optima(two)
-        turns = sorted(np.degrees(np.arctan2(*ray.direction[::-1])) for ray in rays)
-        assert np.allclose(turns, degrees, rtol=0, atol=0.005)
-
-
 def test_what_has_no_meaning_is_refused() -> None:
     data, flat = bnlib.counterexample(), LearningSet([[1.0, 0.0], [1.0, 1.0]], [1.0, 2.0])
     for told, call in (
