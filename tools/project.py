@@ -7,14 +7,34 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 VENV = ROOT / ".venv"
+Started = TypeVar("Started")
+
+
+def persistent(start: Callable[..., Started]) -> Callable[..., Started]:
+    """Return `start`, a start of a kernel, tried up to three times.
+
+    A kernel binds ports that were free when they were chosen, a second before. If another
+    process takes one in between, the kernel dies.
+    """
+
+    @wraps(start)
+    def patient(*args: Any, **kwargs: Any) -> Started:
+        for _ in range(2):
+            with suppress(RuntimeError):
+                return start(*args, **kwargs)
+        return start(*args, **kwargs)
+
+    return patient
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from tools.determinism import settle
-from tools.project import BUILD, CHAPTERS, ROOT, Progress
+from tools.project import BUILD, CHAPTERS, ROOT, Progress, persistent
 from tools.toc import entries, notebooks
 
 METADATA = {
@@ -82,8 +83,10 @@ def execute(path: Path, progress: Progress) -> str:
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
     )
-    # The kernel's own stderr holds its log; what the chapter writes comes as output.
-    with client.setup_kernel(stderr=subprocess.DEVNULL):
+    with ExitStack() as stack:
+        # The kernel's own stderr holds its log; what the chapter writes comes as output.
+        silent = {"stderr": subprocess.DEVNULL}
+        persistent(lambda: stack.enter_context(client.setup_kernel(**silent)))()
         for number, (index, cell) in enumerate(code, start=1):
             progress.update(f"cell {number}/{len(code)}")
             run_cell(client, cell, index, number)

@@ -136,7 +136,7 @@ def functions_fit_a_screen(house):
                 yield f"{module}.{node.name} has {count} lines of code, more than 50"
 
 
-TESTS = 15_400
+TESTS = 16_500
 
 
 def sizes_are_kept(house):
@@ -146,7 +146,7 @@ def sizes_are_kept(house):
     small = ("bn_solver", "bnlib")
     sizes = {each: (size, 250 if within(each, *small) else 300) for each, size in lines.items()}
     # The sizes of today, rounded up: what is added is a question of what can go.
-    for package, budget in (("bn_solver", 1050), ("bnlib", 2100), ("bn_experiments", 8200)):
+    for package, budget in (("bn_solver", 1050), ("bnlib", 2100), ("bn_experiments", 9000)):
         total = sum(size for each, size in lines.items() if within(each, package))
         sizes[f"all of {package}"] = total, budget
     sizes["all tests"] = sum(text.count("\n") for text in tests), TESTS

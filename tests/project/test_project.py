@@ -1,16 +1,19 @@
 """The parts of the project that must agree with each other, and tools that must not fail."""
 
+import contextlib
 import importlib.metadata
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
 import zipfile
 from xml.etree import ElementTree as ET
 
+import nbclient
 import pytest
 import yaml
 from packaging.markers import default_environment
@@ -297,6 +300,34 @@ def test_rerun_is_stable_and_satisfies_the_guards(chapter):
     again = rerun.execute(chapter, project.Progress("small"))
     assert again == first
     assert not rerun.write(chapter, again)
+
+
+@pytest.mark.parametrize("deaths", [0, 2, 3])
+def test_a_kernel_whose_ports_were_taken_is_started_again(deaths):
+    left = [RuntimeError("Kernel died before replying to kernel_info")] * deaths
+
+    def start(name):
+        if left:
+            raise left.pop()
+        return name
+
+    with pytest.raises(RuntimeError) if deaths == 3 else contextlib.nullcontext():
+        assert project.persistent(start)("kernel") == "kernel"
+
+
+def test_a_dead_kernel_costs_a_rerun_nothing(chapter, monkeypatch):
+    first = rerun.execute(chapter, project.Progress("small"))
+    right, left = nbclient.NotebookClient.start_new_kernel, [1]
+
+    def dies(client, **kwargs):
+        right(client, **kwargs)
+        if left:
+            left.pop()
+            os.kill(client.km.provisioner.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(nbclient.NotebookClient, "start_new_kernel", dies)
+    assert rerun.execute(chapter, project.Progress("small")) == first
+    assert not left
 
 
 def test_rerun_leaves_a_failing_chapter_as_it_was(chapter, monkeypatch, capsys):
