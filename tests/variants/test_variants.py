@@ -81,16 +81,16 @@ def test_in_the_limit_of_small_epsilon_the_lemma_fails_almost_always() -> None:
     """The share of starts at which it holds goes down tenfold where ε goes down by 10⁴."""
     data = bnlib.counterexample()
     quarter, law = data.with_targets(data.targets / 4), probability.Gaussian()
-    # The leading term is 2^(1/4) Γ(3/4) / π √(η sin θ). The interval of ⟨W₀, e⟩ is centred at
-    # η cos θ, not at 0, which adds at most 2 φ(0) P(z′ > 0) η cos θ < η / 2.
+    # The leading term is 2^(1/4) Γ(3/4) / π √(ℓ sin θ). The interval of ⟨W₀, e⟩ is centred at
+    # ℓ cos θ, not at 0, which adds at most 2 φ(0) P(z′ > 0) ℓ cos θ < ℓ / 2.
     for epsilon in (1e-4, 1e-8):
         optima = bnlib.closed_form.linear_optima(quarter, BatchNorm(epsilon=epsilon))
         rng, stars = np.random.default_rng(2), Neuron().optima(quarter)
         share = probability.simulate(law, stars, optima, 400_000, rng).violated
         assert isinstance(optima[0], Point)
-        eta = np.linalg.norm(optima[0].weights)
-        leading = 0.463868 * np.sqrt(eta * np.sin(np.arctan(2 / 9)))
-        assert abs(1 - share.value - leading) < 4 * share.standard_error + eta / 2
+        length = np.linalg.norm(optima[0].weights)
+        leading = 0.463868 * np.sqrt(length * np.sin(np.arctan(2 / 9)))
+        assert abs(1 - share.value - leading) < 4 * share.standard_error + length / 2
 
 
 def test_numbers_typed_in_the_chapter_are_the_computed_ones() -> None:
