@@ -45,6 +45,16 @@ def exclusive() -> Iterator[None]:
         yield
 
 
+def write(path: Path, text: str) -> bool:
+    """Replace the file in one step where its text changes; say whether it did."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8", newline="\n")
+    partial.replace(path)
+    return True
+
+
 def run_logged(
     command: list[str], log: Path, on_line: Callable[[str], object] | None = None
 ) -> int:

@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from tools.determinism import settle
-from tools.project import BUILD, CHAPTERS, ROOT, Progress, persistent
+from tools.project import BUILD, CHAPTERS, ROOT, Progress, persistent, write
 from tools.toc import entries, notebooks
 
 METADATA = {
@@ -42,16 +42,6 @@ def normalize(notebook: Any) -> None:
         for key in ("execution", "collapsed", "scrolled", "ExecuteTime"):
             cell.metadata.pop(key, None)
         cell.source = cell.source.rstrip()
-
-
-def write(path: Path, text: str) -> bool:
-    """Replace the file in one step where its text changes; say whether it did."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return False
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)
-    return True
 
 
 def run_cell(client: NotebookClient, cell: Any, index: int, number: int) -> None:

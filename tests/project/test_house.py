@@ -213,7 +213,7 @@ PLANTED = {
         ({f"{ROOM}/search/b.py": 301 * "#\n"}, "search.b: 301, more than 300"),
         ({f"bnlib/b{i}.py": 250 * "#\n" for i in range(9)}, "all of bnlib: 2504"),
         ({f"bn_solver/b{i}.py": 250 * "#\n" for i in range(5)}, "all of bn_solver: 1250"),
-        ({f"{ROOM}/book/b{i}.py": 300 * "#\n" for i in range(27)}, "all of bn_experiments: "),
+        ({f"{ROOM}/book/b{i}.py": 300 * "#\n" for i in range(31)}, "all of bn_experiments: "),
         ({"tests/a/test_b.py": "#\n"}, f"all tests: {TESTS + 1}, more than"),
         ({"bnlib/__init__.py": f"__all__ = {[*'ABCDEFGHIJKLMNO']}\n"}, "bnlib.__all__: 15"),
     ],

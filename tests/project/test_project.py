@@ -291,7 +291,7 @@ def chapter(tmp_path, monkeypatch):
 
 def test_rerun_is_stable_and_satisfies_the_guards(chapter):
     first = rerun.execute(chapter, project.Progress("small"))
-    assert rerun.write(chapter, first)
+    assert project.write(chapter, first)
     assert guards.problems(chapter) == []
     notebook = guards.read(chapter)
     assert [cell["id"] for cell in notebook["cells"]] == ["c0", "c1", "c2"]
@@ -299,7 +299,7 @@ def test_rerun_is_stable_and_satisfies_the_guards(chapter):
     assert "small.ipynb" in first, "the kernel does not run in the chapter's folder"
     again = rerun.execute(chapter, project.Progress("small"))
     assert again == first
-    assert not rerun.write(chapter, again)
+    assert not project.write(chapter, again)
 
 
 @pytest.mark.parametrize("deaths", [0, 2, 3])
