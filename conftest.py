@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import nbval.kernel
 import pytest
 
 from tools.determinism import settle
 from tools.project import BUILD, persistent
+from tools.record import load
 
 settle(os.environ)  # before NumPy or JAX is imported, and before any kernel starts
 (BUILD / "ipython").mkdir(parents=True, exist_ok=True)
@@ -26,3 +28,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if hasattr(item.parent, "skip_compare"):
             item.parent.skip_compare = NOT_COMPARED
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Where all is there, a test that is a claim's evidence may not be skipped."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true":
+        name = item.nodeid.partition("[")[0]
+        if claims := [each["id"] for each in load()["claim"] if name in each.get("tests", ())]:
+            report.outcome = "failed"
+            report.longrepr = f"{name} is evidence of {', '.join(claims)}, and was skipped"
+    return report
