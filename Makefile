@@ -27,7 +27,7 @@ unexport $(filter-out $(PIP_SETTINGS),$(filter PIP_% PYTHON% VIRTUAL_ENV%,$(.VAR
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book test rerun serve bench sweep proof lint lock clean environment
+.PHONY: help book test rerun record serve bench sweep proof lint lock clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
@@ -44,6 +44,11 @@ test: environment ## check everything: library, every output of every chapter, t
 
 rerun: environment ## execute the chapters again, in place (CHAPTERS="claim …" for some)
 	@$(VENV_PYTHON) -m tools.rerun $(CHAPTERS)
+	@$(VENV_PYTHON) -m tools.metadata
+
+record: environment ## write the pages and files that are made from others anew
+	@$(VENV_PYTHON) -m tools.record
+	@$(VENV_PYTHON) -m tools.metadata
 
 serve: book ## show the built book at http://localhost:8000 (PORT=… for another port)
 	@$(VENV_PYTHON) -m tools.serve $(PORT)
