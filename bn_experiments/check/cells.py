@@ -51,11 +51,21 @@ def listed(names: Any, shown: int = 12) -> str:
     return ", ".join(map(quoted, names[:shown])) + more
 
 
+def dropped(columns: list[str]) -> str:
+    """Return how to leave columns out, in the shell and in Python."""
+    return f"{' '.join(f'--drop {shlex.quote(each)}' for each in columns)} (drop={columns!r})"
+
+
+def plain(value: float) -> str:
+    """Return a number with all its digits, a whole one without a point."""
+    return repr(value).removesuffix(".0")
+
+
 class Faults:
     """What is no finite number in a table: counted by column and kind, the first of each kept."""
 
-    def __init__(self, source: str, place: Callable[[int], str]) -> None:
-        self.source, self.place, self.rows = source, place, 0
+    def __init__(self, source: str, target: str, place: Callable[[int], str]) -> None:
+        self.source, self.target, self.place, self.rows = source, target, place, 0
         self.first: dict[tuple[str, str], tuple[str, str]] = {}
         self.count: dict[tuple[str, str], int] = {}
 
@@ -75,13 +85,12 @@ class Faults:
             place, value = self.first[column, kind]
             more = f" (so in {count} of {self.rows} rows)" if count > 1 else ""
             lines.append(f"  {place}, column {quoted(column)}: {value} {kind}{more}")
-        columns = list(dict.fromkeys(column for column, _ in self.count))
+        columns = list(dict.fromkeys(name for name, _ in self.count if name != self.target))
         hidden = len(self.count) - len(lines)
         lines += [f"  and {hidden} more kinds of fault"] if hidden else []
-        drop = " ".join(f"--drop {shlex.quote(each)}" for each in columns[:_SHOWN])
+        out = f", or leave columns out: {dropped(columns[:_SHOWN])}" if columns else ""
         raise ValueError(
             f"{self.source}: not every value is a finite number, and none was left out:\n"
             + "\n".join(lines)
-            + "\nRemedy: fill in, correct or remove these rows yourself, or leave columns out: "
-            f"{drop} (in Python drop={columns[:_SHOWN]!r})."
+            + f"\nRemedy: fill in, correct or remove these rows yourself{out}."
         )

@@ -48,8 +48,10 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m bnlib ch
         return UNUSABLE
     except MemoryError:
         print("Error: the table does not fit in memory; take some of its rows.", file=sys.stderr)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         print(f"Error: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"Error: {error.filename}: {error.strerror}.", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return INTERRUPTED
@@ -59,6 +61,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m bnlib ch
 def _answer(chosen: argparse.Namespace) -> int:
     if chosen.plot is not None and chosen.plot.suffix.lower() != ".svg":
         raise ValueError(f"--plot: {chosen.plot} is no SVG; name a file that ends in .svg.")
+    if chosen.plot is not None and not chosen.plot.absolute().parent.is_dir():
+        raise ValueError(f"--plot: there is no folder {chosen.plot.parent}; make it first.")
     names = ("columns", "drop", "preparation", "bias", "scale", "seed", "delimiter", "encoding")
     options = {name: getattr(chosen, name) for name in names}
     report = check(chosen.data, chosen.target, **options)

@@ -39,7 +39,7 @@ def from_object(
         series[name] = target
     inputs = chosen(source, list(series), name, columns, drop)
     used = [*inputs, name]
-    faults = Faults(source, lambda row: f"row {row} (counted from 0)")
+    faults = Faults(source, name, lambda row: f"row {row} (counted from 0)")
     values = [_numbers(source, each, series[each], faults) for each in used]
     faults.rows = max(map(len, values))
     if len({*map(len, values)}) > 1:
@@ -110,8 +110,8 @@ def _numbers(source: str, name: str, column: Any, faults: Faults) -> Array:
     raw: Any = column if isinstance(column, np.ma.MaskedArray) else np.asarray(column)
     if raw.ndim != 1:
         raise ValueError(f"{source}: column {quoted(name)} has the shape {raw.shape}, not (m,).")
-    if isinstance(raw, np.ma.MaskedArray):
-        raw = raw.astype(object).filled(None)
+    if np.ma.isMaskedArray(raw):
+        raw = np.ma.filled(raw.astype(object), None)
     if raw.dtype.kind in "iufb":
         numbers = real_array(f"column {quoted(name)}", raw, shape="(m,)", finite=False)
         for row in np.flatnonzero(~np.isfinite(numbers)).tolist():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bn_experiments.check import words
-from bn_experiments.check.cells import quoted
+from bn_experiments.check.cells import dropped, plain, quoted
 from bn_experiments.check.laws import Laws, laws
 from bn_experiments.check.objects import from_object
 from bn_experiments.check.table import Table, read
@@ -211,7 +210,7 @@ def _reported(table: Table, preparation: str, bias: bool, scale: float | None, s
         "preparation": preparation,
         "bias": bool(bias),
         "notes": tuple(
-            f"column {quoted(name)} is constant, {value!r} in every row"
+            f"column {quoted(name)} is constant, {plain(value)} in every row"
             for name, value in constant.items()
         ),
     }
@@ -219,10 +218,9 @@ def _reported(table: Table, preparation: str, bias: bool, scale: float | None, s
         return Report(**known, verdict=VOID, strict=VOID, reason="equal")
     if preparation == "standardised":
         if fixed:
-            drop = " ".join(f"--drop {shlex.quote(each)}" for each in fixed)
             raise ValueError(
-                f"{table.source}: column {quoted(fixed[0])} is {constant[fixed[0]]!r} in every "
-                f"row, so it has no scale; leave it out: {drop} (in Python drop={fixed!r})."
+                f"{table.source}: column {quoted(fixed[0])} is {plain(constant[fixed[0]])} in "
+                f"every row, so it has no scale; leave it out: {dropped(fixed)}."
             )
         data = prepare(data, "scaled")
     # With a bias, or centred inputs, the optimal weights without batch norm are the slope: the

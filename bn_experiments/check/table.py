@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bn_experiments.check.cells import Faults, listed, number, quoted
+from bn_experiments.check.cells import Faults, dropped, listed, number, quoted
 from bn_solver.arrays import Array
 from bnlib.learning_set import LearningSet
 
@@ -74,9 +74,9 @@ def chosen(
             if name not in names:
                 close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
                 same = [each for each in names if each.lower() == str(name).lower()]
-                told = f"did you mean {listed(same or close)}? " if same or close else ""
+                told = f"; did you mean {listed(same or close)}?" if same or close else "."
                 raise ValueError(
-                    f"{what}: {source} has no column {quoted(name)}; {told}It has {listed(names)}."
+                    f"{what}: {source} has no column {quoted(name)}{told} It has {listed(names)}."
                 )
     both = [name for name in drop if name == target or name in (wanted or [])]
     if both or target in (wanted or []):
@@ -92,7 +92,7 @@ def chosen(
         at = names.index("") + 1
         raise ValueError(
             f"{source}: column {at} has no name (an index that pandas wrote?); give it one, or "
-            "leave it out: --drop '' (in Python drop=[''])."
+            f"leave it out: {dropped([''])}."
         )
     return inputs
 
@@ -181,9 +181,11 @@ def _separator(line: str, suffix: str) -> str:
 
 def _require_header(source: str, names: list[str], separator: str, line: str) -> None:
     if len(names) == 1:
+        spaces = " If these are spaces, make them commas: tr -s ' ' , < FILE > NEW"
         raise ValueError(
             f"{source}: the header {quoted(names[0])} is one column, separated by {separator!r}; "
             "an input and a target are two. Is the separator another one? Name it: --delimiter."
+            + (spaces if " " in names[0] else "")
         )
     if all(map(_is_number, names)):
         example = separator.join([*(f"x{j}" for j in range(1, len(names))), "t"][:20])
@@ -205,7 +207,7 @@ def _values(source: str, reader: Any, names: list[str], used: list[str]) -> Arra
     """Return the numbers of the used columns, one row for each line."""
     pick, width = itemgetter(*(names.index(name) for name in used)), len(names)
     lines, values, empty = array("q"), array("d"), 0
-    faults = Faults(source, lambda row: f"row {row} (line {lines[row - 1]})")
+    faults = Faults(source, used[-1], lambda row: f"row {row} (line {lines[row - 1]})")
     for row in reader:
         if len(row) != width or empty:
             if not row:
@@ -258,7 +260,8 @@ def _watched(text: io.TextIOWrapper, raw: BinaryIO) -> Iterator[str]:
     except (OSError, TypeError, AttributeError):
         size = 0
     if size < _LARGE:
-        yield from text
+        for line in text:  # `yield from` would close the text with the generator
+            yield line
         return
     from tqdm import tqdm  # only where there is something to wait for
 

@@ -92,7 +92,8 @@ def failing_start(star: Point, ray: Ray) -> Array | None:
         for digits in range(1, 18):
             short = np.array([float(f"{each:.{digits}g}") for each in start])
             again = _checked(short, star, ray)
-            if again.violated and again.exists == check.exists:
+            clear = digits > 16 or again.left - again.right > again.error
+            if clear and again.violated and again.exists == check.exists:
                 found = short
                 break
         if found is not None and check.exists:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bn_experiments.check.cells import listed, quoted
+from bn_experiments.check.cells import listed, plain, quoted
 
 _WEIGHTS = 8
+_TINY = 1e-6
 
 REASONS = {
     "apart": "W*, the optimum without batch norm, is not on the ray of the batch-norm optima.",
@@ -32,6 +33,11 @@ REASONS = {
     "if exactly one, the lemma is true, otherwise it fails by nothing one could measure.",
     "solver": "The optima are not determined by these numbers:",
 }
+NEARLY = (
+    "So small an angle is what the rounding of numbers leaves of one that is 0: of inputs that are "
+    "centred\nup to rounding, of targets that are a linear map of them. For these very numbers it "
+    "is not 0."
+)
 VERDICTS = {
     "fails": "FAILS",
     "true": "is TRUE",
@@ -71,6 +77,8 @@ def _head(report: Any) -> list[str]:
     if report.strict != report.verdict:
         verdict += f", with the infimum as left side; read strictly it {VERDICTS[report.strict]}"
     reason = REASONS[report.reason] + (f" {report.detail}" if report.detail else "")
+    if report.reason == "apart" and min(report.theta, np.pi - report.theta) < _TINY:
+        reason += f"\n{NEARLY}"
     examples = f"{report.examples} example{'s' * (report.examples != 1)}"
     what = (
         f"{report.source}: {examples}, {d} input{'s' * (d != 1)} ({listed(report.columns, 6)}), "
@@ -108,8 +116,8 @@ def _often(report: Any) -> list[str]:
         ]
     counted = f", counted for {laws.counted} Gaussian starts" if laws.counted else ""
     share = "never" if laws.given_closest is None else f"{laws.given_closest:.2%}"
-    promised = laws.excess / laws.promised if laws.promised else np.inf
-    more = f" ({promised:.2%} of what is promised)" if 0 < promised < 10 else ""
+    part = 100 * laws.excess / laws.promised if laws.promised else np.inf
+    more = f" ({part:.2g}% of what is promised)" if 0 < part < 1000 else ""
     return [
         f"How often it is false, for W0 in a random direction that meets the hypothesis{counted}",
         f"  {laws.infimum:8.2%}  left side an infimum where no batch-norm optimum is closest",
@@ -130,7 +138,7 @@ def _start(report: Any) -> list[str]:
     right = check.right if check.right > 1e-15 * check.left else 0.0  # else it is rounding
     there = "" if check.exists else " No batch-norm optimum is closest to it; left is an infimum."
     lines = [
-        f"Verify by hand: it is false at W0 = {vector(report.start, '.17g')}.{there}",
+        f"Verify by hand: it is false at W0 = {vector(report.start, short=False)}.{there}",
         f"  left  = ‖W0‖² − ⟨û, W0⟩₊² = {check.left:.9g}, û the unit vector of the ray",
         f"  right = ‖W0‖² − ⟨W*, W0⟩² / ‖W*‖² = {right:.9g}",
         f"  left − right = {check.left - right:.6g}{error(check.error)}",
@@ -165,8 +173,9 @@ def numbers(values: Any) -> str:
     return f"[{', '.join(repr(float(each)) for each in values)}]"
 
 
-def vector(values: Any, form: str = ".6g") -> str:
-    """Return the first entries of a vector."""
-    shown = ", ".join(f"{each:{form}}" for each in list(values)[:_WEIGHTS])
+def vector(values: Any, *, short: bool = True) -> str:
+    """Return the first entries of a vector, with six or with all their digits."""
+    first = [float(each) for each in list(values)[:_WEIGHTS]]
+    shown = ", ".join(f"{each:.6g}" if short else plain(each) for each in first)
     more = len(values) - _WEIGHTS
     return f"({shown}, and {more} more)" if more > 0 else f"({shown})"
