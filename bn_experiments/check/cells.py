@@ -32,10 +32,11 @@ def fault(value: Any) -> str:
     if _COMMA.fullmatch(text):
         return "has a comma: write a decimal point, and nothing between thousands"
     try:
-        infinite = "_" not in text and math.isinf(float(text))
+        if "_" not in text and math.isinf(float(text)):
+            return "is infinite, or too large for float64"
     except ValueError:
-        return "is text"
-    return "is infinite, or too large for float64" if infinite else "is text"
+        pass
+    return "is text" if isinstance(value, str) else "is no number"
 
 
 def quoted(value: Any) -> str:

@@ -15,7 +15,7 @@ from bn_experiments.probability import (
 )
 from bn_solver.doubled import length
 from bnlib.laws import failure_probability, mean_excess
-from bnlib.lemma import FailureRate, check_lemma
+from bnlib.lemma import check_lemma
 from bnlib.optima import Optimum, Point
 
 _STARTS, _NUMBERS = 20_000, 4_000_000
@@ -90,12 +90,13 @@ def _counted(found: Found, star: Point, image: Optimum, s: float, seed: int) -> 
     starts = Gaussian(s).sample(np.random.default_rng(seed), n, star.d)
     check, weaker = (each(starts, [star], [image]) for each in (check_lemma, check_weaker))
     applies = check.applies
-    rate = check.failure_rate if found.infimum == FAILS else FailureRate(0.0, 0.0, 0.0)
+    false = check.violated & (found.infimum == FAILS)
+    strict, closest = (int(np.count_nonzero(each & check.exists)) for each in (false, applies))
     return Laws(
         s,
-        rate.infimum,
-        rate.strict,
-        rate.given_closest,
+        float(np.mean(false[applies])),
+        strict / int(np.count_nonzero(applies)),
+        strict / closest if closest else None,
         float(np.mean(-check.margin[applies])),
         float(np.mean((weaker.right - check.right)[applies])),
         float(np.mean((weaker.right - check.left)[applies])),

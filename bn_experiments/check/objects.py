@@ -118,9 +118,9 @@ def _numbers(source: str, name: str, column: Any, faults: Faults) -> Array:
             faults.look(name, row, raw[row])
         return numbers
     numbers = np.full(len(raw), np.nan)
-    for row, value in enumerate(raw.tolist() if raw.dtype.kind in "OUS" else raw):
+    for row, value in enumerate(raw if raw.dtype.kind in "mM" else raw.tolist()):
         try:
-            if isinstance(value, str | bytes | np.datetime64 | np.timedelta64):
+            if isinstance(value, str | bytes | complex | np.datetime64 | np.timedelta64):
                 raise TypeError
             numbers[row] = number(value)
         except (TypeError, ValueError, OverflowError):

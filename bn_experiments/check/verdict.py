@@ -28,6 +28,9 @@ class Found(NamedTuple):
     theta_error: float | None = None
 
 
+_OPPOSITE = Found(FAILS, VOID, "opposite", np.pi, 0.0)
+
+
 def judged(star: Point, image: Optimum) -> Found:
     """Return when the lemma holds for one linear neuron of any rank, from its optima.
 
@@ -48,6 +51,9 @@ def judged(star: Point, image: Optimum) -> Found:
         return Found(TRUE, TRUE, "kernel") if star.along.size else Found(VOID, VOID, "zero")
     if not known:
         return Found(UNDECIDED, UNDECIDED, "orthogonal")
+    if star.d == 1 and not star.along.size:  # the signs are known, and tell all
+        same = star.weights[0] * image.direction[0] > 0
+        return Found(TRUE, TRUE, "one ray", 0.0, 0.0) if same else _OPPOSITE
     theta = angle(star.weights, image.direction)
     off = np.pi / 2 * (star.error / size + image.error) + star.rounding + image.rounding
     off = float(off + 4 * EPS * theta)
@@ -57,7 +63,7 @@ def judged(star: Point, image: Optimum) -> Found:
     if not at_star.violated:
         return Found(TRUE, TRUE, "one ray", 0.0, 0.0)
     if _opposite(star, image):
-        return Found(FAILS, VOID, "opposite", np.pi, 0.0)
+        return _OPPOSITE
     near = _checked(between(star, image), star, image)
     strict = FAILS if near.violated and near.exists else UNDECIDED
     return Found(FAILS, strict, "apart", theta, off)

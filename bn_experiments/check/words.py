@@ -38,6 +38,10 @@ NEARLY = (
     "centred\nup to rounding, of targets that are a linear map of them. For these very numbers it "
     "is not 0."
 )
+ONE_WEIGHT = (
+    "With one weight the loss with batch norm has two values, one on each side of 0. Only the "
+    "smaller is\ncounted as optimal; with both sides as (weak) minima the lemma is true."
+)
 VERDICTS = {
     "fails": "FAILS",
     "true": "is TRUE",
@@ -77,8 +81,10 @@ def _head(report: Any) -> list[str]:
     if report.strict != report.verdict:
         verdict += f", with the infimum as left side; read strictly it {VERDICTS[report.strict]}"
     reason = REASONS[report.reason] + (f" {report.detail}" if report.detail else "")
-    if report.reason == "apart" and min(report.theta, np.pi - report.theta) < _TINY:
+    if report.reason == "apart" and report.theta < _TINY:
         reason += f"\n{NEARLY}"
+    if report.reason == "opposite" and d == 1:
+        reason += f"\n{ONE_WEIGHT}"
     examples = f"{report.examples} example{'s' * (report.examples != 1)}"
     what = (
         f"{report.source}: {examples}, {d} input{'s' * (d != 1)} ({listed(report.columns, 6)}), "
@@ -164,8 +170,11 @@ def _repair(report: Any) -> list[str]:
 
 
 def error(bound: float, unit: str = "") -> str:
-    """Return the bound of an error in words."""
-    return f" (error at most {bound:.1g}{unit})" if bound else " (exact)"
+    """Return the bound of an error in words, rounded up."""
+    if not bound:
+        return " (exact)"
+    step = 10.0 ** (np.floor(np.log10(bound)) - 1) or bound
+    return f" (error at most {np.ceil(bound / step) * step:.2g}{unit})"
 
 
 def numbers(values: Any) -> str:
