@@ -234,7 +234,7 @@ def _reported(table: Table, preparation: str, bias: bool, scale: float | None, s
         told = words.with_names(str(error), table.columns)
         return Report(**known, verdict=UNDECIDED, strict=UNDECIDED, reason="solver", detail=told)
     assert isinstance(star, Point)
-    found = judged(star, image)
+    found = judged(star, image, data if slope is None else None)
     known |= _shown(found, star, image)
     if slope is None:
         known["intercept"] = float(fit.intercept)

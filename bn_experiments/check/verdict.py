@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bn_experiments.check.exactly import exact_sign
 from bn_solver.arrays import EPS, Array, unit
 from bn_solver.doubled import length
 from bnlib.closed_form import KNOWN
+from bnlib.learning_set import LearningSet
 from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.optima import Optimum, Point, Ray, angle
 
@@ -28,16 +30,18 @@ class Found(NamedTuple):
     theta_error: float | None = None
 
 
+_ONE_RAY = Found(TRUE, TRUE, "one ray", 0.0, 0.0)
 _OPPOSITE = Found(FAILS, VOID, "opposite", np.pi, 0.0)
 
 
-def judged(star: Point, image: Optimum) -> Found:
+def judged(star: Point, image: Optimum, data: LearningSet | None = None) -> Found:
     """Return when the lemma holds for one linear neuron of any rank, from its optima.
 
     It holds for every admissible start if and only if 1 is a combination of the inputs, or
     w* = λû with λ ≥ 0 (strict reading: any λ). The first is told from the kernels, which are
     exact. The second is told by `check_lemma`: at W₀ = w* it is violated for certain, or true by
-    structure, or undecided, and so is the verdict.
+    structure, or undecided, and so is the verdict, unless the data are given and rational
+    arithmetic tells.
     """
     size = float(length(star.weights))
     known = star.error < KNOWN * size
@@ -53,26 +57,22 @@ def judged(star: Point, image: Optimum) -> Found:
         return Found(UNDECIDED, UNDECIDED, "orthogonal")
     if star.d == 1 and not star.along.size:  # the signs are known, and tell all
         same = star.weights[0] * image.direction[0] > 0
-        return Found(TRUE, TRUE, "one ray", 0.0, 0.0) if same else _OPPOSITE
+        return _ONE_RAY if same else _OPPOSITE
     theta = angle(star.weights, image.direction)
     off = np.pi / 2 * (star.error / size + image.error) + star.rounding + image.rounding
     off = float(off + 4 * EPS * theta)
     at_star = check_lemma(star.weights, [star], [image])
-    if at_star.undecided:
-        return Found(UNDECIDED, UNDECIDED, "one direction", theta, off)
-    if not at_star.violated:
-        return Found(TRUE, TRUE, "one ray", 0.0, 0.0)
-    if _opposite(star, image):
-        return _OPPOSITE
     near = _checked(between(star, image), star, image)
-    strict = FAILS if near.violated and near.exists else UNDECIDED
-    return Found(FAILS, strict, "apart", theta, off)
-
-
-def _opposite(star: Point, image: Ray) -> bool:
-    """Return whether W* and the ray are exactly opposite, and alone: both are known exactly."""
-    exact = not (star.error or image.error or star.along.size)
-    return exact and bool((unit(-star.weights) == image.direction).all())
+    if at_star.violated and near.violated and near.exists:
+        return Found(FAILS, FAILS, "apart", theta, off)
+    if not (at_star.violated or at_star.undecided):
+        return _ONE_RAY
+    sign = exact_sign(data) if data is not None else None
+    if at_star.undecided:
+        open_ = Found(UNDECIDED, UNDECIDED, "one direction", theta, off)
+        return _ONE_RAY if sign == 1 else open_
+    opposite = _OPPOSITE._replace(strict=TRUE) if star.along.size else _OPPOSITE
+    return opposite if sign == -1 else Found(FAILS, UNDECIDED, "apart", theta, off)
 
 
 def between(star: Point, ray: Ray) -> Array:

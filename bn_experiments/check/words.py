@@ -16,7 +16,7 @@ _TINY = 1e-6
 REASONS = {
     "apart": "W*, the optimum without batch norm, is not on the ray of the batch-norm optima.",
     "opposite": "W*, the optimum without batch norm, is opposite to the ray of the batch-norm "
-    "optima. No start to which the lemma applies has a closest one: read strictly it says nothing.",
+    "optima.",
     "one ray": "W* is itself a batch-norm optimum, with its whole ray: what the published argument "
     "takes for granted is so here.",
     "constant": "1 is a combination of the inputs, which acts as a bias: every W* is a batch-norm "
@@ -38,6 +38,7 @@ NEARLY = (
     "centred\nup to rounding, of targets that are a linear map of them. For these very numbers it "
     "is not 0."
 )
+NEVER = "No start to which the lemma applies has a closest one: read strictly it says nothing."
 ONE_WEIGHT = (
     "With one weight the loss with batch norm has two values, one on each side of 0. Only the "
     "smaller is\ncounted as optimal; with both sides as (weak) minima the lemma is true."
@@ -83,8 +84,8 @@ def _head(report: Any) -> list[str]:
     reason = REASONS[report.reason] + (f" {report.detail}" if report.detail else "")
     if report.reason == "apart" and report.theta < _TINY:
         reason += f"\n{NEARLY}"
-    if report.reason == "opposite" and d == 1:
-        reason += f"\n{ONE_WEIGHT}"
+    if report.reason == "opposite":
+        reason += f" {NEVER}" * (report.strict == "void") + f"\n{ONE_WEIGHT}" * (d == 1)
     examples = f"{report.examples} example{'s' * (report.examples != 1)}"
     what = (
         f"{report.source}: {examples}, {d} input{'s' * (d != 1)} ({listed(report.columns, 6)}), "

@@ -48,10 +48,7 @@ def compare_theorem(seed: int) -> tuple[str, str, str]:
     x, t = of_any_rank(seed)
     exact, report = Exact(x, t), check(LearningSet(x, t))
     found = report.verdict, report.strict
-    for said, true in zip(found, truth(exact), strict=True):
-        # Working precision may fail to tell one direction, or the opposite one, exactly.
-        open_ = said == "undecided" and exact.strict and report.reason in ("one direction", "apart")
-        require("verdict", said == true or open_, report)
+    require("verdict", found == truth(exact), report)
     require("start", (report.start is None) == (report.verdict != "fails"), report)
     if report.start is not None:
         at = rational.verdict(report.start, *exact.fits)
@@ -69,6 +66,17 @@ def compare_theorem(seed: int) -> tuple[str, str, str]:
         off = rational.column([report.intercept])[0, 0] - rational.dot(ones, rest) / len(t)
         require("error of a", abs(rational.as_float(off)) <= report.intercept_error, report)
     return (*found, report.reason)
+
+
+def compare_large(seed: int) -> str:
+    """Do the same for a table that is too large for exact arithmetic: it may be undecided."""
+    x, t = of_any_rank(seed)
+    copies = 5000 // x.size + 1  # many times the same examples have the same optima
+    found = check(LearningSet(np.vstack([x] * copies), np.concatenate([t] * copies)))
+    true = truth(Exact(x, t))
+    for said, known in zip((found.verdict, found.strict), true, strict=True):
+        require("verdict", said in (known, "undecided"), found)
+    return found.verdict
 
 
 def projector(columns: Array) -> Array:
@@ -143,7 +151,8 @@ def compare_json(report: Report) -> None:
     require("optima", sets == [[*report.standard], [*report.normalized]], report)
     again = bnlib.check_lemma(told["start"], *sets)
     for name, value in told["check"].items():
-        agree(name, getattr(again, name), value, 0.0)
+        # How well a kernel is known is not told.
+        agree(name, getattr(again, name), value, 0.2 if name == "error" else 0.0)
     require("violated", again.violated and told["check"]["violated"], report)
     for name in ("theta", "theta_error", "intercept", "verdict", "strict", "examples", "source"):
         require(name, told[name] == getattr(report, name), report)

@@ -15,7 +15,7 @@ ROOMS = ["datasets", "probability", "search", "certify", "variants", "networks"]
 ROOMS += ["check", "sweeps", "book"]
 # What only some rooms need is imported there alone. NumPy and SciPy are needed anywhere.
 LIBRARIES = {
-    "sympy": ["bnlib.exact"],
+    "sympy": ["bnlib.exact", "bn_experiments.check"],
     "flint": ["bn_experiments.certify"],
     "sklearn": ["bn_experiments.datasets", "bn_experiments.sweeps"],
     "jax": ["bn_experiments.networks", "bn_experiments.sweeps"],
