@@ -30,17 +30,17 @@ def exact_sign(data: LearningSet) -> int | None:
         return DomainMatrix(entries, (len(entries), len(entries[0])), QQ)
 
     x, t = matrix(data.inputs.tolist()), matrix([[each] for each in data.targets.tolist()])
-    ones = DomainMatrix([[QQ(1, data.m)] * data.m] * data.m, (data.m, data.m), QQ)
-    centred = x - ones * x
-    normal = (centred.transpose() * centred).hstack(centred.transpose() * t)
-    reduced, pivots = normal.rref()
+    across, whole = x.transpose(), matrix([[1.0]] * data.m)
+    gram, h = across * x, across * t
+    sums, less = across * whole, whole.transpose() * x.hstack(t) * QQ(1, data.m)
+    reduced, pivots = (gram.hstack(h) - sums * less).rref()  # the normal equations, centred
     rows = reduced.to_list()
     slope = [[QQ(0)] for _ in range(data.d)]
     for row, pivot in zip(rows, pivots, strict=False):  # the other weights 0
         slope[pivot] = [row[-1]]
-    fitted = x.transpose() * x * DomainMatrix(slope, (data.d, 1), QQ)
-    g, h = ([row[0] for row in each.to_list()] for each in (fitted, x.transpose() * t))
-    first = next(j for j in range(data.d) if g[j])
-    if any(g[first] * b != h[first] * a for a, b in zip(g, h, strict=True)):
+    fitted = gram * DomainMatrix(slope, (data.d, 1), QQ)
+    pairs = [(a[0], b[0]) for a, b in zip(fitted.to_list(), h.to_list(), strict=True)]
+    first, second = next(pair for pair in pairs if pair[0])
+    if any(first * b != second * a for a, b in pairs):
         return 0
-    return 1 if h[first] / g[first] > 0 else -1
+    return 1 if second / first > 0 else -1

@@ -296,7 +296,7 @@ PLANTED: list[tuple[Callable[[], None], str, Any, str, Any]] = [
         "strict",
         laws,
         "failure_probability",
-        lambda theta, reading: bnlib.failure_probability(theta, "given_closest"),
+        lambda theta, reading: bnlib.failure_probability(theta) * (1 - (reading == "strict") / 9),
     ),
     (
         partial(compare_laws, CASES["an input twice"][0]),
