@@ -111,7 +111,9 @@ def _numbers(source: str, name: str, column: Any, faults: Faults) -> Array:
     if raw.ndim != 1:
         raise ValueError(f"{source}: column {quoted(name)} has the shape {raw.shape}, not (m,).")
     if np.ma.isMaskedArray(raw):
-        raw = np.ma.filled(raw.astype(object), None)
+        mask = np.ma.getmaskarray(raw)
+        raw = np.asarray(raw.data).astype(object)
+        raw[mask] = None
     if raw.dtype.kind in "iufb":
         numbers = real_array(f"column {quoted(name)}", raw, shape="(m,)", finite=False)
         for row in np.flatnonzero(~np.isfinite(numbers)).tolist():
