@@ -43,9 +43,6 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m bnlib ch
     chosen = _parser(prog).parse_args(arguments)
     try:
         return _answer(chosen)
-    except BrokenPipeError:  # of a reader like head, who has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNUSABLE
     except MemoryError:
         print("Error: the table does not fit in memory; take some of its rows.", file=sys.stderr)
     except ValueError as error:
@@ -70,7 +67,10 @@ def _answer(chosen: argparse.Namespace) -> int:
         print(f"Note: {note}.", file=sys.stderr)
     if hasattr(sys.stdout, "reconfigure"):  # a terminal that has no θ shows a question mark
         sys.stdout.reconfigure(errors="replace")
-    print(report.to_json() if chosen.json else report, flush=True)
+    try:
+        print(report.to_json() if chosen.json else report, flush=True)
+    except BrokenPipeError:  # of a reader like head, who has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if chosen.plot is not None and report.theta is None:
         told = "there is no angle between W* and a ray, so there is nothing to draw"
         print(f"Note: {chosen.plot} was not written: {told}.", file=sys.stderr)

@@ -267,8 +267,17 @@ def _repairs(found: Found, data: LearningSet, image: Optimum, *, scaled: bool) -
     """Return what makes the lemma true; a bias and centred inputs lead to the same optima."""
     if found.infimum != FAILS:
         return ()
+    names = ("bias", "centre") if _true_with_slope(data, image) else ()
+    try:
+        units = scaled and _true_with_slope(prepare(data, "scaled"))
+    except ValueError:  # in these units the numbers do not determine the optima
+        units = False
+    return (*names, "standardise") if units else names
+
+
+def _true_with_slope(data: LearningSet, image: Optimum | None = None) -> bool:
+    """Return whether the lemma is true with the slope as W*, beside the BN optima."""
     [slope] = Neuron(normalization=BatchNorm(scale=False)).optima(data)
     assert isinstance(slope, Point)
-    if judged(slope, image).infimum != TRUE:
-        return ()
-    return ("bias", "centre", *["standardise"] * scaled)
+    [ray] = [image] if image else Neuron(normalization=BatchNorm()).optima(data)
+    return judged(slope, ray).infimum == TRUE
