@@ -34,17 +34,17 @@ class Laws:
     scale : float
         s, the standard deviation of each initial weight.
     infimum, strict, given_closest : float
-        The shares of `bnlib.failure_probability` in its three readings; the last is None where
+        The shares of `~bnlib.failure_probability` in its three readings; the last is None where
         no BN optimum is ever closest.
     excess : float
         Mean of left − right, left being an infimum where no BN optimum is closest: see
-        `bnlib.mean_excess`. Given that one is closest it is 0, but for a kernel.
+        `~bnlib.mean_excess`. Given that one is closest it is 0, but for a kernel.
     promised, gain : float
         Mean of how much closer than W* the closest BN optimum is, in squared distance: as the
-        lemma promises, and as it is; see `bn_experiments.probability.mean_gain`. Infimum reading.
+        lemma promises, and as it is; see `~bn_experiments.probability.mean_gain`. Infimum reading.
     weaker : float
         Share of the starts to which W* is closer than every BN optimum: see
-        `bn_experiments.probability.weaker_failure_probability`.
+        `~bn_experiments.probability.weaker_failure_probability`.
     counted : int
         How many starts with the hypothesis were counted; 0 where the laws gave the numbers. A
         share p is then known to about √(p (1 − p) / counted).

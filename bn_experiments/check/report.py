@@ -179,7 +179,7 @@ def check(
     Examples
     --------
     >>> report = check(bnlib.counterexample())
-    >>> report.verdict, report.start, round(report.check.left, 12)  # 8/17
+    >>> report.verdict, report.start, round(float(report.check.left), 12)  # 8/17
     ('fails', (3.0, 1.0), 0.470588235294)
     """
     if preparation not in PREPARATIONS:
@@ -199,30 +199,10 @@ def check(
 
 
 def _reported(table: Table, preparation: str, bias: bool, scale: float | None, seed: int) -> Report:
-    data, constant = table.data, table.constant
-    fixed = [each for each in table.columns if each in constant]
-    known: dict[str, Any] = {
-        "source": table.source,
-        "target": table.target,
-        "columns": table.columns,
-        "left_out": table.left_out,
-        "examples": data.m,
-        "preparation": preparation,
-        "bias": bool(bias),
-        "notes": tuple(
-            f"column {quoted(name)} is constant, {plain(value)} in every row"
-            for name, value in constant.items()
-        ),
-    }
-    if not (data.inputs != data.inputs[0]).any():
+    known = _described(table) | {"preparation": preparation, "bias": bool(bias)}
+    if not (table.data.inputs != table.data.inputs[0]).any():
         return Report(**known, verdict=VOID, strict=VOID, reason="equal")
-    if preparation == "standardised":
-        if fixed:
-            raise ValueError(
-                f"{table.source}: column {quoted(fixed[0])} is {plain(constant[fixed[0]])} in "
-                f"every row, so it has no scale; leave it out: {dropped(fixed)}."
-            )
-        data = prepare(data, "scaled")
+    data = _scaled(table) if preparation == "standardised" else table.data
     # With a bias, or centred inputs, the optimal weights without batch norm are the slope: the
     # optimum of the neuron that centres. Inputs that are centred in floats are so by rounding.
     slope = BatchNorm(scale=False) if bias or preparation != "raw" else None
@@ -239,7 +219,7 @@ def _reported(table: Table, preparation: str, bias: bool, scale: float | None, s
     if slope is None:
         known["intercept"] = float(fit.intercept)
         known["intercept_error"] = float(fit.intercept_error)
-        known["repairs"] = _repairs(found, data, image, scaled=not fixed)
+        known["repairs"] = _repairs(found, table, image)
     return Report(
         **known,
         verdict=found.infimum,
@@ -253,6 +233,32 @@ def _reported(table: Table, preparation: str, bias: bool, scale: float | None, s
     )
 
 
+def _described(table: Table) -> dict[str, Any]:
+    """Return the fields that say what was asked of which table."""
+    return {
+        "source": table.source,
+        "target": table.target,
+        "columns": table.columns,
+        "left_out": table.left_out,
+        "examples": table.data.m,
+        "notes": tuple(
+            f"column {quoted(name)} is constant, {plain(value)} in every row"
+            for name, value in table.constant.items()
+        ),
+    }
+
+
+def _scaled(table: Table) -> LearningSet:
+    """Return the inputs over their standard deviations; ``ValueError`` for constant ones."""
+    fixed = [each for each in table.columns if each in table.constant]
+    if fixed:
+        raise ValueError(
+            f"{table.source}: column {quoted(fixed[0])} is {plain(table.constant[fixed[0]])} in "
+            f"every row, so it has no scale; leave it out: {dropped(fixed)}."
+        )
+    return prepare(table.data, "scaled")
+
+
 def _shown(found: Found, star: Point, image: Optimum) -> dict[str, Any]:
     """Return a start at which the lemma fails, and its check."""
     if found.infimum != FAILS or not isinstance(image, Ray):
@@ -263,14 +269,14 @@ def _shown(found: Found, star: Point, image: Optimum) -> dict[str, Any]:
     return {"start": tuple(start.tolist()), "check": check_lemma(start, [star], [image])}
 
 
-def _repairs(found: Found, data: LearningSet, image: Optimum, *, scaled: bool) -> tuple[str, ...]:
+def _repairs(found: Found, table: Table, image: Optimum) -> tuple[str, ...]:
     """Return what makes the lemma true; a bias and centred inputs lead to the same optima."""
     if found.infimum != FAILS:
         return ()
-    names = ("bias", "centre") if _true_with_slope(data, image) else ()
+    names = ("bias", "centre") if _true_with_slope(table.data, image) else ()
     try:
-        units = scaled and _true_with_slope(prepare(data, "scaled"))
-    except ValueError:  # in these units the numbers do not determine the optima
+        units = _true_with_slope(_scaled(table))
+    except ValueError:  # constant inputs, or optima that are not determined in these units
         units = False
     return (*names, "standardise") if units else names
 
