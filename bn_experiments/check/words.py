@@ -50,10 +50,9 @@ VERDICTS = {
     "undecided": "is UNDECIDED (working precision cannot tell)",
 }
 REPAIRS = {
-    "bias": "a trained bias in the neuron without batch norm, trained γ > 0 and β in the other "
-    "(--bias)",
-    "centre": "inputs minus their means (--centre)",
-    "standardise": "the same, over their standard deviations (--standardise); not scaling alone",
+    "bias": "--bias         a trained bias without batch norm, trained γ > 0 and β with it",
+    "centre": "--centre       inputs minus their means",
+    "standardise": "--standardise  and over their standard deviations; not scaling alone",
 }
 CLOSEST = "a batch-norm optimum is closest to W0"
 
@@ -130,7 +129,7 @@ def _often(report: Any) -> list[str]:
         f"  {laws.infimum:8.2%}  left side an infimum where no batch-norm optimum is closest",
         f"  {laws.strict:8.2%}  {CLOSEST}, and it is false",
         f"  {share:>8}  false, given that {CLOSEST}",
-        f"By how much {means}, the left side an infimum",
+        f"By how much {means} (infimum)",
         f"  {laws.promised:.6g}  closer than W*, in squared distance: what the lemma promises",
         f"  {laws.gain:.6g}  closer than W*: what batch norm gives",
         f"  {laws.excess:.6g}  the mean excess, which is the difference{more}",
