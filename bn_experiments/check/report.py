@@ -15,6 +15,7 @@ from bn_experiments.check import words
 from bn_experiments.check.cells import dropped, plain, quoted
 from bn_experiments.check.laws import Laws, laws
 from bn_experiments.check.objects import from_object
+from bn_experiments.check.progress import progress
 from bn_experiments.check.table import Table, read
 from bn_experiments.check.verdict import FAILS, TRUE, UNDECIDED, VOID, Found, failing_start, judged
 from bn_experiments.datasets import prepare
@@ -206,20 +207,23 @@ def _reported(table: Table, preparation: str, bias: bool, scale: float | None, s
     # With a bias, or centred inputs, the optimal weights without batch norm are the slope: the
     # optimum of the neuron that centres. Inputs that are centred in floats are so by rounding.
     slope = BatchNorm(scale=False) if bias or preparation != "raw" else None
-    try:
-        [star] = Neuron(normalization=slope).optima(data)
-        [image] = Neuron(normalization=BatchNorm()).optima(data)
-        fit = least_squares(data.inputs, data.targets, intercept=True, kernel=False)
-    except ValueError as error:
-        told = words.with_names(str(error), table.columns)
-        return Report(**known, verdict=UNDECIDED, strict=UNDECIDED, reason="solver", detail=told)
-    assert isinstance(star, Point)
-    found = judged(star, image, data if slope is None else None)
-    known |= _shown(found, star, image)
-    if slope is None:
-        known["intercept"] = float(fit.intercept)
-        known["intercept_error"] = float(fit.intercept_error)
-        known["repairs"] = _repairs(found, table, image)
+    fits = 3 if slope else 6
+    with progress(data.inputs.nbytes, fits, unit="fit", desc="solving") as bar:
+        try:
+            star, image = _optimum(data, slope, bar), _optimum(data, BatchNorm(), bar)
+            fit = least_squares(data.inputs, data.targets, intercept=True, kernel=False)
+            bar.update()
+        except ValueError as error:
+            told = words.with_names(str(error), table.columns)
+            known |= {"reason": "solver", "detail": told}
+            return Report(**known, verdict=UNDECIDED, strict=UNDECIDED)
+        assert isinstance(star, Point)
+        found = judged(star, image, data if slope is None else None)
+        known |= _shown(found, star, image)
+        if slope is None:
+            known["intercept"] = float(fit.intercept)
+            known["intercept_error"] = float(fit.intercept_error)
+            known["repairs"] = _repairs(found, table, image, bar)
     return Report(
         **known,
         verdict=found.infimum,
@@ -231,6 +235,13 @@ def _reported(table: Table, preparation: str, bias: bool, scale: float | None, s
         theta_error=found.theta_error,
         laws=laws(found, star, image, scale, seed),
     )
+
+
+def _optimum(data: LearningSet, normalization: BatchNorm | None, bar: Any) -> Optimum:
+    """Return the one point or ray of optima, and count it."""
+    [found] = Neuron(normalization=normalization).optima(data)
+    bar.update()
+    return found
 
 
 def _described(table: Table) -> dict[str, Any]:
@@ -269,21 +280,20 @@ def _shown(found: Found, star: Point, image: Optimum) -> dict[str, Any]:
     return {"start": tuple(start.tolist()), "check": check_lemma(start, [star], [image])}
 
 
-def _repairs(found: Found, table: Table, image: Optimum) -> tuple[str, ...]:
+def _repairs(found: Found, table: Table, image: Optimum, bar: Any) -> tuple[str, ...]:
     """Return what makes the lemma true; a bias and centred inputs lead to the same optima."""
     if found.infimum != FAILS:
         return ()
-    names = ("bias", "centre") if _true_with_slope(table.data, image) else ()
+    names = ("bias", "centre") if _true_with_slope(table.data, bar, image) else ()
     try:
-        units = _true_with_slope(_scaled(table))
+        units = _true_with_slope(_scaled(table), bar)
     except ValueError:  # constant inputs, or optima that are not determined in these units
         units = False
     return (*names, "standardise") if units else names
 
 
-def _true_with_slope(data: LearningSet, image: Optimum | None = None) -> bool:
+def _true_with_slope(data: LearningSet, bar: Any, image: Optimum | None = None) -> bool:
     """Return whether the lemma is true with the slope as W*, beside the BN optima."""
-    [slope] = Neuron(normalization=BatchNorm(scale=False)).optima(data)
+    slope = _optimum(data, BatchNorm(scale=False), bar)
     assert isinstance(slope, Point)
-    [ray] = [image] if image else Neuron(normalization=BatchNorm()).optima(data)
-    return judged(slope, ray).infimum == TRUE
+    return judged(slope, image or _optimum(data, BatchNorm(), bar)).infimum == TRUE

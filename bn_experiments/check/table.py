@@ -19,11 +19,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from bn_experiments.check.cells import Faults, dropped, listed, number, quoted
+from bn_experiments.check.progress import progress
 from bn_solver.arrays import Array
 from bnlib.learning_set import LearningSet
 
 DELIMITERS = ",;\t|"
-_LARGE = 20_000_000  # bytes: from here on a bar is shown, on a terminal
 _FORMATS = {
     b"PK": "a ZIP archive or an Excel workbook",
     b"\x1f\x8b": "compressed by gzip",
@@ -259,15 +259,9 @@ def _watched(text: io.TextIOWrapper, raw: BinaryIO) -> Iterator[str]:
         size = Path(raw.name).stat().st_size
     except (OSError, TypeError, AttributeError):
         size = 0
-    if size < _LARGE:
-        for line in text:  # `yield from` would close the text with the generator
-            yield line
-        return
-    from tqdm import tqdm  # only where there is something to wait for
-
-    with tqdm(total=size, unit="B", unit_scale=True, disable=None, desc="reading") as bar:
+    with progress(size, size, unit="B", unit_scale=True, desc="reading") as bar:
         for count, line in enumerate(text):
-            if not count % 4096:
+            if size and not count % 4096:
                 bar.update(raw.tell() - bar.n)
             yield line
         bar.update(size - bar.n)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bn_experiments.check import check, table
+from bn_experiments.check import check, progress, table
 from bn_experiments.check.cells import fault
 from bn_experiments.check.objects import from_object
 from bn_experiments.check.table import read
@@ -202,18 +202,18 @@ def test_a_bar_is_shown_for_a_large_file_on_a_terminal_only(
         def isatty(self) -> bool:
             return True
 
-    path = written(tmp_path, "a,t\n" + "1,2\n3,5\n" * 6000)
+    path = written(tmp_path, THREE + "1,0,2\n0,1,0\n1,1,5\n" * 3999)
     shown = {}
     for large in (1, 1_000_000):
-        monkeypatch.setattr(table, "_LARGE", large)
+        monkeypatch.setattr(progress, "LARGE", large)
         for kind in (Terminal, io.StringIO):
             stream = kind()
             monkeypatch.setattr("sys.stderr", stream)
-            assert read(path, "t").data.m == 12_000
+            assert check(path, "t").examples == 12_000
             shown[large, kind] = stream.getvalue()
     bar = shown.pop((1, Terminal))
-    assert "reading" in bar
-    assert "100%" in bar
+    for each in ("reading: 100%", "solving: 100%", "6/6"):
+        assert each in bar
     assert set(shown.values()) == {""}
 
 
