@@ -7,6 +7,7 @@
 `bn_experiments.certify`      Can a computer prove that the lemma fails?
 `bn_experiments.variants`     What of batch norm as frameworks ship it?
 `bn_experiments.networks`     What does batch norm do to networks of any depth?
+`bn_experiments.check`        Does the lemma hold on a table of your own?
 `bn_experiments.sweeps`       Which large runs are behind the chapters?
 `bn_experiments.book`         How do the chapters look?
 ============================  ==================================================================

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import joblib
 
+from bn_experiments.check.command import main as check
 from bn_experiments.sweeps.experiment import (
     EXPERIMENTS,
     experiment,
@@ -27,8 +28,13 @@ CACHE = Path("_build", "sweeps")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return 0 if it was done, 1 if it failed, 130 if it was interrupted."""
+    """Run a command; return 0 if it was done, 1 if it failed, 130 if it was interrupted.
+
+    ``check`` has exit codes of its own.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["check"]:
+        return check(given[1:], "python -m bn_experiments check")
     chosen = _parser().parse_args(given)
     kept = f"Every finished case is kept in {chosen.cache}." if "cache" in chosen else ""
     try:
@@ -97,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("list", help="list the sweeps")
     command.set_defaults(run=_list)
+
+    told = "ask whether the lemma holds on a table of your own (as python -m bnlib check)"
+    commands.add_parser("check", add_help=False, help=told)
 
     command = commands.add_parser("sweep", help="run a sweep, or continue it; give its summary")
     known = f"{', '.join(EXPERIMENTS)}, or the dotted name of a module of your own"
