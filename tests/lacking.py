@@ -4,12 +4,15 @@ On a machine that has wheels of JAX a missing one is a mistake in the installati
 no test runs without it.
 """
 
+import importlib
 import importlib.util
 import os
 import platform
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
@@ -23,6 +26,30 @@ TESTS_WITH_JAX = [ROOT / "tests/networks", ROOT / "tests/project/test_benchmarks
 
 def has_jax() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("jax", "optax"))
+
+
+needs_jax = pytest.mark.skipif(not has_jax(), reason=NO_JAX)
+
+
+def importable(module: str) -> bool:
+    """Return whether a module can be imported here: all can, where JAX is."""
+    if has_jax():
+        return True
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name in ("jax", "optax"):
+            return False
+        raise
+    return True
+
+
+def marked(modules: Iterable[str], prefix: str = "") -> list[Any]:
+    """Return them as parameters of a test, those that need JAX skipped where there is none."""
+    return [
+        name if importable(f"{prefix}{name}") else pytest.param(name, marks=needs_jax)
+        for name in modules
+    ]
 
 
 def jax_expected(machine: Mapping[str, str], libc: tuple[str, str]) -> bool:

@@ -63,9 +63,10 @@ def sums(folder: Path) -> str:
 def bill_of_materials(path: Path) -> None:
     """List every locked package, in CycloneDX's format."""
     uv = Path(sysconfig.get_path("scripts")) / "uv"
-    command = [str(uv), "tool", "run", "--quiet", "--from", CYCLONEDX, "cyclonedx-py", "requirements"]
-    command += ["requirements.txt", "--pyproject", "pyproject.toml", "--output-reproducible"]
-    subprocess.run([*command, "--output-file", str(path)], cwd=ROOT, check=True)
+    fetched = [str(uv), "tool", "run", "--quiet", "--from", CYCLONEDX, "cyclonedx-py"]
+    command = ["requirements", "requirements.txt", "--pyproject", "pyproject.toml"]
+    command += ["--output-reproducible", "--output-file", str(path)]
+    subprocess.run([*fetched, *command], cwd=ROOT, check=True)
 
 
 def build(
@@ -88,7 +89,8 @@ def build(
 
 def main() -> None:
     """Build the release of this version; in a workflow, of the tag that started it."""
-    tag = os.environ.get("GITHUB_REF_NAME", "") if os.environ.get("GITHUB_REF_TYPE") == "tag" else ""
+    of_tag = os.environ.get("GITHUB_REF_TYPE") == "tag"
+    tag = os.environ.get("GITHUB_REF_NAME", "") if of_tag else ""
     try:
         build(RELEASE, HTML, check_version(tag, ROOT / "CITATION.cff"))
     except (ValueError, subprocess.CalledProcessError) as error:
