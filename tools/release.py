@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -82,7 +81,7 @@ def build(
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     zip_book(html, folder / f"bnlib-{version}-book.zip")
     for pdf in html.parent.glob("*.pdf"):
-        shutil.copy(pdf, folder / f"bnlib-{version}-{re.sub(r'[^a-z0-9-]+', '-', pdf.stem)}.pdf")
+        shutil.copy(pdf, folder / f"bnlib-{version}-{pdf.name}")
     bill(folder / f"bnlib-{version}-sbom.cdx.json")
     (folder / "SHA256SUMS").write_text(sums(folder), encoding="utf-8")
 
