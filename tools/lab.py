@@ -14,7 +14,8 @@ def kernel() -> None:
     """Put the Python that runs this in the place of JupyterLab's own kernel `python3`."""
     command = [sys.executable, "-m", "ipykernel", "install", "--prefix", str(LAB)]
     command += ["--name", "python3", "--display-name", "Python 3 (.venv)"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    # Its warning that another Jupyter would not find it there is right, and no news.
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def main(arguments: list[str]) -> None:
