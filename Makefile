@@ -16,6 +16,7 @@ VENV_PYTHON := .venv/bin/python
 SUM := 2>&1 | cksum | tr ' ' -
 PACKAGES := .venv/packages-$(shell { $(PYTHON) -VV; pwd; cat requirements.txt; } $(SUM))
 BNLIB := .venv/bnlib-$(shell { cat pyproject.toml; grep ^__version__ bnlib/__init__.py; } $(SUM))
+LAB := .venv/lab-$(shell cat requirements-lab.txt $(SUM))
 LOST := $(shell cat $(PACKAGES) $(BNLIB) 2>/dev/null | xargs ls -dL 2>&1 >/dev/null)
 
 # What a machine may rightly set: where packages come from. Everything else that pip and Python
@@ -27,7 +28,7 @@ unexport $(filter-out $(PIP_SETTINGS),$(filter PIP_% PYTHON% VIRTUAL_ENV%,$(.VAR
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book test rerun record serve bench sweep proof lint lock clean environment
+.PHONY: help book test rerun record serve lab bench sweep proof lint lock release clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
@@ -53,6 +54,9 @@ record: environment ## write the pages and files that are made from others anew
 serve: book ## show the built book at http://localhost:8000 (PORT=… for another port)
 	@$(VENV_PYTHON) -m tools.serve $(PORT)
 
+lab: environment $(LAB) ## open the chapters in JupyterLab, which is installed when first asked for
+	@$(VENV_PYTHON) -m tools.lab
+
 bench: environment ## measure how fast the library is, write benchmarks/results.md
 	@$(VENV_PYTHON) -m benchmarks
 
@@ -67,16 +71,22 @@ proof: ## check the proof of the refutation with Coq
 	@mkdir -p _build/proof && cp proof/lemma_4_5.v _build/proof/
 	@cd _build/proof && coqc lemma_4_5.v && echo "proof/lemma_4_5.v: checked."
 
-lint: environment ## style and types: ruff and mypy
+lint: environment ## style, types and workflows: ruff, mypy, zizmor (and actionlint, if it is there)
 	@$(VENV_PYTHON) -m ruff check
 	@$(VENV_PYTHON) -m ruff format --check
 	@$(VENV_PYTHON) -m mypy
+	@$(VENV_PYTHON) -m tools.workflows
 
 # What is pinned already stays, unless told:  make lock UPGRADE=1
-lock: environment ## write requirements.txt anew from pyproject.toml (needs the network)
-	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11.0\
-	 --all-extras --no-emit-index-url --custom-compile-command "make lock"\
-	 $(if $(UPGRADE),--upgrade) pyproject.toml --output-file requirements.txt
+LOCK := .venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11.0\
+ --no-emit-index-url --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+lock: environment ## write both requirements files anew from pyproject.toml (needs the network)
+	@$(LOCK) --all-extras pyproject.toml --output-file requirements.txt
+	@$(LOCK) --group lab --output-file requirements-lab.txt
+
+release: book ## build what a release holds into _build/release (needs the network)
+	@$(VENV_PYTHON) -m tools.release
 
 clean: ## remove everything that is generated: .venv, _build, caches
 	rm -rf .venv _build .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants
@@ -86,6 +96,9 @@ environment: $(BNLIB)
 
 $(BNLIB): $(PACKAGES)
 	@$(PYTHON) -B -m tools.environment bnlib $@
+
+$(LAB): $(PACKAGES)
+	@$(PYTHON) -B -m tools.environment lab $@
 
 $(PACKAGES): $(if $(LOST),lost)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer\

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import nbval.kernel
 import pytest
 
+from tests import lacking
 from tools.determinism import settle
 from tools.project import BUILD, persistent
 from tools.record import load
@@ -22,12 +23,21 @@ nbval.kernel.start_new_kernel = persistent(nbval.kernel.start_new_kernel)
 NOT_COMPARED = ("execution_count", "traceback")
 
 
+def pytest_configure() -> None:
+    """Refuse to run without JAX where it should be."""
+    if told := lacking.mistake():
+        raise pytest.UsageError(told)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Make nbval compare everything a chapter shows."""
+    """Make nbval compare everything a chapter shows; skip the chapters that cannot run here."""
+    skipped = [] if lacking.has_jax() else lacking.CHAPTERS_WITH_JAX
     for item in items:
         if hasattr(item.parent, "skip_compare"):
             item.parent.skip_compare = NOT_COMPARED
+            if item.path in skipped:
+                item.add_marker(pytest.mark.skip(reason=lacking.NO_JAX))
 
 
 @pytest.hookimpl(wrapper=True)

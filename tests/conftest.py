@@ -8,7 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from tests import lacking
 from tools import book, project
+
+
+class Lacking(pytest.Module):
+    """A test file that cannot even be imported here."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Say why it is skipped."""
+        pytest.skip(lacking.NO_JAX, allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> Lacking | None:
+    """Skip a test file that needs JAX where there is none."""
+    needs = any(module_path.is_relative_to(each) for each in lacking.TESTS_WITH_JAX)
+    if needs and not lacking.has_jax():
+        return Lacking.from_parent(parent, path=module_path)
+    return None
 
 
 @pytest.fixture(scope="session")
@@ -26,5 +43,5 @@ def html(testrun_uid: str) -> Path:
 def compiled_functions_are_dropped() -> Iterator[None]:
     """Free what JAX has compiled after each module: together it is gigabytes."""
     yield
-    if "jax" in sys.modules:
-        sys.modules["jax"].clear_caches()
+    if jax := sys.modules.get("jax"):
+        jax.clear_caches()

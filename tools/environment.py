@@ -1,5 +1,8 @@
 """Install into `.venv` what requirements.txt locks, then bnlib itself (editable).
 
+JupyterLab, for whoever asks for it, has an environment of its own in `.venv/lab`, locked by
+requirements-lab.txt: `.venv` stays what its lock says.
+
 The Makefile says when. This runs before anything is installed: standard library only.
 """
 
@@ -12,23 +15,21 @@ import time
 import venv
 from pathlib import Path
 
-from tools.project import BUILD, ROOT, VENV, Progress, exclusive, run_logged
-
-LOCK = ROOT / "requirements.txt"
+from tools.project import BUILD, LAB, ROOT, VENV, Progress, exclusive, run_logged
 
 
-def create() -> None:
-    """Make an empty `.venv`."""
-    if Path(sys.prefix).resolve() == VENV.resolve():
+def create(folder: Path) -> None:
+    """Make an empty environment."""
+    if Path(sys.prefix).resolve() == folder.resolve():
         sys.exit("Run this with the system's Python, not the one in .venv: it is to be replaced.")
-    if VENV.is_symlink() or VENV.is_file():
-        VENV.unlink()
-    shutil.rmtree(VENV, ignore_errors=True)
-    venv.create(VENV, symlinks=True, with_pip=True)
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, symlinks=True, with_pip=True)
 
 
-def pip(title: str, *arguments: str, total: int = 0) -> None:
-    """Run pip in `.venv`; on failure show the end of its log, keep it, and leave."""
+def pip(folder: Path, title: str, *arguments: str, total: int = 0) -> None:
+    """Run pip in an environment; on failure show the end of its log, keep it, and leave."""
     progress, log, seen = Progress(title), BUILD / "install.log", 0
 
     def count(line: str) -> None:
@@ -37,7 +38,7 @@ def pip(title: str, *arguments: str, total: int = 0) -> None:
             seen += 1
             progress.update(f"{seen}/{total} packages" if total else "")
 
-    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--no-input"]
+    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--no-input"]
     if run_logged([*command, "--disable-pip-version-check", *arguments], log, count):
         progress.done("failed")
         tail = "".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-25:])
@@ -48,15 +49,25 @@ def pip(title: str, *arguments: str, total: int = 0) -> None:
     progress.done()
 
 
+def locked(folder: Path, title: str, lock: Path) -> None:
+    """Install what a lock says, from scratch so that nothing earlier remains."""
+    create(folder)
+    pins = len(re.findall(r"^[\w.-]+==", lock.read_text(encoding="utf-8"), re.MULTILINE))
+    arguments = ("--require-hashes", "--only-binary=:all:", "-r", str(lock))
+    pip(folder, title, *arguments, total=pins)
+
+
 def install(what: str) -> None:
-    """Install the locked packages, from scratch so that nothing earlier remains, or bnlib."""
+    """Install the locked packages, or bnlib, or JupyterLab."""
     if what == "packages":
-        create()
-        pins = len(re.findall(r"^[\w.-]+==", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
         title = "Installing the locked packages into .venv (once, a minute or two) …"
-        pip(title, "--require-hashes", "--only-binary=:all:", "-r", str(LOCK), total=pins)
+        locked(VENV, title, ROOT / "requirements.txt")
+    elif what == "lab":
+        title = "Installing JupyterLab into .venv/lab (once, a minute) …"
+        locked(LAB, title, ROOT / "requirements-lab.txt")
     else:
-        pip("Installing bnlib …", "--no-build-isolation", "--no-deps", "--editable", str(ROOT))
+        editable = ("--no-build-isolation", "--no-deps", "--editable", str(ROOT))
+        pip(VENV, "Installing bnlib …", *editable)
 
 
 def stamp(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 VENV = ROOT / ".venv"
+LAB = VENV / "lab"  # JupyterLab's own environment
 Started = TypeVar("Started")
 
 
@@ -40,6 +40,8 @@ def persistent(start: Callable[..., Started]) -> Callable[..., Started]:
 @contextmanager
 def exclusive() -> Iterator[None]:
     """Let one process at a time change `.venv` or `_build`; the others wait here."""
+    import fcntl  # not on Windows, where the tests of the library run and nothing is built
+
     with (ROOT / "pyproject.toml").open() as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

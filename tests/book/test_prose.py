@@ -9,8 +9,8 @@ import pytest
 import sympy as sp
 
 import bnlib
-from bn_experiments.sweeps import networks
 from bnlib import exact
+from tests import lacking
 from tests.book import guards
 from tools.project import CHAPTERS, ROOT
 
@@ -95,7 +95,10 @@ def test_alt_texts_of_the_laws_name_the_computed_shares():
     assert f"Both: constant at {bnlib.failure_probability(float(THETA)):.3f}" in chapter("halves")
 
 
+@lacking.needs_jax
 def test_alt_text_of_the_moved_optima_names_the_stored_counts():
+    from bn_experiments.sweeps import networks
+
     stored = json.loads((ROOT / "results" / "networks.json").read_text(encoding="utf-8"))
     counts = np.array(stored["summary"]["moves"]["without bias"]["histogram"])
     assert networks.BINS[2] == 20

@@ -350,9 +350,9 @@ def test_boxes_contain_the_derivatives_of_both_losses(case: tuple[str, bool]) ->
 
 @oracles.each(SMOOTH)
 def test_gradients_against_jax(name: str) -> None:
+    phi = oracles.jax_activations()[name]
     import jax
 
-    phi = oracles.jax_activations()[name]
     data = LearningSet([[0.5, -1], [0, 2], [1, 0.25], [3, 1]], [0, 0.25, 1, 0.75])
     posed = _problem.problem(data.inputs, data.targets, name, True, "3/2", "1/4")
     point, norm = np.array([0.75, 0.4375]), BatchNorm(gamma=1.5, beta=0.25)

@@ -19,12 +19,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import sympy as sp
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize
 
 import bnlib
+from tests.lacking import NO_JAX
 
 Array = npt.NDArray[np.float64]
 Loss = Callable[[Array], float]
@@ -168,8 +170,7 @@ def plain_loss(neuron: Any, data: bnlib.LearningSet) -> Loss:
 def jax_activations() -> dict[str, Callable[[Any], Any]]:
     """Return the activations of JAX, in float64."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    import jax
-
+    jax = pytest.importorskip("jax", reason=NO_JAX)
     jax.config.update("jax_enable_x64", True)
     same = {name: getattr(jax.nn, name) for name in SYMBOLIC if name not in ("identity", "gelu")}
     return same | {"identity": lambda z: z, "gelu": partial(jax.nn.gelu, approximate=False)}

@@ -18,6 +18,7 @@ from numpydoc.docscrape import FunctionDoc
 
 import bn_experiments
 import bnlib
+from tests import lacking
 
 HEAVY = (
     *("sympy", "scipy", "matplotlib", "jax", "IPython", "pandas"),
@@ -30,10 +31,11 @@ MODULES = [
     for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     if not each.name.endswith("__main__")
 ]
+HERE = [name for name in MODULES if lacking.importable(name)]
 # What a package lists in __all__ is public, wherever in the house it is defined.
 PUBLIC = {
     f"{package.__name__}.{name}": getattr(package, name)
-    for package in map(importlib.import_module, [each.__name__ for each in PACKAGES] + MODULES)
+    for package in map(importlib.import_module, [each.__name__ for each in PACKAGES] + HERE)
     for name in getattr(package, "__all__", ())
     if callable(getattr(package, name))
 }
@@ -165,7 +167,7 @@ def test_public_methods_document_their_parameters(name: str) -> None:
         assert documented(doc) <= taken <= documented(doc, *others), method
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", lacking.marked(MODULES))
 def test_examples_in_docstrings_are_true(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__doc__
@@ -173,6 +175,7 @@ def test_examples_in_docstrings_are_true(name: str) -> None:
     assert results.failed == 0
 
 
+@lacking.needs_jax
 def test_every_module_of_every_package_is_walked() -> None:
     files = {
         ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
@@ -185,6 +188,6 @@ def test_every_module_of_every_package_is_walked() -> None:
 
 
 def test_some_docstrings_have_examples() -> None:
-    modules = [importlib.import_module(name) for name in MODULES]
+    modules = [importlib.import_module(name) for name in HERE]
     found = [test for each in modules for test in doctest.DocTestFinder().find(each)]
     assert sum(bool(test.examples) for test in found) >= 4

@@ -171,7 +171,8 @@ def test_every_text_file_has_the_line_ends_and_the_last_line_of_the_editor_setti
 def checkout(tmp_path, monkeypatch):
     """Return a copy of what `make` looks at, with what a complete installation leaves."""
     folder = tmp_path / "checkout"
-    for name in ("Makefile", "requirements.txt", "pyproject.toml", "bnlib/__init__.py"):
+    locks = ("requirements.txt", "requirements-lab.txt")
+    for name in ("Makefile", *locks, "pyproject.toml", "bnlib/__init__.py"):
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(ROOT / name, folder / name)
     (folder / ".venv" / "bin").mkdir(parents=True)
@@ -184,9 +185,9 @@ def checkout(tmp_path, monkeypatch):
     return folder
 
 
-def planned(folder, python=sys.executable):
+def planned(folder, python=sys.executable, command="environment"):
     """Return which installations a command would begin with, and their stamps."""
-    shown = run("make", "-n", "environment", f"PYTHON={python}", cwd=folder)
+    shown = run("make", "-n", command, f"PYTHON={python}", cwd=folder)
     return dict(re.findall(r"tools\.environment (\w+) (\S+)", shown))
 
 
@@ -218,6 +219,17 @@ def test_only_what_is_out_of_date_is_installed_again(kind, checkout):
     how(checkout)
     [folder] = checkout.parent.iterdir()
     assert [*planned(folder)] == expected
+
+
+def test_jupyterlab_is_installed_when_asked_for_and_again_when_its_lock_changes(checkout):
+    assert [*planned(checkout, command="test")] == []
+    [(what, path)] = planned(checkout, command="lab").items()
+    assert what == "lab"
+    environment.stamp(checkout / path)
+    assert [*planned(checkout, command="lab")] == []
+    change(checkout / "requirements-lab.txt")
+    assert [*planned(checkout)] == []
+    assert [*planned(checkout, command="lab")] == ["lab"]
 
 
 def test_another_python_has_everything_installed_again(checkout, tmp_path):

@@ -14,6 +14,7 @@ import pytest
 
 from bn_experiments.sweeps import command, sweep
 from bn_experiments.sweeps import experiment as experiments
+from tests import lacking
 from tests.sweeps import toy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,6 +240,7 @@ def test_misuse_ends_with_2_and_a_reason(arguments, told, capsys):
     assert told in capsys.readouterr().err
 
 
+@lacking.needs_jax
 def test_the_list_has_every_experiment_and_says_what_is_missing(capsys, monkeypatch):
     monkeypatch.setitem(experiments.EXPERIMENTS, "lost", "bn_experiments.sweeps.experiment.lost")
     assert command.main(["list"]) == 0
@@ -248,7 +250,7 @@ def test_the_list_has_every_experiment_and_says_what_is_missing(capsys, monkeypa
     assert "not available: name: 'lost' cannot be imported" in lost
 
 
-@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
+@pytest.mark.parametrize("name", lacking.marked(experiments.EXPERIMENTS, "bn_experiments.sweeps."))
 def test_every_experiment_has_cases_that_are_always_the_same(name):
     module = experiments.experiment(name)
     assert module.cases()
