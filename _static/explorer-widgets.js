@@ -1,0 +1,89 @@
+// Two smaller helpers of a reader: the slider of the intercept, <div class="bn-intercept">, and the
+// form that filters the decision table. Without this script the chapters lack nothing.
+"use strict";
+(function (root) {
+const bn = (root.bnExplorer = root.bnExplorer || {});
+
+// What a row of the decision table is about, from its name and what it says of γ and β.
+function rowKind(name, parameters) {
+  const has = pattern => pattern.test(name);
+  const centred = [!has(/^scale only|not centred|weight normalization/) && "outputs",
+    has(/centred inputs|standardized/) && "inputs"].filter(Boolean);
+  return {
+    parameters: ["frozen", "trained"].filter(each => parameters.includes(each)),
+    centred: centred.length ? centred : ["nothing"],
+    bias: [has(/bias|constant input/) ? "with" : "without"],
+    activation: [has(/activation/) ? "other" : "identity"],
+  };
+}
+const FILTERS = [
+  ["parameters", "γ and β", ["frozen", "trained"]],
+  ["centred", "centred", ["inputs", "outputs", "nothing"]],
+  ["bias", "bias", ["with", "without"]],
+  ["activation", "activation", ["identity", "other"]],
+];
+
+function filterTable(table) {
+  const { html } = bn, count = html("output", { "aria-live": "polite" });
+  const rows = [...table.tBodies[0].rows].map(row => ({ row, kind: rowKind(row.cells[0].textContent, row.cells[4].textContent) }));
+  const selects = FILTERS.map(([key, words, values]) => {
+    const select = html("select", {}, html("option", { value: "" }, "any"), ...values.map(each => html("option", {}, each)));
+    return { key, select, label: html("label", {}, `${words} `, select) };
+  });
+  const apply = () => {
+    let shown = 0;
+    for (const { row, kind } of rows) {
+      const fits = selects.every(({ key, select }) => !select.value || kind[key].includes(select.value));
+      row.classList.toggle("bn-hidden", !fits);
+      shown += fits;
+    }
+    count.textContent = `${shown} of ${rows.length} rows`;
+  };
+  const form = html("form", { class: "bn-filter", "aria-label": "Filter the table" }, ...selects.map(each => each.label), count);
+  form.addEventListener("change", apply);
+  form.addEventListener("submit", event => event.preventDefault());
+  (table.closest(".pst-scrollable-table-container") || table).before(form);
+  apply();
+}
+
+const X = [[1, 0], [0, 1], [1, 1]], SLOPE = [5, 3]; // of the counterexample, whose intercept is −3
+const at = a => {
+  const t = X.map(row => bn.dot(row, SLOPE) + a), { star } = bn.analyse({ x: X, t, w0: [0, 0] });
+  const r = bn.analyse({ x: X, t, w0: star });
+  return { ...r, signed: Math.sign(bn.cross(r.u, r.star)) * r.theta * 180 / Math.PI };
+};
+
+function intercept(place) {
+  const { html, frame, show } = bn, range = html("input", { type: "range", min: -6, max: 6, step: 0.1, value: -3 });
+  const told = html("p", { "aria-live": "polite" });
+  const plane = frame("Blue: W*, and the line on which it moves. Orange: the BN ray, which stays.", 400, 300);
+  const curve = frame("The angle from the BN ray to W*, with its sign, against a. It is 0 at a = 0 and nowhere else.", 400, 300);
+  plane.box = [-2, 10, -1.7, 7.3];
+  curve.box = [-6.6, 6.6, -75, 40];
+  plane.held = true; // its window stays
+  const line = bn.interceptLine(X), ends = [-6, 6].map(a => SLOPE.map((v, i) => v + a * line[i]));
+  const all = Array.from({ length: 61 }, (_, i) => i / 5 - 6).map(a => [a, at(a).signed]);
+  const draw = () => {
+    const a = Number(range.value), r = at(a), degrees = `${show(r.signed)}°`;
+    bn.drawWeights(plane, { ...r, flow: { end: null } }, bn.trace(plane, ends, "bn-standard bn-dashed"));
+    curve.draw([...bn.axes(curve, ["a", "degrees"]), bn.trace(curve, all, "bn-curve"), bn.mark(curve, [a, r.signed], "bn-star")]);
+    told.textContent = `a = ${show(a)}: W* = ${bn.pair(r.star)}, angle ${degrees}. ` + (r.theta
+      ? `From W₀ = W* the lemma promises 0; the closest BN optimum is at squared distance ${show(r.left)}: false.`
+      : "W* lies on the BN ray: true, with equality.");
+  };
+  range.addEventListener("input", draw);
+  place.append(html("div", { class: "bn-app" }, html("label", { class: "bn-controls" }, "Intercept a, from −6 to 6", range),
+    html("div", { class: "bn-controls" }, told), plane.figure, curve.figure));
+  place.classList.add("bn-live");
+  draw();
+}
+
+function start() {
+  document.querySelectorAll(".bn-intercept:not(.bn-live)").forEach(intercept);
+  for (const table of document.querySelectorAll("table"))
+    if (/^\s*assumption\s*$/.test(table.rows[0]?.cells[0]?.textContent || "") && table.rows[0].cells.length === 6) filterTable(table);
+}
+if (typeof module !== "undefined") module.exports = { rowKind };
+else if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+else start();
+})(typeof window === "undefined" ? {} : window);
