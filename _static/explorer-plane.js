@@ -46,23 +46,21 @@ function frame(words, w, h) {
   return f;
 }
 
-// A window around 0 that reaches at least so far, in steps; not while something is dragged.
-function reach(f, values) {
+// A window around 0 with these places in it, in steps; not while something is dragged.
+function reach(f, places) {
   if (f.held) return;
-  const need = 1.25 * Math.max(...values.flat().map(Math.abs), 0.8);
+  const tall = f.h / f.w, need = 1.25 * Math.max(0.8, ...places.flatMap(([p, q]) => [Math.abs(p), Math.abs(q / tall)]));
   const power = 10 ** Math.floor(Math.log10(need));
   const r = power * [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find(each => each * power >= need - 1e-9);
-  f.box = [-r, r, -r, r];
+  f.box = [-r, r, -r * tall, r * tall];
 }
 
 // Parts of a drawing: a line or area through points, a mark at a point, words at a point.
 const trace = (f, points, kind) => `<path class="${kind}" d="M ${points.map(f.at).join(" L ")}"/>`;
-function mark(f, p, kind, { r = 6, round = 0, turn = 0 } = {}) {
+function mark(f, p, kind, round = 0, turn = 0) {
   const [x, y] = f.at(p);
-  return `<rect class="${kind}" x="${x - r}" y="${y - r}" width="${2 * r}" height="${2 * r}" rx="${round}" ` +
-    `transform="rotate(${turn} ${x} ${y})"/>`;
+  return `<rect class="${kind}" x="${x - 6}" y="${y - 6}" width="12" height="12" rx="${round}" transform="rotate(${turn} ${x} ${y})"/>`;
 }
-const ROUND = { round: 6 };
 function text(f, p, words, kind, dx = 0, dy = 0) {
   const [x, y] = f.at(p);
   return `<text class="${kind}" x="${x + dx}" y="${y + dy}">${words}</text>`;
@@ -70,11 +68,13 @@ function text(f, p, words, kind, dx = 0, dy = 0) {
 
 // Lines through 0, a few numbers beside them, and names.
 function axes(f, names) {
-  const [x0, x1, y0, y1] = f.box, power = 10 ** Math.floor(Math.log10(x1));
-  const step = [5, 2, 1, 0.5].map(v => v * power).find(v => v <= x1 * 0.6);
+  const [x0, x1, y0, y1] = f.box;
   const found = [trace(f, [[x0, 0], [x1, 0]], "bn-axis"), trace(f, [[0, y0], [0, y1]], "bn-axis")];
-  for (const v of [-step, step])
-    found.push(text(f, [v, 0], show(v), "bn-tick bn-middle", 0, 14), text(f, [0, v], show(v), "bn-tick bn-end", -5, 4));
+  const step = top => [5, 2, 1, 0.5].map(v => v * 10 ** Math.floor(Math.log10(top))).find(v => v <= top * 0.6);
+  for (const sign of [-1, 1]) {
+    const [p, q] = [sign * step(x1), sign * step(y1)];
+    found.push(text(f, [p, 0], show(p), "bn-tick bn-middle", 0, 14), text(f, [0, q], show(q), "bn-tick bn-end", -5, 4));
+  }
   return [...found, text(f, [x1, 0], names[0], "bn-tick bn-end", -4, 14), text(f, [0, y1], names[1], "bn-tick", 6, 13)];
 }
 
@@ -136,7 +136,7 @@ function regions(f, r) {
   const outside = [zero ? e - half : e + half, e + 3 * half];
   const found = [sector(f, outside, "bn-void")], names = [named(f, outside, "does not apply")];
   if (r.sectors) {
-    const { none, fails, holds } = r.sectors, [fill] = [`bn-none" style="fill:url(#${f.hatch})`];
+    const { none, fails, holds } = r.sectors, fill = `bn-none" fill="url(#${f.hatch})`;
     found.push(sector(f, fails, "bn-fails"), sector(f, none, fill));
     names.push(named(f, none, "none closest"), named(f, fails, "false"), named(f, holds, "true"));
   } else if (r.theorem && !zero) names.push(named(f, [e - half, e + half], "true"));
@@ -146,20 +146,18 @@ function regions(f, r) {
 // The BN optima, the line of W*, and both sides of the inequality as distances.
 function distances(f, r) {
   const far = 3 * f.box[1], { u, w0, star, kind } = r, found = [], size = bn.dot(star, star);
-  const toward = u ? bn.dot(u, w0) : 0, foot = { ray: u && times(u, Math.max(toward, 0)),
-    "half-plane": r.exists ? w0 : w0.map((v, i) => v - toward * u?.[i]) }[kind] || w0;
-  if (kind === "half-plane") {
-    const angle = Math.atan2(u[1], u[0]);
-    found.push(sector(f, [angle - Math.PI / 2, angle + Math.PI / 2], "bn-optima"));
-  }
+  const toward = u && bn.dot(u, w0), angle = u && Math.atan2(u[1], u[0]);
+  const foot = kind === "ray" ? times(u, Math.max(toward, 0))
+    : kind === "half-plane" ? w0.map((v, i) => v - Math.min(toward, 0) * u[i]) : w0;
+  if (kind === "half-plane") found.push(sector(f, [angle - Math.PI / 2, angle + Math.PI / 2], "bn-optima"));
   if (r.along)
-    found.push(trace(f, [far, -far].map(k => times(r.along, k).map((v, i) => v + star[i])), "bn-standard bn-dashed"));
+    found.push(trace(f, [far, -far].map(k => star.map((v, i) => v + k * r.along[i])), "bn-standard bn-dashed"));
   if (size) found.push(trace(f, [[0, 0], times(star, far / Math.sqrt(size))], "bn-standard bn-thin"));
   if (kind === "ray") found.push(trace(f, [[0, 0], times(u, far)], "bn-normalized"));
   if (!r.applies || kind === "nowhere") return found;
   found.push(trace(f, [w0, times(star, bn.dot(star, w0) / size)], "bn-right"), trace(f, [w0, foot], "bn-left"));
-  found.push(mark(f, foot, r.exists ? "bn-foot" : "bn-foot bn-open", ROUND));
-  return r.exists ? [...found, text(f, foot, "Ŵ*", "bn-name bn-norm-text", -22, -8)] : found;
+  found.push(mark(f, foot, r.exists ? "bn-foot" : "bn-foot bn-open", 6));
+  return r.exists ? [...found, text(f, foot, "Ŵ*", "bn-name", -22, -8)] : found;
 }
 
 function path(f, r) {
@@ -167,7 +165,7 @@ function path(f, r) {
   if (why !== "ray") return "";
   const radius = (bn.length(r.w0) / (f.box[1] - f.box[0])) * f.w, sweep = Number(bn.cross(r.w0, end) < 0);
   return `<path class="bn-flow" d="M ${f.at(r.w0)} A ${radius} ${radius} 0 0 ${sweep} ${f.at(end)}"/>` +
-    mark(f, end, "bn-end-of-flow", { turn: 45 });
+    mark(f, end, "bn-end-of-flow", 0, 45);
 }
 
 function drawWeights(f, r, more = "") {
@@ -175,8 +173,8 @@ function drawWeights(f, r, more = "") {
   const hatch = `<pattern id="${f.hatch}" width="7" height="7" patternUnits="userSpaceOnUse" ` +
     'patternTransform="rotate(45)"><path class="bn-fails" d="M 0 0 H 7 V 7 H 0"/><path class="bn-stripe" d="M 0 0 V 7"/></pattern>';
   f.draw([hatch, ...regions(f, r), ...axes(f, ["w₁", "w₂"]), path(f, r), ...distances(f, r), more,
-    mark(f, r.star, "bn-star"), text(f, r.star, "W*", "bn-name bn-std-text", 9, 18)]);
+    mark(f, r.star, "bn-star"), text(f, r.star, "W*", "bn-name", 9, 18)]);
 }
 
-Object.assign(bn, { html, show, pair, frame, reach, trace, mark, text, ROUND, axes, handle, drawWeights });
+Object.assign(bn, { html, show, pair, frame, reach, trace, mark, text, axes, handle, drawWeights });
 })();

@@ -1,5 +1,5 @@
 // The explorer: <div class="bn-explorer" data-size="small|large">. What is inside the div stays for
-// print, and where this script does not run. The state is in the address, so that it can be sent.
+// print, and without this script. The state is in the address, so that it can be sent.
 "use strict";
 (function () {
 const bn = (window.bnExplorer = window.bnExplorer || {});
@@ -23,21 +23,22 @@ class Explorer {
   }
 
   build() {
-    const { html, frame } = bn, parts = Object.entries;
-    this.weights = frame("Weights. Orange: BN optima, and the left side; blue: W*, and the right side; dotted: gradient flow. Drag W₀.", 400, 400);
-    this.inputs = frame("The three inputs, and + their mean. Drag 1, 2, 3.", 400, 300);
-    this.fits = frame("Targets 1, 2, 3 (drag them), plane through 0 (squares), plane with intercept a (dots).", 400, 300);
+    const { html, frame } = bn;
+    this.weights = frame("Drag W₀. Orange: BN optima, left side; blue: W*, right side; dotted: gradient flow.", 400, 400);
+    this.inputs = frame("Drag the three inputs. +: their mean.", 400, 300);
+    this.fits = frame("Drag the three targets. Squares: the plane through 0; dots: with intercept a.", 400, 300);
+    this.weights.figure.className = "bn-tall";
     this.word = html("strong");
     this.sentence = html("span");
     this.notes = html("ul", { class: "bn-notes" });
     const verdict = html("p", { class: "bn-verdict", "aria-live": "polite" }, this.word, " ", this.sentence);
-    this.told = html("div", {}, verdict, this.notes);
-    for (const [name, words] of parts(SIDES)) {
+    this.told = html("div", { class: "bn-tall" }, verdict, this.notes);
+    for (const [name, words] of Object.entries(SIDES)) {
       this[name] = { number: html("span"), bar: html("i") };
       this.told.append(html("div", { class: `bn-side bn-${name}-side` }, words, this[name].number, this[name].bar));
     }
     this.facts = html("dl", { class: "bn-facts" });
-    for (const [name, words] of parts(FACTS))
+    for (const [name, words] of Object.entries(FACTS))
       this.facts.append(html("dt", {}, words), (this.facts[name] = html("dd", { "data-fact": name })));
     this.told.append(this.facts, this.table());
     this.handles();
@@ -74,12 +75,13 @@ class Explorer {
 
   // Number fields for every number of the state.
   table() {
-    const { html } = bn, table = html("table"), columns = ["input 1", "input 2", "target"];
-    const row = (name, lists) => table.append(html("tr", {}, html("th", { scope: "row" }, name),
-      ...lists.map(([list, i], j) => html("td", {}, this.field(`${name}, ${list(this.state) === this.state.w0 ? `weight ${j + 1}` : columns[j]}`, list, i)))));
-    table.append(html("tr", {}, html("td"), ...columns.map(words => html("th", { scope: "col" }, words))));
-    for (const i of [0, 1, 2]) row(`example ${i + 1}`, [[s => s.x[i], 0], [s => s.x[i], 1], [s => s.t, i]]);
-    row("W₀", [[s => s.w0, 0], [s => s.w0, 1]]);
+    const { html } = bn, table = html("table");
+    const row = (name, ...fields) => table.append(html("tr", {}, html("th", { scope: "row" }, name),
+      ...fields.map(([words, list, i]) => html("td", {}, this.field(`${name}, ${words}`, list, i)))));
+    table.append(html("tr", {}, html("td"), ...["input 1", "input 2", "target"].map(words => html("th", { scope: "col" }, words))));
+    for (const i of [0, 1, 2])
+      row(`example ${i + 1}`, ["input 1", s => s.x[i], 0], ["input 2", s => s.x[i], 1], ["target", s => s.t, i]);
+    row("W₀", ["weight 1", s => s.w0, 0], ["weight 2", s => s.w0, 1]);
     const details = html("details", { class: "bn-numbers" }, html("summary", {}, "All numbers"), table);
     details.open = this.root.dataset.size !== "small";
     return details;
@@ -141,8 +143,7 @@ class Explorer {
 
   drawInputs({ x }) {
     const f = this.inputs, mean = [0, 1].map(j => (x[0][j] + x[1][j] + x[2][j]) / 3);
-    bn.reach(f, x.map(([p, q]) => [0.75 * p, q]));
-    if (!f.held) f.box = [...f.box.slice(0, 2).map(v => v / 0.75), ...f.box.slice(2)];
+    bn.reach(f, x);
     f.draw([...bn.axes(f, ["input 1", "input 2"]), bn.text(f, mean, "+", "bn-mean bn-middle", 0, 6)]);
   }
 
@@ -158,9 +159,9 @@ class Explorer {
     for (const k of [0, 1, 2, 3]) {
       parts.push(text(f, [k, f.box[2]], k ? `example ${k}` : "inputs 0", "bn-tick bn-middle", 0, -6));
       if (k) parts.push(trace(f, [[k - 0.2, blue[k]], [k - 0.2, r.t[k - 1]]], "bn-right"));
-      parts.push(mark(f, [k - 0.2, blue[k]], "bn-star"), mark(f, [k + 0.2, orange[k]], "bn-foot", bn.ROUND));
+      parts.push(mark(f, [k - 0.2, blue[k]], "bn-star"), mark(f, [k + 0.2, orange[k]], "bn-foot", 6));
     }
-    f.draw([...parts, text(f, [0.2, r.intercept], "a", "bn-name bn-norm-text", 10, 4)]);
+    f.draw([...parts, text(f, [0.2, r.intercept], "a", "bn-name", 10, 4)]);
   }
 
   tell(r) {

@@ -1,45 +1,35 @@
-// Two smaller helpers of a reader: the slider of the intercept, <div class="bn-intercept">, and the
-// form that filters the decision table. Without this script the chapters lack nothing.
+// The slider of the intercept, <div class="bn-intercept">, and the filter of the decision table.
 "use strict";
 (function (root) {
 const bn = (root.bnExplorer = root.bnExplorer || {});
 
 // What a row of the decision table is about, from its name and what it says of γ and β.
 function rowKind(name, parameters) {
-  const has = pattern => pattern.test(name);
-  const centred = [!has(/^scale only|not centred|weight normalization/) && "outputs",
-    has(/centred inputs|standardized/) && "inputs"].filter(Boolean);
+  const bare = /^scale only|not centred|weight normalization/.test(name), bias = /bias|constant input/.test(name);
+  const other = /activation/.test(name), inputs = /centred inputs|standardized/.test(name);
   return {
-    parameters: ["frozen", "trained"].filter(each => parameters.includes(each)),
-    centred: centred.length ? centred : ["nothing"],
-    bias: [has(/bias|constant input/) ? "with" : "without"],
-    activation: [has(/activation/) ? "other" : "identity"],
+    frozen: /frozen/.test(parameters), trained: /trained/.test(parameters),
+    inputs, outputs: !bare, nothing: bare && !inputs, with: bias, without: !bias, identity: !other, other,
   };
 }
-const FILTERS = [
-  ["parameters", "γ and β", ["frozen", "trained"]],
-  ["centred", "centred", ["inputs", "outputs", "nothing"]],
-  ["bias", "bias", ["with", "without"]],
-  ["activation", "activation", ["identity", "other"]],
-];
+const FILTERS = {
+  "γ and β": ["frozen", "trained"], centred: ["inputs", "outputs", "nothing"],
+  bias: ["with", "without"], activation: ["identity", "other"],
+};
 
 function filterTable(table) {
-  const { html } = bn, count = html("output", { "aria-live": "polite" });
-  const rows = [...table.tBodies[0].rows].map(row => ({ row, kind: rowKind(row.cells[0].textContent, row.cells[4].textContent) }));
-  const selects = FILTERS.map(([key, words, values]) => {
-    const select = html("select", {}, html("option", { value: "" }, "any"), ...values.map(each => html("option", {}, each)));
-    return { key, select, label: html("label", {}, `${words} `, select) };
-  });
+  const { html } = bn, count = html("output"), rows = [...table.tBodies[0].rows];
+  const selects = Object.values(FILTERS).map(values => html("select", {},
+    html("option", { value: "" }, "any"), ...values.map(each => html("option", {}, each))));
+  const labels = Object.keys(FILTERS).map((words, i) => html("label", {}, `${words} `, selects[i]));
   const apply = () => {
-    let shown = 0;
-    for (const { row, kind } of rows) {
-      const fits = selects.every(({ key, select }) => !select.value || kind[key].includes(select.value));
-      row.classList.toggle("bn-hidden", !fits);
-      shown += fits;
+    for (const row of rows) {
+      const kind = rowKind(row.cells[0].textContent, row.cells[4].textContent);
+      row.classList.toggle("bn-hidden", selects.some(({ value }) => value && !kind[value]));
     }
-    count.textContent = `${shown} of ${rows.length} rows`;
+    count.textContent = `${rows.filter(row => !row.matches(".bn-hidden")).length} of ${rows.length} rows`;
   };
-  const form = html("form", { class: "bn-filter", "aria-label": "Filter the table" }, ...selects.map(each => each.label), count);
+  const form = html("form", { class: "bn-filter", "aria-label": "Filter the table" }, ...labels, count);
   form.addEventListener("change", apply);
   form.addEventListener("submit", event => event.preventDefault());
   (table.closest(".pst-scrollable-table-container") || table).before(form);
@@ -61,11 +51,10 @@ function intercept(place) {
   plane.box = [-2, 10, -1.7, 7.3];
   curve.box = [-6.6, 6.6, -75, 40];
   plane.held = true; // its window stays
-  const line = bn.interceptLine(X), ends = [-6, 6].map(a => SLOPE.map((v, i) => v + a * line[i]));
   const all = Array.from({ length: 61 }, (_, i) => i / 5 - 6).map(a => [a, at(a).signed]);
   const draw = () => {
     const a = Number(range.value), r = at(a), degrees = `${show(r.signed)}°`;
-    bn.drawWeights(plane, { ...r, flow: { end: null } }, bn.trace(plane, ends, "bn-standard bn-dashed"));
+    bn.drawWeights(plane, { ...r, flow: { end: null } }, bn.trace(plane, [at(-6).star, at(6).star], "bn-standard bn-dashed"));
     curve.draw([...bn.axes(curve, ["a", "degrees"]), bn.trace(curve, all, "bn-curve"), bn.mark(curve, [a, r.signed], "bn-star")]);
     told.textContent = `a = ${show(a)}: W* = ${bn.pair(r.star)}, angle ${degrees}. ` + (r.theta
       ? `From W₀ = W* the lemma promises 0; the closest BN optimum is at squared distance ${show(r.left)}: false.`

@@ -1,9 +1,7 @@
 // The mathematics of the explorer: three points in the plane, one linear neuron, one start.
-// No page is needed: tests require this file from node and compare it with bnlib.
-//
 // A state is {x: three pairs, t: three numbers, w0: a pair}, of numbers with six decimals. What is
 // a question of yes or no (ranks, c = 0, W* on the ray, signs of inner products) is decided in
-// whole numbers of millionths, so no rounding decides it; lengths and angles are floats.
+// whole numbers of millionths; lengths and angles are floats. Tests compare it with bnlib.
 "use strict";
 (function (root) {
 const UNIT = 1e6, LIMIT = 1e6;
@@ -17,19 +15,14 @@ const isZero = v => !v[0] && !v[1]; // of floats and of whole numbers
 
 function tidy(value) {
   if (typeof value !== "number" || !(Math.abs(value) <= LIMIT))
-    throw new RangeError(`state: ${value} is not a number from -1e6 to 1e6; use one.`);
+    throw new RangeError(`state: ${value} is no number from -1e6 to 1e6; use one.`);
   return Math.round(value * UNIT) / UNIT + 0; // + 0 makes 0 of -0
 }
 
 const whole = value => BigInt(Math.round(value * UNIT));
 
-// The float next to n / d, for whole numbers of any size.
-function ratio(n, d) {
-  const size = v => (v < 0n ? -v : v);
-  const shift = BigInt(Math.max(0, 72 + 4 * (size(d).toString(16).length - size(n).toString(16).length)));
-  const quotient = Number((size(n) << shift) / size(d)) / 2 ** Number(shift);
-  return n < 0n === d < 0n ? quotient : -quotient + 0;
-}
+// n / d as a float, for whole numbers below 2^300.
+const ratio = (n, d) => Number((n << 400n) / d) / 2 ** 400;
 
 // The shortest w with M w = r, for M = [[a, b], [b, c]] positive semidefinite and r in its
 // range: num / den, and a vector of the kernel where it is a line.
@@ -54,13 +47,13 @@ function moments(x, t) {
 }
 
 const floats = ({ num, den }) => num.map(v => ratio(v, den));
-const unit = v => v.map(each => each / length(v));
-const unitOf = v => {
+const unit = v => {
   const top = v.map(each => (each < 0n ? -each : each)).reduce((p, q) => (p > q ? p : q));
-  return unit(v.map(each => ratio(each, top)));
+  const u = v.map(each => ratio(each, top));
+  return u.map(each => each / length(u));
 };
 
-// Which set the BN optima are, and how W* lies to it, without rounding.
+// Which set the BN optima are, and how W* lies to it.
 function structure(star, hat) {
   const kind = !hat.rank ? "nowhere" : isZero(hat.num) ? "everywhere" : hat.rank === 2 ? "ray" : "half-plane";
   const along = dot(star.num, hat.num);
@@ -103,13 +96,11 @@ function compare(left, right, w0, star, u, kind) {
   return "undecided";
 }
 
-// Shares of failing starts in a random direction, in the readings of "closest"; null where the
-// law has nothing to say.
+// Shares of failing starts in a random direction, in both readings; null where there is no law.
 function shares(theta, theorem) {
-  if (theorem || theta === 0) return { infimum: 0, strict: 0, given: 0 };
-  if (theta === null) return null;
-  const turn = theta / (2 * Math.PI), given = theta === Math.PI ? null : 0.5;
-  return { infimum: 0.5 + turn, strict: 0.5 - turn, given };
+  if (theorem || theta === 0) return { infimum: 0, strict: 0 };
+  const turn = theta / (2 * Math.PI);
+  return theta === null ? null : { infimum: 0.5 + turn, strict: 0.5 - turn };
 }
 
 // Directions of starts, as intervals of angles: where the inequality is false, where none is
@@ -134,18 +125,17 @@ function optima(x, t, w0) {
   const slope = floats(hat), shortest = floats(star);
   const a = ratio(sums.target * hat.den - dot(sums.mean, hat.num), sums.m * hat.den) / UNIT;
   let closest = star.rank ? shortest : w0;
-  const along = star.kernel && unitOf(star.kernel);
+  const along = star.kernel && unit(star.kernel);
   if (along) closest = shortest.map((v, i) => v + dot(w0, along) * along[i]);
-  const u = isZero(hat.num) ? null : unitOf(hat.num);
+  const u = isZero(hat.num) ? null : unit(hat.num);
   return { sums, star, hat, slope, intercept: a, shortest, closest, along, u };
 }
 
 // Everything the page shows of a state.
 function analyse(given) {
-  const state = { x: given.x.map(row => row.map(tidy)), t: given.t.map(tidy), w0: given.w0.map(tidy) };
-  const { x, t, w0 } = state, found = optima(x, t, w0);
-  const { sums, star, hat, closest, u } = found, shape = structure(star, hat);
-  const { kind, relation, theorem } = shape;
+  const x = given.x.map(row => row.map(tidy)), t = given.t.map(tidy), w0 = given.w0.map(tidy);
+  const found = optima(x, t, w0), { sums, star, hat, closest, u, slope, intercept } = found;
+  const shape = structure(star, hat), { kind, relation, theorem } = shape;
   const sign = signs(star, hat, sums.covariance, w0.map(whole));
   const exists = kind === "everywhere" ? sign.defined : kind !== "nowhere" && sign.toward > 0n;
   const right = isZero(closest) ? dot(w0, w0) : cross(closest, w0) ** 2 / dot(closest, closest);
@@ -158,15 +148,14 @@ function analyse(given) {
   const angle = () => Math.atan2(Math.abs(cross(closest, u)), dot(closest, u));
   const flat = { same: 0, opposite: Math.PI };
   const theta = kind !== "ray" || relation === "zero" ? null : flat[relation] ?? angle();
-  const single = theta > 0 && { side: Math.sign(cross(closest, u)) || 1 };
   const end = flow(kind, sign, u, w0), fit = (w, b) => x.map(row => dot(row, w) + b);
   return {
-    ...state, ...shape, theta, left, right, verdict, infimum, exists, u, flow: end,
+    x, t, w0, ...shape, theta, left, right, verdict, infimum, exists, u, flow: end,
     applies: sign.applies, star: closest, shortest: found.shortest, along: found.along,
-    slope: found.slope, intercept: found.intercept, shares: shares(theta, theorem),
-    sectors: single ? sectors(closest, theta, single.side) : null,
+    slope, intercept, shares: shares(theta, theorem),
+    sectors: theta ? sectors(closest, theta, Math.sign(cross(closest, u)) || 1) : null,
     reached: end.end && length([w0[0] - end.end[0], w0[1] - end.end[1]]) ** 2,
-    fits: { origin: fit(closest, 0), intercept: fit(found.slope, found.intercept) },
+    fits: { origin: fit(closest, 0), intercept: fit(slope, intercept) },
     centred: isZero(sums.mean), noIntercept: sums.target * hat.den === dot(sums.mean, hat.num),
   };
 }
@@ -187,12 +176,11 @@ function explain(r) {
   const why = r.centred ? "The inputs are centred" : r.noIntercept ? "The intercept is 0" : "The mean of the inputs is parallel to c";
   const notes = [
     [r.kind === "nowhere", "The three inputs are equal, so the outputs do not vary, whatever w is."],
-    [r.kind === "everywhere", "c = 0: inputs and targets are uncorrelated. The BN loss is constant where it is defined, " +
-      "so there is no ray: every such w is a weak minimum, and the left side is 0."],
-    [r.bias, "The inputs lie on a line that misses 0: a combination of them is constant, which is a bias. " +
-      "The BN optima are a half-plane with W* in it, and the lemma is true for every start."],
-    [r.along, "The inputs lie on a line through 0, so all points of the dashed line fit equally well. " +
-      "W* is the one closest to W₀."],
+    [r.kind === "everywhere", "c = 0: inputs and targets are uncorrelated, and the BN loss is constant where it is defined. " +
+      "There is no ray: every such w is a weak minimum, the left side is 0."],
+    [r.bias, "The inputs lie on a line that misses 0: a combination of them is constant, a bias. " +
+      "The BN optima are a half-plane with W* in it: the lemma is true."],
+    [r.along, "The inputs lie on a line through 0: all points of the dashed line fit equally well, W* is the closest."],
     [half && !r.bias, "The BN optima are a half-plane, and the shortest standard optimum " +
       (r.theorem ? "does not point away from it: the lemma is true." : "points away from it.")],
     [ray && r.relation === "zero", "W* = 0: ⟨W₀, W*⟩ > 0 for no start."],
@@ -204,27 +192,15 @@ function explain(r) {
     notes: notes.filter(([when]) => when).map(([, each]) => each) };
 }
 
-// The direction in which W* moves with the intercept, s / (1 + q), for an invertible Σ.
-function interceptLine(x) {
-  const { covariance: [a, b, c], mean } = moments(x.map(row => row.map(whole)), x.map(() => 0n));
-  const s = [c * mean[0] - b * mean[1], a * mean[1] - b * mean[0]], below = a * c - b * b + dot(mean, s);
-  return s.map(v => ratio(BigInt(3 * UNIT) * v, below));
-}
-
-// The same stream of numbers for the same seed (mulberry32).
-function generator(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let z = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    z = (z + Math.imul(z ^ (z >>> 7), 61 | z)) ^ z;
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
+// A set of halves, the same for the same seed (a linear congruential generator).
 function randomState(seed) {
-  const next = generator(seed), half = reach => (Math.floor(next() * (4 * reach + 1)) - 2 * reach) / 2;
-  const x = [0, 1, 2].map(() => [half(3), half(3)]);
-  return { x, t: x.map(() => half(5)), w0: [half(4), half(4)] };
+  let now = Math.imul(seed, 0x9e3779b1);
+  const half = reach => {
+    now = (Math.imul(now, 1664525) + 1013904223) >>> 0;
+    return (Math.floor((now / 2 ** 32) * (4 * reach + 1)) - 2 * reach) / 2;
+  };
+  const pair = reach => [half(reach), half(reach)];
+  return { x: [pair(3), pair(3), pair(3)], t: [half(5), half(5), half(5)], w0: pair(4) };
 }
 
 const THREE = [[1, 0], [0, 1], [1, 1]];
@@ -232,13 +208,13 @@ const preset = (name, x, t, w0) => ({ name, state: { x, t, w0 } });
 const PRESETS = [
   preset("the counterexample", THREE, [2, 0, 5], [3, 1]),
   preset("intercept zero", THREE, [5, 3, 8], [3, 1]),
-  preset("centred inputs", [[1, 0], [0, 1], [-1, -1]], [2, 0, 5], [-3, 1]),
+  preset("centred inputs", [[1, 0], [0, 1], [-1, -1]], [2, 0, 5], [1, -3]),
   preset("a constant input", [[0, 1], [1, 1], [2, 1]], [2, 0, 5], [2, -1]),
   preset("no ray: c = 0", THREE, [2, 2, 2], [3, 1]),
   preset("no ray: three equal inputs", [[1, 2], [1, 2], [1, 2]], [2, 0, 5], [3, 1]),
   preset("inputs on a line through 0", [[1, 1], [2, 2], [-1, -1]], [2, 3, 1], [2, 0]),
   preset("no BN optimum is closest", THREE, [2, 0, 5], [2, -4]),
-  preset("W* opposite to the ray", [[1, 0], [0, 1], [1, 1]], [3, 3, 2], [1, 2]),
+  preset("W* opposite to the ray", THREE, [3, 3, 2], [1, 2]),
 ];
 
 function encode({ x, t, w0 }) {
@@ -246,14 +222,14 @@ function encode({ x, t, w0 }) {
 }
 
 function decode(text) {
-  const numbers = (/explorer=([-+.,\de]+)/.exec(decodeURIComponent(text)) || ["", ""])[1].split(",");
-  const values = numbers.map(each => (each === "" ? NaN : Number(each)));
+  const [, numbers = ""] = /explorer=([-+.,\de]+)/.exec(text.replaceAll("%2C", ",")) || [];
+  const values = numbers.split(",").map(each => (each ? Number(each) : NaN));
   if (values.length !== 11 || values.some(v => !(Math.abs(v) <= LIMIT))) return null;
   const v = values.map(tidy);
   return { x: [v.slice(0, 2), v.slice(2, 4), v.slice(4, 6)], t: v.slice(6, 9), w0: v.slice(9) };
 }
 
-const names = { analyse, explain, interceptLine, randomState, encode, decode, PRESETS, dot, cross, length };
+const names = { analyse, explain, randomState, encode, decode, PRESETS, dot, cross, length };
 if (typeof module !== "undefined") module.exports = names;
 else root.bnExplorer = Object.assign(root.bnExplorer || {}, names);
 })(typeof window === "undefined" ? globalThis : window);

@@ -67,10 +67,10 @@ PLANTED = {
     "line instead of ray": ("return exists ? cross(u, w0) ** 2", "return 1 ? cross(u, w0) ** 2"),
     "half-plane as ray": ('if (kind === "half-plane") return exists', "if (0) return exists"),
     "sides swapped": ('return excess > 0 ? "false" : "true"', 'return excess < 0 ? "false" : "true"'),
-    "a tie called true": ('return "undecided"', 'return "true"'),
+    "a tie called false": ('return "undecided"', 'return "false"'),
     "rounding decides": ("ROUNDING = 72 * 2 ** -52", "ROUNDING = 0"),
     "no bias seen": ("const bias = kind", "const bias = false && kind"),
-    "θ on one side only": ("Math.atan2(Math.abs(cross(closest, u))", "Math.abs(Math.atan2(cross(u, u)"),
+    "θ with a sign": ("Math.atan2(Math.abs(cross(closest, u))", "Math.atan2((cross(closest, u))"),
     "readings swapped": ("infimum: 0.5 + turn, strict: 0.5 - turn", "infimum: 0.5 - turn, strict: 0.5 + turn"),
     "no intercept": ("sums.target * hat.den - dot(sums.mean, hat.num)", "sums.target * hat.den"),
     "flow to the closest": ("u.map(v => v * length(w0))", "u.map(v => v * dot(u, w0))"),
@@ -142,24 +142,19 @@ def test_a_numerical_gradient_flow_ends_where_the_script_says(node):
     neuron, checked = bnlib.Neuron(normalization=bnlib.BatchNorm()), 0
     shown = node("analyse", [[case] for case in CASES])
     for case, found in zip(CASES, shown, strict=True):
-        if found["flow"]["why"] != "ray" or not 0.2 < (found["theta"] or 0) < 2.5 or checked == 12:
+        data, w0 = bnlib.LearningSet(case["x"], case["t"]), np.array(case["w0"])
+        if found["flow"]["why"] != "ray" or np.linalg.cond(data.input_covariance) > 10:
             continue
-        data, checked = bnlib.LearningSet(case["x"], case["t"]), checked + 1
-        size = np.dot(case["w0"], case["w0"])
-        field = lambda _, w, data=data, size=size: -size * neuron.gradient(w, data)  # noqa: E731
-        run = solve_ivp(field, (0, 2000), case["w0"], method="LSODA", rtol=1e-9, atol=1e-10)
-        assert np.allclose(run.y[:, -1], found["flow"]["end"], atol=1e-5), case
-    assert checked == 12
 
+        def field(_, w, data=data):  # in the time that makes it independent of the unit
+            return -(w @ w) * neuron.gradient(w, data)
 
-def test_intercept_line(node):
-    cases = [case["x"] for case in CASES if bnlib.LearningSet(case["x"], case["t"]).d == 2]
-    cases = [x for x in cases if np.linalg.matrix_rank(x - np.mean(x, axis=0)) == 2][:100]
-    for x, step in zip(cases, node("interceptLine", [[x] for x in cases]), strict=True):
-        for a in (-6, 0.5, 6):
-            data = bnlib.LearningSet(x, np.array(x) @ [5, 3] + a)
-            star = bnlib.Neuron().optima(data)[0].weights
-            assert np.allclose(star, np.array([5, 3]) + a * np.array(step), atol=1e-9)
+        run = solve_ivp(field, (0, 200), w0, method="LSODA", rtol=1e-7, atol=1e-8)
+        assert np.allclose(run.y[:, -1], found["flow"]["end"], atol=1e-4 * np.linalg.norm(w0)), case
+        checked += 1
+        if checked == 12:
+            return
+    pytest.fail("too few states with a ray")
 
 
 def test_a_state_survives_the_address_and_nonsense_is_refused(node):
@@ -212,16 +207,21 @@ def test_rows_of_the_decision_table_are_told_apart(node):
     lines = [line.split("|")[1:-1] for line in "".join(map("".join, outputs)).splitlines() if "(#sec-" in line]
     rows = {line[0].split("]")[0].strip(" ["): line[4].strip() for line in lines}
     kinds = node("rowKind", [list(each) for each in rows.items()], script=WIDGETS)
-    of = {key: {name for name, kind in zip(rows, kinds, strict=True) if kind[key] == [value]}
-          for key, value in [("bias", "with"), ("activation", "other"), ("centred", "nothing")]}
+    tags = ("with", "other", "nothing", "inputs")
+    of = {tag: {name for name, kind in zip(rows, kinds, strict=True) if kind[tag]} for tag in tags}
     assert len(rows) > 25
-    assert of["bias"] == {"bias in the standard neuron", "a constant input", "γ, β and a bias trained"}
-    assert of["activation"] == {"eight other activations"}
     uncentred = {"scale only", "scale only, β = 1", "any scale, not centred", "y/σ, not centred"}
-    assert of["centred"] == uncentred | {"y/‖w‖, weight normalization"}
+    assert of == {
+        "with": {"bias in the standard neuron", "a constant input", "γ, β and a bias trained"},
+        "other": {"eight other activations"},
+        "nothing": uncentred | {"y/‖w‖, weight normalization"},
+        "inputs": {"centred inputs", "standardized inputs", "ridge, centred inputs"},
+    }
     for (name, parameters), kind in zip(rows.items(), kinds, strict=True):
-        assert kind["parameters"] == [each for each in ("frozen", "trained") if each in parameters], name
-        assert ("inputs" in kind["centred"]) == ("centred inputs" in name or "standardized" in name)
+        assert kind["outputs"] != kind["nothing"] and kind["with"] != kind["without"], name
+        assert kind["identity"] != kind["other"], name
+        for tag in ("frozen", "trained"):
+            assert kind[tag] == (tag in parameters), name
 
 
 @pytest.mark.parametrize("path", explorer.SCRIPTS, ids=lambda path: path.name)
