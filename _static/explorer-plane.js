@@ -1,4 +1,4 @@
-// How the explorer draws: frames of inline SVG, handles for pointer and keyboard, the weight plane.
+// How the explorer draws: frames of inline SVG, handles, the plane of weights.
 "use strict";
 (function () {
 const bn = (window.bnExplorer = window.bnExplorer || {});
@@ -42,7 +42,7 @@ function frame(words, w, h) {
     layer.innerHTML = parts.join("");
     f.handles.forEach(place => place());
   };
-  f.figure = html("figure", {}, svg, html("figcaption", {}, words));
+  f.figure = html("div", {}, svg, html("p", {}, words));
   return f;
 }
 
@@ -73,9 +73,9 @@ function axes(f, names) {
   const step = top => [5, 2, 1, 0.5].map(v => v * 10 ** Math.floor(Math.log10(top))).find(v => v <= top * 0.6);
   for (const sign of [-1, 1]) {
     const [p, q] = [sign * step(x1), sign * step(y1)];
-    found.push(text(f, [p, 0], show(p), "bn-tick bn-middle", 0, 14), text(f, [0, q], show(q), "bn-tick bn-end", -5, 4));
+    found.push(text(f, [p, 0], show(p), "bn-middle", 0, 14), text(f, [0, q], show(q), "bn-end", -5, 4));
   }
-  return [...found, text(f, [x1, 0], names[0], "bn-tick bn-end", -4, 14), text(f, [0, y1], names[1], "bn-tick", 6, 13)];
+  return [...found, text(f, [x1, 0], names[0], "bn-end", -4, 14), text(f, [0, y1], names[1], "", 6, 13)];
 }
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
@@ -126,7 +126,7 @@ function sector(f, [from, to], kind) {
 
 function named(f, [from, to], words) {
   const wide = Math.abs(to - from) > 0.45;
-  return wide ? text(f, polar((from + to) / 2, 0.74 * f.box[1]), words, "bn-region bn-middle") : "";
+  return wide ? text(f, polar((from + to) / 2, 0.74 * f.box[1]), words, "bn-middle") : "";
 }
 
 // Where the lemma is false, true or says nothing, as far as that is a matter of direction.
@@ -139,7 +139,7 @@ function regions(f, r) {
     const { none, fails, holds } = r.sectors, fill = `bn-none" fill="url(#${f.hatch})`;
     found.push(sector(f, fails, "bn-fails"), sector(f, none, fill));
     names.push(named(f, none, "none closest"), named(f, fails, "false"), named(f, holds, "true"));
-  } else if (r.theorem && !zero) names.push(named(f, [e - half, e + half], "true"));
+  } else if (r.theorem && !zero) names.push(named(f, [e, e + half], "true"));
   return [...found, ...names];
 }
 

@@ -16,17 +16,17 @@ const SIDES = { left: "left side, ‖W₀ − Ŵ*‖²", right: "right side, wha
 
 class Explorer {
   constructor(root, linked) {
-    Object.assign(this, { root, linked, seed: 0, fields: [], page: root.dataset.page || "" });
+    Object.assign(this, { root, linked, seed: 0, fields: [], page: root.dataset.page || "", small: root.dataset.size === "small" });
     this.state = (linked && bn.decode(location.hash)) || copy(bn.PRESETS[0].state);
     this.build();
     this.update();
   }
 
   build() {
-    const { html, frame } = bn;
+    const { html, frame } = bn, [w, h] = this.small ? [260, 200] : [400, 300];
     this.weights = frame("Drag W₀. Orange: BN optima, left side; blue: W*, right side; dotted: gradient flow.", 400, 400);
-    this.inputs = frame("Drag the three inputs. +: their mean.", 400, 300);
-    this.fits = frame("Drag the three targets. Squares: the plane through 0; dots: with intercept a.", 400, 300);
+    this.inputs = frame("Drag the three inputs. +: their mean.", w, h);
+    this.fits = frame("Drag the three targets. Squares: the plane through 0; dots: with intercept a.", w, h);
     this.weights.figure.className = "bn-tall";
     this.word = html("strong");
     this.sentence = html("span");
@@ -68,7 +68,7 @@ class Explorer {
       await navigator.clipboard.writeText(this.link.href);
       say(button, "Copied");
     } catch {
-      say(button, "Copy it from the address bar");
+      say(button, "Use the address bar");
     }
     this.save();
   }
@@ -83,7 +83,7 @@ class Explorer {
       row(`example ${i + 1}`, ["input 1", s => s.x[i], 0], ["input 2", s => s.x[i], 1], ["target", s => s.t, i]);
     row("W₀", ["weight 1", s => s.w0, 0], ["weight 2", s => s.w0, 1]);
     const details = html("details", { class: "bn-numbers" }, html("summary", {}, "All numbers"), table);
-    details.open = this.root.dataset.size !== "small";
+    details.open = !this.small;
     return details;
   }
 
@@ -157,7 +157,7 @@ class Explorer {
     }
     const parts = [trace(f, [[-0.6, 0], [3.6, 0]], "bn-axis")];
     for (const k of [0, 1, 2, 3]) {
-      parts.push(text(f, [k, f.box[2]], k ? `example ${k}` : "inputs 0", "bn-tick bn-middle", 0, -6));
+      parts.push(text(f, [k, f.box[2]], k ? `example ${k}` : "inputs 0", "bn-middle", 0, -6));
       if (k) parts.push(trace(f, [[k - 0.2, blue[k]], [k - 0.2, r.t[k - 1]]], "bn-right"));
       parts.push(mark(f, [k - 0.2, blue[k]], "bn-star"), mark(f, [k + 0.2, orange[k]], "bn-foot", 6));
     }

@@ -49,7 +49,7 @@ function intercept(place) {
   const plane = frame("Blue: W*, and the line on which it moves. Orange: the BN ray, which stays.", 400, 300);
   const curve = frame("The angle from the BN ray to W*, with its sign, against a. It is 0 at a = 0 and nowhere else.", 400, 300);
   plane.box = [-2, 10, -1.7, 7.3];
-  curve.box = [-6.6, 6.6, -75, 40];
+  curve.box = [-6.6, 6.6, -85, 40];
   plane.held = true; // its window stays
   const all = Array.from({ length: 61 }, (_, i) => i / 5 - 6).map(a => [a, at(a).signed]);
   const draw = () => {
