@@ -80,12 +80,13 @@ function axes(f, names) {
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
 
-// Something to drag: get() gives its place, set(place) moves it, done() ends a move.
+// Something to drag, without scrolling: get() gives its place, set(place) moves it.
 function handle(f, { label, name, get, set, done, upright }) {
   const g = make("g", { class: "bn-handle", tabindex: 0, role: "slider", "aria-label": label });
   const words = make("text", { class: "bn-middle", y: 4, "aria-hidden": true });
   words.textContent = name;
   g.append(make("circle", { r: 20, class: "bn-grip" }), make("circle", { r: 9 }), words);
+  g.addEventListener("touchstart", event => event.preventDefault(), { passive: false });
   g.addEventListener("pointerdown", event => {
     if (event.button) return;
     event.preventDefault();

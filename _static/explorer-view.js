@@ -9,7 +9,7 @@ const percent = v => `${(100 * v).toFixed(1)}%`;
 const say = (element, words) => element.textContent !== words && (element.textContent = words);
 const FACTS = {
   star: "W*, without batch norm", ray: "BN optima", theta: "angle θ between them",
-  share: "false for this share of the starts to which it applies", origin: "plane through 0",
+  share: "share of starts that fail", origin: "plane through 0",
   fitted: "plane with intercept", flow: "gradient flow on the BN loss",
 };
 const SIDES = { left: "left side, ‖W₀ − Ŵ*‖²", right: "right side, what the lemma promises" };
