@@ -49,7 +49,8 @@ function frame(words, w, h) {
 // A window around 0 with these places in it, in steps; not while something is dragged.
 function reach(f, places) {
   if (f.held) return;
-  const tall = f.h / f.w, need = 1.25 * Math.max(0.8, ...places.flatMap(([p, q]) => [Math.abs(p), Math.abs(q / tall)]));
+  const tall = f.h / f.w, sizes = places.map(([p, q]) => Math.max(Math.abs(p), Math.abs(q / tall)));
+  const need = 1.25 * Math.max(0.8, ...sizes);
   const power = 10 ** Math.floor(Math.log10(need));
   const r = power * [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find(each => each * power >= need - 1e-9);
   f.box = [-r, r, -r * tall, r * tall];
@@ -59,7 +60,8 @@ function reach(f, places) {
 const trace = (f, points, kind) => `<path class="${kind}" d="M ${points.map(f.at).join(" L ")}"/>`;
 function mark(f, p, kind, round = 0, turn = 0) {
   const [x, y] = f.at(p);
-  return `<rect class="${kind}" x="${x - 6}" y="${y - 6}" width="12" height="12" rx="${round}" transform="rotate(${turn} ${x} ${y})"/>`;
+  return `<rect class="${kind}" x="${x - 6}" y="${y - 6}" width="12" height="12" rx="${round}" ` +
+    `transform="rotate(${turn} ${x} ${y})"/>`;
 }
 function text(f, p, words, kind, dx = 0, dy = 0) {
   const [x, y] = f.at(p);
@@ -83,9 +85,9 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], Arr
 // Something to drag, without scrolling: get() gives its place, set(place) moves it.
 function handle(f, { label, name, get, set, done, upright }) {
   const g = make("g", { class: "bn-handle", tabindex: 0, role: "slider", "aria-label": label });
-  const words = make("text", { class: "bn-middle", y: 4, "aria-hidden": true });
-  words.textContent = name;
-  g.append(make("circle", { r: 20, class: "bn-grip" }), make("circle", { r: 9 }), words);
+  const letter = make("text", { class: "bn-middle", y: 4, "aria-hidden": true });
+  letter.textContent = name;
+  g.append(make("circle", { r: 20, class: "bn-grip" }), make("circle", { r: 9 }), letter);
   g.addEventListener("touchstart", event => event.preventDefault(), { passive: false });
   g.addEventListener("pointerdown", event => {
     if (event.button) return;
@@ -110,8 +112,8 @@ function handle(f, { label, name, get, set, done, upright }) {
   });
   f.top.append(g);
   f.handles.push(() => {
-    const place = get(), now = place[upright ? 1 : 0];
-    put(g, { transform: `translate(${f.at(place)})`, "aria-valuenow": now, "aria-valuetext": upright ? show(now) : pair(place) });
+    const place = get(), now = place[upright ? 1 : 0], words = upright ? show(now) : pair(place);
+    put(g, { transform: `translate(${f.at(place)})`, "aria-valuenow": now, "aria-valuetext": words });
   });
 }
 
@@ -172,7 +174,8 @@ function path(f, r) {
 function drawWeights(f, r, more = "") {
   reach(f, [r.w0, r.star, r.flow.end || r.w0]);
   const hatch = `<pattern id="${f.hatch}" width="7" height="7" patternUnits="userSpaceOnUse" ` +
-    'patternTransform="rotate(45)"><path class="bn-fails" d="M 0 0 H 7 V 7 H 0"/><path class="bn-stripe" d="M 0 0 V 7"/></pattern>';
+    'patternTransform="rotate(45)"><path class="bn-fails" d="M 0 0 H 7 V 7 H 0"/>' +
+    '<path class="bn-stripe" d="M 0 0 V 7"/></pattern>';
   f.draw([hatch, ...regions(f, r), ...axes(f, ["w₁", "w₂"]), path(f, r), ...distances(f, r), more,
     mark(f, r.star, "bn-star"), text(f, r.star, "W*", "bn-name", 9, 18)]);
 }

@@ -16,7 +16,8 @@ const SIDES = { left: "left side, ‖W₀ − Ŵ*‖²", right: "right side, wha
 
 class Explorer {
   constructor(root, linked) {
-    Object.assign(this, { root, linked, seed: 0, fields: [], page: root.dataset.page || "", small: root.dataset.size === "small" });
+    const { page = "", size } = root.dataset;
+    Object.assign(this, { root, linked, seed: 0, fields: [], page, small: size === "small" });
     this.state = (linked && bn.decode(location.hash)) || copy(bn.PRESETS[0].state);
     this.build();
     this.update();
@@ -24,7 +25,8 @@ class Explorer {
 
   build() {
     const { html, frame } = bn, [w, h] = this.small ? [260, 200] : [400, 300];
-    this.weights = frame("Drag W₀. Orange: BN optima, left side; blue: W*, right side; dotted: gradient flow.", 400, 400);
+    this.weights = frame("Drag W₀. Orange: BN optima, left side; blue: W*, right side; dotted: gradient flow.",
+      400, 400);
     this.inputs = frame("Drag the three inputs. +: their mean.", w, h);
     this.fits = frame("Drag the three targets. Squares: the plane through 0; dots: with intercept a.", w, h);
     this.weights.figure.className = "bn-tall";
@@ -78,7 +80,8 @@ class Explorer {
     const { html } = bn, table = html("table");
     const row = (name, ...fields) => table.append(html("tr", {}, html("th", { scope: "row" }, name),
       ...fields.map(([words, list, i]) => html("td", {}, this.field(`${name}, ${words}`, list, i)))));
-    table.append(html("tr", {}, html("td"), ...["input 1", "input 2", "target"].map(words => html("th", { scope: "col" }, words))));
+    const heads = ["input 1", "input 2", "target"].map(words => html("th", { scope: "col" }, words));
+    table.append(html("tr", {}, html("td"), ...heads));
     for (const i of [0, 1, 2])
       row(`example ${i + 1}`, ["input 1", s => s.x[i], 0], ["input 2", s => s.x[i], 1], ["target", s => s.t, i]);
     row("W₀", ["weight 1", s => s.w0, 0], ["weight 2", s => s.w0, 1]);
@@ -190,18 +193,18 @@ class Explorer {
       theta: r.theta === null ? "none: no single ray, or W* is 0" : `${show((r.theta * 180) / Math.PI)}°`,
       share: s ? `${percent(s.infimum)} with the infimum, ${percent(s.strict)} read strictly` : "no law for this case",
       origin: signed(plane(r.star)), fitted: signed(`${plane(r.slope)} + ${show(r.intercept)}`),
-      flow: { ray: end, undefined: "undefined: the outputs of W₀ do not vary" }[flow.why] || "does not move: the gradient is 0",
+      flow: { ray: end, undefined: "undefined: the outputs of W₀ do not vary" }[flow.why]
+        || "does not move: the gradient is 0",
     };
   }
 }
 
 function start() {
-  const made = [...document.querySelectorAll(".bn-explorer:not(.bn-live)")].map((root, i) => new Explorer(root, !i));
+  const made = [...document.querySelectorAll(".bn-explorer")].map((root, i) => new Explorer(root, !i));
   window.addEventListener("hashchange", () => {
     const state = bn.decode(location.hash);
     if (state && made.length) made[0].go(state);
   });
 }
-if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-else start();
+document.addEventListener("DOMContentLoaded", start);
 })();

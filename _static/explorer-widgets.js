@@ -47,32 +47,34 @@ function intercept(place) {
   const { html, frame, show } = bn, range = html("input", { type: "range", min: -6, max: 6, step: 0.1, value: -3 });
   const told = html("p", { "aria-live": "polite" });
   const plane = frame("Blue: W*, and the line on which it moves. Orange: the BN ray, which stays.", 400, 300);
-  const curve = frame("The angle from the BN ray to W*, with its sign, against a. It is 0 at a = 0 and nowhere else.", 400, 300);
+  const curve = frame("The signed angle from the BN ray to W*. It is 0 at a = 0 and nowhere else.", 400, 300);
   plane.box = [-2, 10, -1.7, 7.3];
   curve.box = [-6.6, 6.6, -85, 40];
   plane.held = true; // its window stays
   const all = Array.from({ length: 61 }, (_, i) => i / 5 - 6).map(a => [a, at(a).signed]);
   const draw = () => {
     const a = Number(range.value), r = at(a), degrees = `${show(r.signed)}°`;
-    bn.drawWeights(plane, { ...r, flow: { end: null } }, bn.trace(plane, [at(-6).star, at(6).star], "bn-standard bn-dashed"));
-    curve.draw([...bn.axes(curve, ["a", "degrees"]), bn.trace(curve, all, "bn-curve"), bn.mark(curve, [a, r.signed], "bn-star")]);
+    const line = bn.trace(plane, [at(-6).star, at(6).star], "bn-standard bn-dashed");
+    bn.drawWeights(plane, { ...r, flow: { end: null } }, line);
+    const parts = [bn.trace(curve, all, "bn-curve"), bn.mark(curve, [a, r.signed], "bn-star")];
+    curve.draw([...bn.axes(curve, ["a", "degrees"]), ...parts]);
     told.textContent = `a = ${show(a)}: W* = ${bn.pair(r.star)}, angle ${degrees}. ` + (r.theta
       ? `From W₀ = W* the lemma promises 0; the closest BN optimum is at squared distance ${show(r.left)}: false.`
       : "W* lies on the BN ray: true, with equality.");
   };
   range.addEventListener("input", draw);
-  place.append(html("div", { class: "bn-app" }, html("label", { class: "bn-controls" }, "Intercept a, from −6 to 6", range),
-    html("div", { class: "bn-controls" }, told), plane.figure, curve.figure));
+  const label = html("label", { class: "bn-controls" }, "Intercept a, from −6 to 6", range);
+  told.className = "bn-controls";
+  place.append(html("div", { class: "bn-app" }, label, told, plane.figure, curve.figure));
   place.classList.add("bn-live");
   draw();
 }
 
 function start() {
-  document.querySelectorAll(".bn-intercept:not(.bn-live)").forEach(intercept);
+  document.querySelectorAll(".bn-intercept").forEach(intercept);
   for (const table of document.querySelectorAll("table"))
-    if (/^\s*assumption\s*$/.test(table.rows[0]?.cells[0]?.textContent || "") && table.rows[0].cells.length === 6) filterTable(table);
+    if (table.rows[0]?.cells[0]?.textContent.trim() === "assumption") filterTable(table);
 }
 if (typeof module !== "undefined") module.exports = { rowKind };
-else if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-else start();
+else document.addEventListener("DOMContentLoaded", start);
 })(typeof window === "undefined" ? {} : window);

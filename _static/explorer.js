@@ -173,10 +173,11 @@ const VERDICTS = {
 
 function explain(r) {
   const [word, sentence] = VERDICTS[r.verdict], ray = r.kind === "ray", half = r.kind === "half-plane";
-  const why = r.centred ? "The inputs are centred" : r.noIntercept ? "The intercept is 0" : "The mean of the inputs is parallel to c";
+  const why = r.centred ? "The inputs are centred" : r.noIntercept ? "The intercept is 0"
+    : "The mean of the inputs is parallel to c";
   const notes = [
     [r.kind === "nowhere", "The three inputs are equal, so the outputs do not vary, whatever w is."],
-    [r.kind === "everywhere", "c = 0: inputs and targets are uncorrelated, and the BN loss is constant where it is defined. " +
+    [r.kind === "everywhere", "c = 0: inputs and targets are uncorrelated, the BN loss is constant where it is defined. " +
       "There is no ray: every such w is a weak minimum, the left side is 0."],
     [r.bias, "The inputs lie on a line that misses 0: a combination of them is constant, a bias. " +
       "The BN optima are a half-plane with W* in it: the lemma is true."],
