@@ -89,14 +89,21 @@ def field(page, label):
     return page.get_by_role("spinbutton", name=label, exact=True)
 
 
-def drag(page, label, dx, dy):
-    handle(page, label).scroll_into_view_if_needed()
+def centre(page, label):
     box = handle(page, label).bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
+    return np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+
+
+def drag(page, label, *way):
+    """Drag a handle, which has to follow the pointer, in its steps of a tenth."""
+    handle(page, label).scroll_into_view_if_needed()
+    start = centre(page, label)
+    page.mouse.move(*start)
     page.mouse.down()
-    page.mouse.move(x + dx / 2, y + dy / 2)
-    page.mouse.move(x + dx, y + dy)
+    for part in (0.5, 1):
+        page.mouse.move(*start + part * np.array(way))
+    free = 1 if "target" in label else 0  # a target moves up and down only
+    assert (np.abs(centre(page, label) - start - way)[free:] < 10).all()
     page.mouse.up()
 
 
@@ -152,8 +159,7 @@ def test_dragging_an_input_and_a_target_moves_the_optima(opened):
 def test_a_finger_drags_too(opened):
     """Chromium makes pointer events of touches; the page must not scroll instead."""
     with opened(width=390, has_touch=True, is_mobile=True) as page:
-        box = handle(page, "W₀, the start").bounding_box()
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        x, y = map(float, centre(page, "W₀, the start"))
         send = page.context.new_cdp_session(page).send
         for kind, place in [("Start", (x, y)), ("Move", (x, y - 60)), ("Move", (x, y - 90))]:
             points = [{"x": place[0], "y": place[1]}]
