@@ -168,7 +168,7 @@ const VERDICTS = {
     "Read strictly, the lemma says nothing; with the infimum as left side it is "],
   "undecided": ["Undecided", "Rounding cannot tell the two sides apart."],
   "false": ["False", "The closest BN optimum is farther from W₀ than the lemma promises."],
-  "true": ["True", "The closest BN optimum is as near to W₀ as the lemma promises."],
+  "true": ["True", "The closest BN optimum is at least as near to W₀ as the lemma promises."],
 };
 
 function explain(r) {
