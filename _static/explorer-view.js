@@ -160,7 +160,7 @@ class Explorer {
     }
     const parts = [trace(f, [[-0.6, 0], [3.6, 0]], "bn-axis")];
     for (const k of [0, 1, 2, 3]) {
-      parts.push(text(f, [k, f.box[2]], k ? `example ${k}` : "inputs 0", "bn-middle", 0, -6));
+      parts.push(text(f, [k, f.box[2]], `at ${k}`, "bn-middle", 0, -6));
       if (k) parts.push(trace(f, [[k - 0.2, blue[k]], [k - 0.2, r.t[k - 1]]], "bn-right"));
       parts.push(mark(f, [k - 0.2, blue[k]], "bn-star"), mark(f, [k + 0.2, orange[k]], "bn-foot", 6));
     }
