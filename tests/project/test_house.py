@@ -137,7 +137,7 @@ def functions_fit_a_screen(house):
                 yield f"{module}.{node.name} has {count} lines of code, more than 50"
 
 
-TESTS = 16_500
+TESTS = 18_700
 
 
 def sizes_are_kept(house):
@@ -147,7 +147,7 @@ def sizes_are_kept(house):
     small = ("bn_solver", "bnlib")
     sizes = {each: (size, 250 if within(each, *small) else 300) for each, size in lines.items()}
     # The sizes of today, rounded up: what is added is a question of what can go.
-    for package, budget in (("bn_solver", 1050), ("bnlib", 2100), ("bn_experiments", 9000)):
+    for package, budget in (("bn_solver", 1050), ("bnlib", 2120), ("bn_experiments", 9750)):
         total = sum(size for each, size in lines.items() if within(each, package))
         sizes[f"all of {package}"] = total, budget
     sizes["all tests"] = sum(text.count("\n") for text in tests), TESTS
@@ -214,7 +214,7 @@ PLANTED = {
         ({f"{ROOM}/search/b.py": 301 * "#\n"}, "search.b: 301, more than 300"),
         ({f"bnlib/b{i}.py": 250 * "#\n" for i in range(9)}, "all of bnlib: 2504"),
         ({f"bn_solver/b{i}.py": 250 * "#\n" for i in range(5)}, "all of bn_solver: 1250"),
-        ({f"{ROOM}/book/b{i}.py": 300 * "#\n" for i in range(31)}, "all of bn_experiments: "),
+        ({f"{ROOM}/book/b{i}.py": 300 * "#\n" for i in range(34)}, "all of bn_experiments: "),
         ({"tests/a/test_b.py": "#\n"}, f"all tests: {TESTS + 1}, more than"),
         ({"bnlib/__init__.py": f"__all__ = {[*'ABCDEFGHIJKLMNO']}\n"}, "bnlib.__all__: 15"),
     ],
