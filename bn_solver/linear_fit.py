@@ -40,7 +40,8 @@ def linear_fit(x: Array, t: Array, *, intercept: bool, bias: bool, beta: float =
         solution = solution + rest.solution
         error = error + rest.error + EPS * np.abs(solution)
     shifted = centered(t, axis=0) if intercept else t
-    fitted = shifted - found.residual
+    with np.errstate(over="ignore", invalid="ignore"):
+        fitted = representable("fit", shifted - found.residual, cause="targets, beta")
     level = float(length(fitted) / np.sqrt(len(t)))
     off = float(found.residual_error + 2 * EPS * np.abs(shifted).max() + 64 * EPS * level)
     # What solves the normal equations exactly is a short number: only such are tried.

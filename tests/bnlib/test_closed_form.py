@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample, exact
+from bn_experiments import exact
+from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample
 from bnlib.closed_form import linear_optima
 from tests import oracles
 
@@ -170,8 +171,12 @@ def test_wild_data_have_finite_optima_or_a_value_error(
         (LearningSet([[1e-160]], [1e150]), None),
         (LearningSet([[1.0]], [1.7e308]), BatchNorm(center=False, beta=-1.7e308)),
         (LearningSet([[1.0], [2.0]], [3.0, 4.0]), BatchNorm(scale=False, gamma=1e-320)),
+        (
+            LearningSet([[0, -24], [0, 0], [0, 129]], [-1.7e308, -0.7, 1.7e308]),
+            BatchNorm(center=False, beta=0.7),
+        ),
     ],
-    ids=["weights-overflow", "beta-overflow", "gamma-underflow"],
+    ids=["weights-overflow", "beta-overflow", "gamma-underflow", "fit-overflow"],
 )
 def test_an_optimum_beyond_float64_is_blamed_on_the_data(
     data: LearningSet, norm: BatchNorm | None
