@@ -37,12 +37,6 @@ DRAWN = r"""() => [...document.querySelectorAll(".bn-plot text")].map(text => {
 }).filter(Boolean)"""
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browser.launch() as running:
-        yield running
-
-
 @pytest.fixture
 def opened(chromium, tmp_path):
     def opening(body=EXPLORER % "large", **more):

@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 
 import bnlib
-from tests.book import browser, explorer_page
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser.launch() as running:
-        yield running
+from tests.book import explorer_page
 
 
 @pytest.fixture

@@ -1,0 +1,12 @@
+"""What the tests of the pages share."""
+
+import pytest
+
+from tests.book import browser
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Return a running browser; without one the test is skipped, or fails where one must be."""
+    with browser.launch() as running:
+        yield running
