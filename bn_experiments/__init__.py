@@ -1,6 +1,7 @@
 """The extended experiments of the book, in rooms named by their question.
 
 ============================  ==================================================================
+`bn_experiments.exact`        What are the same objects, and the verdict, in exact arithmetic?
 `bn_experiments.datasets`     On which learning sets: random ones, and those of scikit-learn?
 `bn_experiments.probability`  How often does the lemma fail at random, and by how much?
 `bn_experiments.search`       Where are the optima, if no formula gives them?

@@ -42,7 +42,7 @@ def real_array(
     if raw.dtype.kind not in "iufb":
         raise ValueError(
             f"{name}: entries must be real numbers, got dtype {raw.dtype}; "
-            "convert them to float64 (SymPy objects belong to bnlib.exact)."
+            "convert them to float64 (SymPy objects belong to bn_experiments.exact)."
         )
     array = raw.astype(np.float64, copy=False)
     _require_exact_integers(name, value, raw, array)

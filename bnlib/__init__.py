@@ -1,8 +1,7 @@
 """One neuron, batch normalization and the check of Lemma 4.5.
 
 The library behind the book: a `LearningSet` goes into a `Neuron`, with or without a
-`BatchNorm`; its optima, a `Point` or a `Ray`, go into `check_lemma`. `bnlib.exact` holds the
-same objects in SymPy.
+`BatchNorm`; its optima, a `Point` or a `Ray`, go into `check_lemma`.
 """
 
 from bnlib.activations import Activation, activation
@@ -30,12 +29,3 @@ __all__ = [
     "failure_probability",
     "mean_excess",
 ]
-
-
-def __getattr__(name: str) -> object:
-    # Loaded on first use: importing SymPy takes most of a second.
-    if name == "exact":
-        import importlib
-
-        return importlib.import_module(f"bnlib.{name}")
-    raise AttributeError(f"module 'bnlib' has no attribute {name!r}")

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp
 
-from bnlib import Point, Ray, check_lemma, exact, failure_probability, mean_excess
+from bn_experiments import exact
+from bnlib import Point, Ray, check_lemma, failure_probability, mean_excess
 from tests import oracles
 
 ANGLES = [1e-2, np.arctan(2 / 9), 0.7, np.pi / 2, 2.0, 3.1, np.pi]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from bnlib import LearningSet, counterexample, exact
+from bn_experiments import exact
+from bnlib import LearningSet, counterexample
 from tests import oracles
 
 

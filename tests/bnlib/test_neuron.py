@@ -12,7 +12,8 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnlib import Activation, BatchNorm, LearningSet, Neuron, counterexample, exact
+from bn_experiments import exact
+from bnlib import Activation, BatchNorm, LearningSet, Neuron, counterexample
 from bnlib.activations import ACTIVATIONS
 from tests import oracles
 

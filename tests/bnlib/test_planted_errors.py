@@ -15,7 +15,7 @@ from scipy import stats
 
 import bn_solver
 import bnlib
-from bn_experiments import datasets, probability
+from bn_experiments import datasets, exact, probability
 from bn_experiments.datasets import stacked
 from bn_experiments.probability import simulation
 from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample
@@ -52,7 +52,7 @@ COMPARISONS: dict[str, Callable[[], None]] = {
         oracles.compare_with_sympy,
         Neuron(normalization=BatchNorm(gamma=0.5)),
         [sp.Rational(3, 2), 1],
-        bnlib.exact.counterexample(),
+        exact.counterexample(),
     ),
     "search-ray": partial(oracles.compare_optimum, BN, DATA),
     "search-point": partial(oracles.compare_optimum, EPSILON, DATA),

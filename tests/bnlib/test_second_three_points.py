@@ -6,6 +6,7 @@ The day the paper's own points are put into `bnlib.counterexample`, nothing else
 import numpy as np
 import sympy as sp
 
+from bn_experiments import exact
 from bn_experiments.datasets import stacked_optima
 from bnlib import (
     BatchNorm,
@@ -13,7 +14,6 @@ from bnlib import (
     Neuron,
     angle,
     check_lemma,
-    exact,
     failure_probability,
     mean_excess,
 )

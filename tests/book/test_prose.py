@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 import bnlib
-from bnlib import exact
+from bn_experiments import exact
 from tests import lacking
 from tests.book import guards
 from tools.project import CHAPTERS, ROOT

@@ -16,6 +16,7 @@ import pytest
 
 import bnlib.__main__ as bnlib_command
 from bn_experiments.check import check, command, plot
+from bn_experiments.exact.verdict import verdict
 from bn_experiments.sweeps.command import main as experiments
 from bnlib import counterexample
 from tests.check.test_report import CASES
@@ -84,10 +85,10 @@ def test_bnlib_names_its_commands_and_an_unknown_one(capsys: Any, monkeypatch: A
     assert "Without a command: the verdict." in shown
     assert re.search(r"^  check  Ask whether .*\.$", shown, re.MULTILINE)
     assert bnlib_command.main(["chek"]) == 2
-    told = "Error: unknown command 'chek'; there are: check. See python -m bnlib --help.\n"
+    told = "Error: unknown command 'chek'; there are: check, verdict. See python -m bnlib --help.\n"
     assert capsys.readouterr().err == told
     assert bnlib_command.main([]) == 0
-    assert capsys.readouterr().out == f"{bnlib_command.verdict()}\n"
+    assert capsys.readouterr().out == f"{verdict()}\n"
     monkeypatch.setattr(bnlib_command, "entry_points", lambda group: [])
     assert bnlib_command.main(["check"]) == 2
     assert "there are: none (install bnlib again, by pip)" in capsys.readouterr().err

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize
 
 import bnlib
+from bn_experiments import exact
 from tests.lacking import NO_JAX
 
 Array = npt.NDArray[np.float64]
@@ -219,13 +220,13 @@ def compare_batch_norm_with_jax(norm: bnlib.BatchNorm, seed: int) -> None:
 def compare_with_sympy(
     neuron: Any, weights: Sequence[Any], data: Any, tolerance: float = 1e-13
 ) -> None:
-    """Compare with `bnlib.exact` at a rational point of a rational learning set."""
+    """Compare with `bn_experiments.exact` at a rational point of a rational learning set."""
     norm = neuron.normalization
     if norm is not None:
         numbers = (sp.nsimplify(each) for each in (norm.gamma, norm.beta, norm.epsilon))
-        norm = bnlib.exact.BatchNorm(norm.center, norm.scale, *numbers)
+        norm = exact.BatchNorm(norm.center, norm.scale, *numbers)
     symbols = sp.symbols(f"w:{data.inputs.cols}", real=True)
-    z = bnlib.exact.Neuron(norm).output(symbols, data)
+    z = exact.Neuron(norm).output(symbols, data)
     residuals = z.applyfunc(SYMBOLIC[neuron.activation]) - data.targets
     loss = sum(each**2 for each in residuals) / data.m
     expected = {

@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import bnlib
-from bnlib.__main__ import verdict
+from bn_experiments.exact.verdict import verdict
 from tests.book import guards
 from tools import determinism, environment, project, rerun, toc
 from tools.project import ROOT

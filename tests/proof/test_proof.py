@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from bnlib import exact
+from bn_experiments import exact
 from tools.project import CHAPTERS, ROOT
 
 FILE = ROOT / "proof" / "lemma_4_5.v"
@@ -120,7 +120,7 @@ def number(value):
 
 
 def examples(seed):
-    """Return what `bnlib.exact` says of a random learning set, as statements for Coq."""
+    """Return what `bn_experiments.exact` says of a random learning set, as statements for Coq."""
     rng = np.random.default_rng(seed)
     while True:
         m = int(rng.integers(3, 6))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bnlib
-from bnlib import exact
+from bn_experiments import exact
 from tests import oracles
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from bnlib.exact.neuron import Expr, Point, Ray, column, exact_number, tidy
+from bn_experiments.exact.neuron import Expr, Point, Ray, column, exact_number, tidy
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,14 @@ is the formula as printed. So the two implementations can contradict each other,
 whether they do. Errors are ``ValueError``, as there.
 """
 
-from bnlib.exact.lemma import LemmaCheck, angle, check_lemma, failure_probability, mean_excess
-from bnlib.exact.neuron import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample
+from bn_experiments.exact.lemma import (
+    LemmaCheck,
+    angle,
+    check_lemma,
+    failure_probability,
+    mean_excess,
+)
+from bn_experiments.exact.neuron import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample
 
 __all__ = [
     "BatchNorm",
