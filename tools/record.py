@@ -29,13 +29,16 @@ PAPERS = (
 OPENING = """\
 # Every claim and its evidence
 
-{count} claims, each with its evidence: the tests that would fail if it were false, and the cells \
-that compute it. `make test` runs all of them, and it fails if evidence that is named here does \
-not exist, if a theorem has no row, or if a number here is not the one that its cell prints.
+{count} claims, each with its evidence: the tests that check it, and the cells that compute it. \
+`make test` runs all of them, and it fails if evidence that is named here does not exist, if a \
+theorem has no row, or if a number here is not the one that its cell prints. A test or a cell \
+checks a theorem on the learning sets it tries; that it is true of all of them is what its proof \
+says.
 
-*Proved*: by a proof on the page. *Exact*: computed without rounding, on the data at hand. \
-*Certified*: enclosed in ball arithmetic, and checked by a second program. *Machine-checked*: by \
-a proof assistant. *Measured*: counted, with its standard error where it is an estimate.
+*Proved*: by a proof beside the theorem, or in the source cited there. *Exact*: computed without \
+rounding, on the data at hand. *Certified*: enclosed in ball arithmetic, and checked by a second \
+program. *Machine-checked*: by a proof assistant. *Measured*: counted, with its standard error \
+where it is an estimate.
 """
 
 
