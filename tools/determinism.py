@@ -15,6 +15,14 @@ FIXED = {
     "MKL_NUM_THREADS": "1",
     "JAX_ENABLE_X64": "1",
     "JAX_PLATFORMS": "cpu",
+    # What JAX compiles is kept: the key holds the program, its flags, the versions and the machine.
+    "JAX_COMPILATION_CACHE_DIR": str(BUILD / "jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    # A cache that cannot be read or written only costs time.
+    "PYTHONWARNINGS": ",".join(
+        f"ignore:Error {verb} persistent compilation cache" for verb in ("reading", "writing")
+    ),
     "PYTHONHASHSEED": "0",  # SymPy's order of terms may follow the order of sets
     "PYTHONIOENCODING": "utf-8",
     "JUPYTER_PREFER_ENV_PATH": "1",  # a kernel "python3" of the user must not step in
@@ -23,7 +31,7 @@ FIXED = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # silences debugpy in the kernel
 }
 # A user's choice of backend, warnings or paths must not change a chapter.
-REMOVED = ("MPLBACKEND", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONWARNINGS", "JUPYTER_PATH")
+REMOVED = ("MPLBACKEND", "PYTHONPATH", "PYTHONSTARTUP", "JUPYTER_PATH")
 
 
 def settle(environ: MutableMapping[str, str]) -> None:
