@@ -37,8 +37,8 @@ Python {python} with the packages of `requirements.txt`. Of these the project it
 
 ## Time and memory
 
-Each chapter ran alone, in a new kernel that had compiled nothing before. Processor time is that \
-of all its processes, memory that of the largest of them.
+Each chapter ran alone, in a new kernel that had compiled nothing before. Seconds on the clock, \
+seconds of all processors in all processes (CPU), and the memory of the largest process.
 
 {costs}
 
@@ -46,7 +46,7 @@ of all its processes, memory that of the largest of them.
 
 {sizes}
 
-Lines are rounded to hundreds; all that is in a file counts.
+Lines count blank ones and comments, and are rounded to hundreds.
 
 ## Where it was tried
 
@@ -71,9 +71,13 @@ def costs(ran: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     every = measured.values()
     total = {key: round(sum(each[key] for each in every), 1) for key in ("seconds", "cpu")}
     measured["all chapters"] = total | {"megabytes": max(each["megabytes"] for each in every)}
-    measured |= {f"`make {name}`": each for name, each in ran["commands"].items()}
     for name, each in measured.items():
         yield name, each["seconds"], each["cpu"], f"{each['megabytes']:,}"
+    for name, label in (("book", "the build of the book"), ("test", "`make test`")):
+        if each := ran["commands"].get(name):
+            yield label, each["seconds"], each["cpu"], f"{each['megabytes']:,}"
+        else:
+            yield f"{label}, not measured", "–", "–", "–"
 
 
 def sizes(measured: dict[str, int], root: Path = ROOT) -> Iterator[tuple[str, str]]:
@@ -93,11 +97,10 @@ def tried(platforms: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
     """Yield a row for each platform: which chapters ran there, which did not, and the result."""
     every = [path.stem for path in notebooks()]
     for each in platforms:
-        ran = every if each["chapters"] == "all" else each["chapters"]
+        ran = each.get("chapters", every)
         left = [name for name in every if name not in ran]
-        what = f"{', '.join(ran)}; not {', '.join(left)}" if ran and left else "every chapter"
-        beside = f"; {each['beside']}" if "beside" in each else ""
-        yield each["platform"], f"{what}{beside}" if ran else "nothing", each["result"]
+        what = f"{', '.join(ran)}; not {', '.join(left)}" if left else "every chapter"
+        yield each["platform"], each.get("what", what), each["result"]
 
 
 def page(ran: dict[str, Any]) -> str:
@@ -111,7 +114,7 @@ def page(ran: dict[str, Any]) -> str:
         **(machine | {"packages": table("| for | packages |", "|---|---|", packages)}),
         cpu=sum(each["cpu"] for each in chapters),
         peak=max(each["megabytes"] for each in chapters) / 1e3,
-        costs=table("| | seconds | processor seconds | MB |", "|---|---:|---:|---:|", costs(ran)),
+        costs=table("| what ran | seconds | CPU | MB |", "|---|---:|---:|---:|", costs(ran)),
         sizes=table("| what | how much |", "|---|---|", sizes(ran["bytes"])),
         tried=table("| where | what | result |", "|---|---|---|", tried(ran["tried"])),
     )
