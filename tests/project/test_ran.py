@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from benchmarks import timing
 from tests.book import guards
-from tests.project.test_project import PYPROJECT, pins
+from tests.project.test_project import PYPROJECT, pins, run
 from tools import ran, toc
 from tools.project import ROOT
 
@@ -102,24 +102,36 @@ def test_sizes_are_those_of_the_project(tmp_path):
 
 
 def test_wheel_and_book_have_the_size_that_was_measured(html, tmp_path):
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
     for name, folder in (("wheel", tmp_path), ("book", html)):
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         assert size == pytest.approx(RAN["bytes"][name], rel=0.1), f"{name}. Remedy: make timing"
 
 
-def test_what_a_command_starts_is_measured_too(tmp_path, monkeypatch):
-    inner = "import time; x = b'x' * 300_000_000\nwhile time.process_time() < 0.5: pass"
-    outer = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {inner!r}])\n"
-    (tmp_path / "burn.py").write_text(outer, encoding="utf-8")
+BURN = "import time; x = b'x' * {}\nwhile time.process_time() < 0.5: pass"
+START = "import subprocess, sys\nsubprocess.{}([sys.executable, '-c', {!r}])\n"
+MEASURE = """import json, pathlib
+from benchmarks import timing
+timing.adopt()
+timing.ROOT = pathlib.Path({!r})
+print(json.dumps(timing.cost({!r})))"""
+
+
+@pytest.mark.parametrize(
+    ("call", "size", "cpu"),
+    [("run", 300_000_000, 0.5), ("Popen", 1, 0.5 if sys.platform == "linux" else 0)],
+    ids=["waited for", "left behind"],
+)
+def test_what_a_command_starts_is_measured_too(call, size, cpu, tmp_path):
+    (tmp_path / "burn.py").write_text(START.format(call, BURN.format(size)), encoding="utf-8")
     (tmp_path / "fail.py").write_text("raise SystemExit(3)\n", encoding="utf-8")
-    monkeypatch.setattr(timing, "ROOT", tmp_path)
-    took = timing.cost("burn")
-    assert took["cpu"] >= 0.5
-    assert 300 <= took["megabytes"] < 500
-    with pytest.raises(SystemExit, match=r"^fail failed\. Remedy: "):
-        timing.cost("fail")
+    took = json.loads(run(sys.executable, "-c", MEASURE.format(str(tmp_path), "burn")))
+    assert took["cpu"] >= cpu
+    assert size / 1e6 <= took["megabytes"] < size / 1e6 + 200
+    command = [sys.executable, "-c", MEASURE.format(str(tmp_path), "fail")]
+    failed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr.startswith("fail failed. Remedy: ")
 
 
 def test_the_tests_are_measured_on_the_machine_of_the_chapters(tmp_path, monkeypatch):
