@@ -37,8 +37,8 @@ Python {python} with the packages of `requirements.txt`. Of these the project it
 
 ## Time and memory
 
-Each chapter ran alone, in a new kernel that had compiled nothing before. Seconds on the clock, \
-seconds of all processors in all processes (CPU), and the memory of the largest process.
+Each chapter ran alone, in a new kernel that had compiled nothing before. Seconds on the clock \
+(s), seconds of all processors in all processes (CPU s), and the memory of the largest process (MB).
 
 {costs}
 
@@ -114,7 +114,7 @@ def page(ran: dict[str, Any]) -> str:
         **(machine | {"packages": table("| for | packages |", "|---|---|", packages)}),
         cpu=sum(each["cpu"] for each in chapters),
         peak=max(each["megabytes"] for each in chapters) / 1e3,
-        costs=table("| what ran | seconds | CPU | MB |", "|---|---:|---:|---:|", costs(ran)),
+        costs=table("| what ran | s | CPU s | MB |", "|---|---:|---:|---:|", costs(ran)),
         sizes=table("| what | how much |", "|---|---|", sizes(ran["bytes"])),
         tried=table("| where | what | result |", "|---|---|---|", tried(ran["tried"])),
     )
