@@ -6,6 +6,7 @@ PORT ?= 8000
 CHAPTERS ?=
 # Not from the environment, where other programs leave such a variable.
 NAME :=
+TEST :=
 
 VENV_PYTHON := .venv/bin/python
 
@@ -28,13 +29,13 @@ unexport $(filter-out $(PIP_SETTINGS),$(filter PIP_% PYTHON% VIRTUAL_ENV%,$(.VAR
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book test rerun record serve lab bench sweep proof lint lock release clean environment
+.PHONY: help book test rerun record serve lab bench timing sweep proof lint lock release clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 	@echo "Settings: PYTHON=python3.12 (all), PORT=8000 (serve), CHAPTERS=\"claim\" (rerun),\
- NAME=activations (sweep), UPGRADE=1 (lock)"
+ NAME=activations (sweep), TEST=1 (timing), UPGRADE=1 (lock)"
 
 book: environment ## build the book from the stored outputs, print where it lies and the verdict
 	@$(VENV_PYTHON) -m tools.book
@@ -49,6 +50,7 @@ rerun: environment ## execute the chapters again, in place (CHAPTERS="claim …"
 
 record: environment ## write the pages and files that are made from others anew
 	@$(VENV_PYTHON) -m tools.record
+	@$(VENV_PYTHON) -m tools.ran
 	@$(VENV_PYTHON) -m tools.metadata
 
 serve: book ## show the built book at http://localhost:8000 (PORT=… for another port)
@@ -59,6 +61,12 @@ lab: environment $(LAB) ## open the chapters in JupyterLab, which is installed w
 
 bench: environment ## measure how fast the library is, write benchmarks/results.md
 	@$(VENV_PYTHON) -m benchmarks
+
+# The tests compare the page with what was measured: both are written before they run.
+timing: environment ## measure time and memory of every chapter (TEST=1: of the tests, too)
+	@$(VENV_PYTHON) -m benchmarks.timing chapters
+	@$(VENV_PYTHON) -m tools.ran
+	@$(if $(TEST),$(VENV_PYTHON) -m benchmarks.timing tests && $(VENV_PYTHON) -m tools.ran)
 
 sweep: environment ## run or continue a large sweep (NAME=…), write its summary to results/
 	@test -n "$(NAME)" || { echo "Which one? For instance:  make sweep NAME=activations";\

@@ -68,10 +68,11 @@ def machine() -> str:
         "JAX": importlib.metadata.version("jax"),
     }
     software = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"{_processor()} ({os.cpu_count()} cores, {platform.system()}), {software}"
+    return f"{processor()} ({os.cpu_count()} cores, {platform.system()}), {software}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the model of the processor, as far as the system tells it."""
     known = Path("/proc/cpuinfo")
     lines = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
