@@ -1,7 +1,5 @@
 """Batch normalization of one unit's pre-activations, with its exact derivatives."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One neuron: a linear map, a normalization that is or is not there, an activation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

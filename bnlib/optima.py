@@ -1,7 +1,5 @@
 """Sets of optimal weights: a point, or the ray that scale invariance makes of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

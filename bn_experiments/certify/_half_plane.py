@@ -21,8 +21,6 @@ pre-activation p that is not far out is eliminated by :math:`\sum g_i (a_i - a_p
 right come terms of at least G₊ δ, from the left altogether at most m G₋ times the spread.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The exact data of one certificate: a learning set and a BN neuron in rational numbers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

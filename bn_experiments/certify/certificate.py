@@ -1,7 +1,5 @@
 """What a certificate states, how it is printed, and its exact form in JSON."""
 
-from __future__ import annotations
-
 import json
 import re
 import textwrap

@@ -60,8 +60,6 @@ Computing 4 (1969), 187-201; Johansson, "Arb: efficient arbitrary-precision midp
 interval arithmetic", IEEE Transactions on Computers 66 (2017), 1281-1292.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from flint import ctx

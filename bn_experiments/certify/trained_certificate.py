@@ -1,7 +1,5 @@
 """What a certificate for trained γ and β states; its exact form is that of `Certificate`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar

@@ -31,8 +31,6 @@ Normalization by scale alone has the same rays as long as β is trained, so a ce
 for it too.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any

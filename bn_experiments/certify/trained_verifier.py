@@ -23,8 +23,6 @@ restricted to it is a quadratic in (k, b). Its minimum there is found in rationa
 must not be stationary for all weights, or not lie in the piece, or not be strict.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """What stands in a table where a finite number should be: named by row, column and value."""
 
-from __future__ import annotations
-
 import math
 import re
 import shlex

@@ -1,7 +1,5 @@
 """The command ``python -m bnlib check``: ask whether the lemma holds on a table of your own."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

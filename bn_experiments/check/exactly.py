@@ -1,7 +1,5 @@
 """Whether W* and the batch-norm ray have exactly one direction: in rational arithmetic."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Any
 

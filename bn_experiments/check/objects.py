@@ -1,7 +1,5 @@
 """Tables that are Python objects: data frames, what scikit-learn loads, arrays, learning sets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The answer to one table: a value that prints itself as text and as JSON."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass

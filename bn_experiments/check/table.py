@@ -1,7 +1,5 @@
 """A reader's table: the file, its header, which columns are meant; every fault is named."""
 
-from __future__ import annotations
-
 import csv
 import difflib
 import io

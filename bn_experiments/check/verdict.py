@@ -1,7 +1,5 @@
 """What the theorem says of a learning set, as far as the optima are known: verdict and reason."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a report says, as text for a terminal."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any

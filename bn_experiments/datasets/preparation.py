@@ -1,7 +1,5 @@
 """Inputs and targets prepared: centred, scaled, without intercept or collinear columns."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

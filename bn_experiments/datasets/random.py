@@ -1,7 +1,5 @@
 """Random learning sets around the output of a neuron, the teacher."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

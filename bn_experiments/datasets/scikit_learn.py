@@ -1,7 +1,5 @@
 """The data that scikit-learn ships: as they are, and as learning sets. No network is needed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The loss as a function of one vector: its Hessian, and what a step along the gradient meets."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any, NamedTuple
 

@@ -5,8 +5,6 @@ this module holds that form, and JAX's derivative beside it. Batch norm with tra
 bias in other coordinates: `fold` changes from those to the plain ones, and `unfold` back.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any, NamedTuple
 

@@ -4,8 +4,6 @@ Parameters are a list with one dictionary per layer, so every function here is p
 differentiated, compiled and mapped. Importing this switches JAX to float64 for the whole process.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 

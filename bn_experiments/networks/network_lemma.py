@@ -6,8 +6,6 @@ optimum is the closest one. So what is compared here are optima that were *reach
 closest in a pool of reached ones with all their permuted and turned images.
 """
 
-from __future__ import annotations
-
 from itertools import permutations
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Train a network to a stationary point of its loss, as exactly as float64 allows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

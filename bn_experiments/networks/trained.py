@@ -1,7 +1,5 @@
 """Trained networks: how they predict one example at a time, and how far they are from W₀."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any, NamedTuple
 

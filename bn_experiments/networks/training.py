@@ -3,8 +3,6 @@
 A stack of networks is the parameters of one, each array with a leading axis of length n.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple

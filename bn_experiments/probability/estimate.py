@@ -1,8 +1,7 @@
 """How far a number is off: a Monte Carlo mean, and the angle of a learning set, resampled."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class Estimate:
     n: int
 
     @classmethod
-    def of_proportion(cls, count: int, n: int) -> Estimate:
+    def of_proportion(cls, count: int, n: int) -> Self:
         """Return the estimate of a probability from `count` hits in n independent trials.
 
         The standard error is √(p (1 − p) / n), with p moved to (count + 1) / (n + 2) so that
@@ -41,7 +40,7 @@ class Estimate:
         return cls(count / n, float(np.sqrt(smoothed * (1 - smoothed) / n)), n)
 
     @classmethod
-    def of_mean(cls, total: float, total_of_squares: float, n: int) -> Estimate:
+    def of_mean(cls, total: float, total_of_squares: float, n: int) -> Self:
         """Return the estimate of a mean from the sums of n values and of their squares.
 
         Raises ``ValueError`` if a sum is not finite.

@@ -1,7 +1,5 @@
 """Laws of the initial weights W₀."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """The lemma for the optima that training reaches, instead of those that are closest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

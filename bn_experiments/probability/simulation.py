@@ -1,7 +1,5 @@
 """How often the lemma fails and by how much, counted over random initializations."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Verdicts: a statement weaker than the lemma, and one word for what a sample says of either."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

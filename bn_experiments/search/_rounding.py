@@ -1,7 +1,5 @@
 """How far rounding can take the slope of a neuron's loss: a running error analysis."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from bn_solver.arrays import EPS, Array, centered

@@ -1,7 +1,5 @@
 """Neurons with a convex loss, whose one optimum Newton's method finds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple

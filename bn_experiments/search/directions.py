@@ -1,7 +1,5 @@
 """All optimal directions of a scale-invariant loss of two weights, from a fine scan."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """What a search finds: isolated minima, and sectors in which the minima are not isolated."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

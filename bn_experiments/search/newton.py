@@ -1,7 +1,5 @@
 """The quadratic model of a loss around a point: where its Newton step leads, and what is there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """All minima of a neuron with piecewise linear activation and two weights, by enumeration."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The local minima of a loss, found numerically from many starts."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

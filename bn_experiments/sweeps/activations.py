@@ -13,8 +13,6 @@ guess, compared with what was counted. *Flat minima* of ReLU count among the W* 
 `bn_experiments.sweeps.flat_minima` defines; all else is about isolated ones.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The command ``python -m bn_experiments``: list the large sweeps, run one, write its summary."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import shlex

@@ -4,8 +4,6 @@ An experiment is a module with the names that `Experiment` lists. To add one, wr
 and give its name to `EXPERIMENTS`; it is imported only when it is asked for.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os

@@ -22,8 +22,6 @@ of a plateau. So the inequality is false where ⟨e, W₀⟩ exceeds each ⟨û,
 BN optima are the isolated rays; `scan_directions` lists flat arcs, if a loss has any.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

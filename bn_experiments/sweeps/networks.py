@@ -7,8 +7,6 @@ turn. *Lemma*: train networks with and without batch norm from the same starts a
 sides of the inequality, at the optima that are reached.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import replace
 from itertools import product

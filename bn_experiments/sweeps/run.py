@@ -4,8 +4,6 @@ A cache keeps what each case gave, in a folder named by a hash of the source cod
 mended solver is never answered with old results.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import inspect
@@ -94,10 +92,6 @@ def sweep(
     return [results[call.i] if call.i in results else run_one(call) for call in calls]
 
 
-def _numbered(run_one: Callable[[Call], Any], call: Call) -> tuple[int, Any]:
-    return call.i, run_one(call)
-
-
 class Call(NamedTuple):
     """Case i of a sweep, with all that its result depends on, but the code."""
 
@@ -111,6 +105,10 @@ def run(call: Call) -> Any:
     """Return what the task gives for the case, with the generator spawned i-th from the seed."""
     seed = np.random.SeedSequence(call.seed, spawn_key=(call.i,))
     return call.task(call.case, np.random.default_rng(seed))
+
+
+def _numbered(run_one: Callable[[Call], Any], call: Call) -> tuple[int, Any]:
+    return call.i, run_one(call)
 
 
 class CachedRun:

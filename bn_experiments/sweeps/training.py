@@ -4,8 +4,6 @@ Every kind of case starts all variants from the same weights. The random generat
 not used: the seeds of the networks are in the case, so that no variant has starts of its own.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from functools import cache
 from typing import Any, NamedTuple

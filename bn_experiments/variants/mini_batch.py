@@ -1,7 +1,5 @@
 """The expected loss over mini-batches, exact by enumeration, and its rays of optima."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Batches of two: only the order of the pre-activations counts, and sectors are optimal."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations

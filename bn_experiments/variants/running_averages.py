@@ -1,7 +1,5 @@
 """Evaluation with running averages: mean and variance are constants, and one point is optimal."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

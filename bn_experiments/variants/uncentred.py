@@ -1,7 +1,5 @@
 """Normalizers that divide the pre-activations by their size and subtract nothing."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
