@@ -30,10 +30,8 @@ def insert(
 
     Parameters
     ----------
-    network : Network
-        Without normalization in this layer.
-    layer : int
-        Its index; 0 is the layer the inputs enter.
+    network, layer : Network, int
+        Without normalization in this layer; 0 is the one the inputs enter.
     norm : BatchNorm
         Full, or one half; its own γ and β are not used.
 
@@ -119,10 +117,8 @@ def unfold(network: Network, params: Parameters, plain: Parameters, inputs: Any)
 
     Parameters
     ----------
-    network : Network
-        The normalized network.
-    params : list of dict
-        Its parameters; every γ is trained and not 0.
+    network, params : Network, list of dict
+        The normalized network, and its parameters; every γ is trained and not 0.
     plain : list of dict
         Those of the plain network, with a bias in every layer that is normalized.
     inputs : array_like, shape (m, d)
@@ -223,16 +219,17 @@ def inserted_gradient(
 
 
 class InsertionCheck(NamedTuple):
-    """The gradient after an insertion, by automatic differentiation and by the formula."""
+    """The gradient after an insertion, by automatic differentiation and by the formula.
+
+    The largest change of an output, relative to the largest output; the norms of the gradient by
+    JAX and of its part for the weights of the layer; the norm of its difference to
+    `inserted_gradient`, over its own, infinite where that is 0.
+    """
 
     output_change: float
-    """Largest change of an output, relative to the largest output. Rounding, if all is well."""
     gradient_norm: float
-    """Norm of the gradient of the normalized network by JAX, over all its parameters."""
     weights_norm: float
-    """Norm of the part of it that belongs to the weights of the layer."""
     relative_error: float
-    """Norm of its difference to `inserted_gradient`, over its norm; infinite where that is 0."""
 
 
 def check_insertion(
@@ -242,9 +239,7 @@ def check_insertion(
 
     See Also
     --------
-    insert : `network`, `layer` and `norm`, and what is refused.
-    inserted_gradient : `params`.
-    Network.loss : `inputs` and `targets`.
+    insert, inserted_gradient, Network.loss : what it takes and refuses.
     """
     normalized, inserted = insert(network, params, inputs, layer, norm)
     before = np.asarray(network.forward(params, inputs))

@@ -58,12 +58,7 @@ class Gaussian(_Sized):
         return self.scale * rng.standard_normal((n, d))
 
     def project(self, rng: np.random.Generator, n: int, d: int) -> Array:
-        """Draw the coordinates of n initializations in a plane, shape (2, n).
-
-        See Also
-        --------
-        Initialization.sample : what it takes.
-        """
+        """Draw the coordinates of n initializations in a plane, shape (2, n)."""
         plane = rng.standard_normal((2, n))
         # The common case costs no pass over the array.
         return plane if self.scale == 1.0 else plane * self.scale
@@ -90,10 +85,6 @@ class Sphere(_Sized):
 
         Two coordinates of a normal vector over its length; the other d − 2 enter through
         their sum of squares, which has a chi-squared law.
-
-        See Also
-        --------
-        Initialization.sample : what it takes.
         """
         if d < 2:
             raise ValueError(f"d: a plane needs at least 2 weights, got {d}; use sample.")

@@ -105,24 +105,14 @@ class ConvexNeuron:
         return representable("loss", np.mean(terms, axis=-1), cause="weights, data")
 
     def gradient(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return the gradient, the mean of (A′(z) − t) x, shape (..., d).
-
-        See Also
-        --------
-        ConvexNeuron.loss : parameters.
-        """
+        """Return the gradient, the mean of (A′(z) − t) x, shape (..., d)."""
         w, x = self._design(weights, data)
         with np.errstate(over="ignore", invalid="ignore"):
             gradient = (FAMILIES[self.family].mean(w @ x.T) - data.targets) @ x / data.m
         return representable("gradient", gradient, cause="weights, data")
 
     def hessian(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return the Hessian, the mean of A″(z) x xᵀ, shape (..., d, d).
-
-        See Also
-        --------
-        ConvexNeuron.loss : parameters.
-        """
+        """Return the Hessian, the mean of A″(z) x xᵀ, shape (..., d, d)."""
         w, x = self._design(weights, data)
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = FAMILIES[self.family].variance(w @ x.T)[..., None] * x / data.m

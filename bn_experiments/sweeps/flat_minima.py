@@ -76,27 +76,9 @@ def judge(
 ) -> Verdicts:
     """Judge the lemma at each start, with flat minima as a reading has them.
 
-    Parameters
-    ----------
-    reading : str
-        One of `READINGS`.
-    starts : ndarray, shape (n, 2)
-        The W₀.
-    neuron, data : Neuron, LearningSet
-        The standard neuron, its activation with ``slopes``, and its examples.
-    land : Landscape
-        All its minima, as `search_weights` enumerates them.
-    rays : list of Ray
-        The BN optima.
-
-    Returns
-    -------
-    Verdicts
-
-    Raises
-    ------
-    ValueError
-        If the reading is unknown, or the activation is not piecewise linear.
+    The starts have the shape (n, 2); the activation of the neuron has ``slopes``, `land` is what
+    `search_weights` enumerates, and the rays are the BN optima. ``ValueError`` if the reading is
+    not one of `READINGS`, or the activation is not piecewise linear.
     """
     slopes = activation(neuron.activation).slopes
     if reading not in READINGS:

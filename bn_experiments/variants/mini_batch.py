@@ -40,6 +40,10 @@ class MiniBatchNeuron:
         If b is not a positive integer. The methods: for fewer than b examples, for more than
         20 000 batches, and as `Neuron.output` does on one of the batches, which they name.
 
+    See Also
+    --------
+    Neuron : what the methods take.
+
     Examples
     --------
     >>> from bnlib import BatchNorm, LearningSet
@@ -57,12 +61,7 @@ class MiniBatchNeuron:
         object.__setattr__(self, "size", whole_number("size", self.size, at_least=1))
 
     def batches(self, data: LearningSet) -> npt.NDArray[np.intp]:
-        """Return the row numbers of every mini-batch, shape (n, b), in lexicographic order.
-
-        See Also
-        --------
-        Neuron.output : data.
-        """
+        """Return the row numbers of every mini-batch, shape (n, b), in lexicographic order."""
         require_learning_set(data)
         if self.size > data.m:
             raise ValueError(
@@ -77,30 +76,15 @@ class MiniBatchNeuron:
         return np.array(list(combinations(range(data.m), self.size)), dtype=np.intp)
 
     def columns(self, data: LearningSet) -> Array:
-        """Return the inputs as the neuron sees them, shape (d, m).
-
-        See Also
-        --------
-        Neuron.output : data.
-        """
+        """Return the inputs as the neuron sees them, shape (d, m)."""
         return self.neuron.columns(data)
 
     def loss(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return the mean of the loss over all mini-batches, shape (...).
-
-        See Also
-        --------
-        Neuron.output : parameters.
-        """
+        """Return the mean of the loss over all mini-batches, shape (...)."""
         return self._mean(lambda batch: self.neuron.loss(weights, batch), data)
 
     def gradient(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return the mean of the gradients of the batches, shape (..., d).
-
-        See Also
-        --------
-        Neuron.output : parameters.
-        """
+        """Return the mean of the gradients of the batches, shape (..., d)."""
         return self._mean(lambda batch: self.neuron.gradient(weights, batch), data)
 
     def slope_rounding(self, weights: npt.ArrayLike, data: LearningSet, along: Array) -> Array:
@@ -110,10 +94,6 @@ class MiniBatchNeuron:
         ----------
         along : ndarray, shape (..., d, k)
             Directions v in the columns.
-
-        See Also
-        --------
-        Neuron.output : the other parameters.
         """
         w = np.asarray(weights, dtype=np.float64)
         share = EPS * len(_split(data, self))

@@ -69,12 +69,7 @@ class UncentredNeuron:
         return np.asarray(data.inputs.T)
 
     def size(self, weights: npt.ArrayLike, data: LearningSet) -> tuple[Array, Array]:
-        """Return N(w), shape (...), and its gradient, shape (..., d).
-
-        See Also
-        --------
-        UncentredNeuron.loss : parameters.
-        """
+        """Return N(w), shape (...), and its gradient, shape (..., d)."""
         columns = self.columns(data)
         w = real_array("weights", weights, shape="(..., d)", last=data.d)
         if self.divisor == "std":
@@ -108,10 +103,6 @@ class UncentredNeuron:
 
         .. math:: \nabla\hat L = \frac{2\gamma}{m N}\Bigl(X^\top r
            - \frac{\langle y, r\rangle}{N}\,\nabla N\Bigr), \qquad r = z - t .
-
-        See Also
-        --------
-        UncentredNeuron.loss : parameters.
         """
         size, slope = self.size(weights, data)
         y = np.asarray(weights) @ self.columns(data)
@@ -131,10 +122,6 @@ class UncentredNeuron:
         ----------
         along : ndarray, shape (..., d, k)
             Directions v in the columns.
-
-        See Also
-        --------
-        UncentredNeuron.loss : the other parameters.
         """
         w, columns = np.abs(np.asarray(weights)), np.abs(self.columns(data))
         size, slope = self.size(weights, data)
@@ -151,9 +138,5 @@ class UncentredNeuron:
         """Return the rays of strict local minima for two weights, by increasing loss.
 
         That none is missed is plausible, not proved: see `scan_directions`, which finds them.
-
-        See Also
-        --------
-        UncentredNeuron.loss : data, with two inputs.
         """
         return list(scan_directions(self, data).minima)

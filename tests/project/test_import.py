@@ -128,6 +128,12 @@ def contracts(thing: Any, owner: Any = None) -> list[FunctionDoc]:
             named, *attributes = target.split(".")
             assert named in scope, f"{thing.__qualname__}: See Also {target} is not there"
             found.append(FunctionDoc(functools.reduce(getattr, attributes, scope[named])))
+    kin = [each for each in getattr(owner, "__mro__", ()) if each.__module__.startswith("bn")]
+    for targets, _ in FunctionDoc(owner)["See Also"] if owner else ():
+        kin += [scope[target] for target, _ in targets if inspect.isclass(scope[target])]
+    # A parameter means the same in every method of a class.
+    methods = [each for one in kin for each in vars(one).values() if inspect.isfunction(each)]
+    found += map(FunctionDoc, methods)
     if thing.__module__.startswith(
         "bn_experiments.exact"
     ):  # it mirrors bnlib, whose docstrings hold
