@@ -55,11 +55,6 @@ class Statement:
         text : str
             JSON of `to_json`; white space between its parts does not matter.
 
-        Returns
-        -------
-        Certificate
-            Or whichever class it is called on.
-
         Raises
         ------
         ValueError
@@ -103,14 +98,10 @@ class Statement:
             "W*": place,
         }
         hence = {"hence": "at W₀ = W* the lemma's right side is 0 and its left side is not"}
-        neuron = {"neuron": claims.pop("neuron")}
-        lines = ["Certificate: Lemma 4.5 is false for"]
+        parts = {"neuron": claims.pop("neuron")} | data | claims | hence
         wrap = textwrap.TextWrapper(80, subsequent_indent=" " * 12)
-        lines += [
-            wrap.fill(f"  {head:<10}{text}")
-            for head, text in (neuron | data | claims | hence).items()
-        ]
-        return "\n".join(lines)
+        lines = [wrap.fill(f"  {head:<10}{text}") for head, text in parts.items()]
+        return "\n".join(["Certificate: Lemma 4.5 is false for", *lines])
 
 
 @dataclass(frozen=True)
@@ -123,14 +114,10 @@ class Certificate(Statement):
 
     Parameters
     ----------
-    inputs : tuple of tuple of Fraction
-        X, one row for each example.
-    targets : tuple of Fraction
-        t, one for each example.
-    activation : str
-        The name of φ.
-    center : bool
-        Whether batch norm subtracts the mean before it divides by σ.
+    inputs, targets : tuple of tuple of Fraction, tuple of Fraction
+        X, one row for each example, and t.
+    activation, center : str, bool
+        The name of φ; whether batch norm subtracts the mean before it divides by σ.
     gamma, beta : Fraction
         γ and β, frozen. ε = 0.
     box : tuple of (Fraction, Fraction)

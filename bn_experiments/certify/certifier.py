@@ -67,9 +67,8 @@ from flint import ctx
 from bn_experiments.certify._balls import LINEAR_PIECES, NotProvedError
 from bn_experiments.certify._krawczyk import search
 from bn_experiments.certify._linear_piece import solve
-from bn_experiments.certify._problem import number, problem, vector
+from bn_experiments.certify._problem import number, point, problem, require_precision
 from bn_experiments.certify.certificate import Certificate, NotCertified
-from bn_solver.arrays import whole_number
 
 
 def certify(
@@ -118,14 +117,11 @@ def certify(
         or the precision is below 53 or above 16384 bits.
     """
     posed = problem(inputs, targets, activation, center, gamma, beta)
-    start = vector("approximate", approximate)
-    if len(start) != posed.d:
-        raise ValueError(f"approximate: expected {posed.d} weights, got {len(start)}.")
+    start = point("approximate", approximate, posed.d)
     half = None if radius is None else number("radius", radius)
     if half is not None and half <= 0:
         raise ValueError(f"radius: must be positive, got {half}.")
-    if whole_number("precision", precision, at_least=53) > 16384:
-        raise ValueError(f"precision: must be at most 16384 bits, got {precision}.")
+    require_precision(precision)
     try:
         posed.require_optimum()
         if half is None and activation in LINEAR_PIECES:

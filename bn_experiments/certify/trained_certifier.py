@@ -41,10 +41,9 @@ from bn_experiments.certify._balls import LINEAR_PIECES, NotProvedError
 from bn_experiments.certify._half_plane import refuse_stationary_ray
 from bn_experiments.certify._krawczyk import isolate
 from bn_experiments.certify._linear_piece import bits, minimum, refuse_minimum_on_the_ray
-from bn_experiments.certify._problem import Problem, Vector, problem, vector
+from bn_experiments.certify._problem import Problem, Vector, point, problem, require_precision
 from bn_experiments.certify.certificate import NotCertified
 from bn_experiments.certify.trained_certificate import TrainedCertificate
-from bn_solver.arrays import whole_number
 
 _HALVINGS = 40  # of the box of W*, so that (c) is decided on all of it
 _COARSE = 12  # of the box with a bias, of which only existence is claimed
@@ -65,33 +64,25 @@ def certify_trained(
 
     Parameters
     ----------
-    inputs, targets, activation
+    inputs, targets, activation, precision
         As in `certify`, where numbers may be given in the same ways.
-    approximate : sequence, shape (d,)
-        An approximation of W*, a strict minimum of the loss without a bias.
-    with_bias : sequence, shape (d + 1,)
-        An approximation of a strict minimum (v, b) of the loss with a bias.
-    precision : int
-        Bits of the ball arithmetic.
+    approximate, with_bias : sequence, shapes (d,) and (d + 1,)
+        Approximations of W*, a strict minimum of the loss without a bias, and of a strict
+        minimum (v, b) of the loss with one.
 
     Returns
     -------
     TrainedCertificate or NotCertified
-        `NotCertified` is false as a truth value and has a ``reason``.
 
     Raises
     ------
     ValueError
-        If a number is not a finite rational, a shape does not fit, the activation is unknown,
-        or the precision is below 53 or above 16384 bits.
+        As `certify` does.
     """
     posed = problem(inputs, targets, activation, True, 1, 0)
-    start, other = vector("approximate", approximate), vector("with_bias", with_bias)
-    for name, found, due in (("approximate", start, posed.d), ("with_bias", other, posed.d + 1)):
-        if len(found) != due:
-            raise ValueError(f"{name}: expected {due} weights, got {len(found)}.")
-    if whole_number("precision", precision, at_least=53) > 16384:
-        raise ValueError(f"precision: must be at most 16384 bits, got {precision}.")
+    start = point("approximate", approximate, posed.d)
+    other = point("with_bias", with_bias, posed.d + 1)
+    require_precision(precision)
     biased = replace(posed, inputs=tuple((*row, Fraction(1)) for row in posed.inputs))
     try:
         posed.require_optimum()

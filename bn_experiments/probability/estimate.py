@@ -16,10 +16,9 @@ class Estimate:
 
     Parameters
     ----------
-    value, standard_error : float
-        The mean over the sample, and the estimated standard deviation of that mean.
-    n : int
-        Sample size. Both constructors below raise ``ValueError`` if it is less than 2.
+    value, standard_error, n : float, float, int
+        The mean, the estimated standard deviation of that mean, and the sample size: both
+        constructors below raise ``ValueError`` if it is less than 2.
     """
 
     value: float
@@ -53,12 +52,11 @@ class Estimate:
         return cls(float(mean), float(np.sqrt(variance / n)), n)
 
     def z_score(self, expected: float) -> float:
-        """Return the distance from an expected value, in standard errors.
+        """Return the distance from what the estimate should be, in standard errors.
 
         Parameters
         ----------
         expected : float
-            What the estimate should be.
         """
         return (self.value - expected) / self.standard_error
 
@@ -94,16 +92,12 @@ def resampled_angles(data: LearningSet, rng: np.random.Generator, n: int) -> Arr
     -------
     ndarray, shape (n,)
         In radians. Their standard deviation estimates the standard error of θ as a property
-        of the sample.
+        of the sample. (Rubin, The Annals of Statistics 9, 1981, 130–134.)
 
     Raises
     ------
     ValueError
         If n < 2, or Σ is singular: see `independent_columns`.
-
-    References
-    ----------
-    Rubin, "The Bayesian bootstrap", The Annals of Statistics 9 (1981), 130–134.
     """
     require_learning_set(data)
     whole_number("n", n, at_least=2)

@@ -125,11 +125,6 @@ class ConvexNeuron:
         The bound is twice the gradient, computed and what rounding may have hidden of it, over the
         smallest eigenvalue of the Hessian there, which must not change by more than half within it.
 
-        Parameters
-        ----------
-        data : LearningSet
-            The examples and targets.
-
         Returns
         -------
         Point

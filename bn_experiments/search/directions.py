@@ -1,8 +1,7 @@
 """All optimal directions of a scale-invariant loss of two weights, from a fine scan."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -26,8 +25,7 @@ class _MeanLoss(Protocol):
     def slope_rounding(self, weights: Any, data: LearningSet, along: Array) -> Array: ...
 
 
-@dataclass(frozen=True, eq=False)
-class DirectionScan:
+class DirectionScan(NamedTuple):
     """The optima of a loss over all directions of two weights.
 
     Attributes
@@ -107,8 +105,7 @@ def scan_directions(
     found = _roots(circle.derivative, where[changes], following[changes])
     found = found[values[changes] < 0]
     found = found[np.argsort(circle.loss(found), kind="stable")]
-    rays = zip(circle.weights(found), circle.errors(found), strict=True)
-    minima = [Ray(direction, error) for direction, error in rays]
+    minima = list(map(Ray, circle.weights(found), circle.errors(found)))
     return DirectionScan(minima, [circle.sector(begin, end) for begin, end in flat])
 
 

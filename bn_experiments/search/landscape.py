@@ -1,6 +1,5 @@
 """What a search finds: isolated minima, and sectors in which the minima are not isolated."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from bnlib import Point
@@ -27,8 +26,7 @@ class FlatSector(NamedTuple):
     loss: float
 
 
-@dataclass(frozen=True, eq=False)
-class Landscape:
+class Landscape(NamedTuple):
     """The local minima of a loss.
 
     Attributes

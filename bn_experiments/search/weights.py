@@ -35,10 +35,8 @@ def search_weights(neuron: Neuron, data: LearningSet, starts: npt.ArrayLike) -> 
     neuron : Neuron
         A neuron whose loss depends on the length of the weights: without batch norm, or with
         ε > 0 or ``scale=False``.
-    data : LearningSet
-        Examples and targets.
-    starts : array_like, shape (n, d)
-        Where to start.
+    data, starts : LearningSet, array_like of shape (n, d)
+        Examples and targets; where to start.
 
     Returns
     -------
@@ -97,10 +95,8 @@ def numerical_optima(neuron: Neuron, data: LearningSet, rng: np.random.Generator
 
     Parameters
     ----------
-    neuron : Neuron
-        Any neuron; two weights if it is scale invariant.
-    rng : numpy.random.Generator
-        Draws the random starts.
+    neuron, rng : Neuron, numpy.random.Generator
+        Any neuron; two weights if it is scale invariant. What draws the random starts.
 
     Returns
     -------

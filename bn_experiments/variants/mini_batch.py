@@ -109,11 +109,6 @@ class MiniBatchNeuron:
 
         That none is missed is plausible, not proved: see `scan_directions`, which finds them.
 
-        Parameters
-        ----------
-        data : LearningSet
-            Examples with two inputs.
-
         Raises
         ------
         ValueError

@@ -58,13 +58,7 @@ class UncentredNeuron:
         object.__setattr__(self, "gamma", gamma)
 
     def columns(self, data: LearningSet) -> Array:
-        """Return the inputs as the neuron sees them, shape (d, m).
-
-        Parameters
-        ----------
-        data : LearningSet
-            The examples and targets.
-        """
+        """Return the inputs as the neuron sees them, shape (d, m)."""
         require_learning_set(data)
         return np.asarray(data.inputs.T)
 

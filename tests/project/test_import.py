@@ -71,12 +71,12 @@ def test_simulations_and_sweeps_load_nothing_heavy() -> None:
         "import numpy as np\n"
         "from bnlib import Point, Ray\n"
         "from bn_experiments.datasets import RandomLearningSets, stacked_optima\n"
-        "from bn_experiments.probability import Sphere, check_weaker, simulate, xavier\n"
+        "from bn_experiments.probability import Sphere, check_weaker, he, simulate\n"
         "from bn_experiments.sweeps import sweep\n"
         "rng = np.random.default_rng(0)\n"
         "found = stacked_optima(*RandomLearningSets(9, 2).sample(rng, 3))\n"
         "star, ray = Point(found.stars[0]), Ray(found.slopes[0])\n"
-        "check_weaker(xavier(2).sample(rng, 5, 2), [star], [ray])\n"
+        "check_weaker(he(2).sample(rng, 5, 2), [star], [ray])\n"
         "sweep(lambda n, rng: simulate(Sphere(), [star], [ray], n, rng), [50, 60], seed=0)"
     )
     assert not loaded_after(code).intersection(HEAVY)
