@@ -33,7 +33,9 @@ def from_object(
     if isinstance(target, str):
         name = target
     else:
-        name = _unused(getattr(target, "name", None) or "target", series)
+        name = str(getattr(target, "name", None) or "target")
+        while name in series:
+            name += "_"
         series[name] = target
     inputs = chosen(source, list(series), name, columns, drop)
     used = [*inputs, name]
@@ -94,13 +96,6 @@ def _named(inputs: Any, names: Sequence[str] | None) -> dict[str, Any]:
         )
     given = [f"x{j + 1}" for j in range(raw.shape[1])] if names is None else [*map(str, names)]
     return dict(zip(given, raw.T, strict=True))
-
-
-def _unused(name: Any, taken: Iterable[str]) -> str:
-    free = str(name)
-    while free in taken:
-        free += "_"
-    return free
 
 
 def _numbers(source: str, name: str, column: Any, faults: Faults) -> Array:

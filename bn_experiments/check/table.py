@@ -6,6 +6,7 @@ import io
 import math
 import sys
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -62,8 +63,7 @@ def chosen(
     """Return the names of the inputs; ``ValueError`` if a name is not there, or not one column."""
     wanted = [columns] if isinstance(columns, str) else None if columns is None else [*columns]
     drop = [drop] if isinstance(drop, str) else [*drop]
-    twice = sorted({name for name in names if names.count(name) > 1}) if _repeats(names) else []
-    if twice:
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise ValueError(
             f"{source}: several columns have the name {listed(twice)}; rename them in the header."
         )
@@ -93,10 +93,6 @@ def chosen(
             f"leave it out: {dropped([''])}."
         )
     return inputs
-
-
-def _repeats(names: Sequence[str]) -> bool:
-    return len(set(names)) < len(names)
 
 
 def read(
