@@ -29,8 +29,7 @@ from typing import NamedTuple
 
 from flint import arb
 
-from bn_experiments.certify._balls import JETS, Ball, Jet, NotProvedError, ball, interval
-from bn_experiments.certify._problem import Problem
+from bn_experiments.certify._problem import JETS, Ball, Jet, NotProvedError, Problem, ball, interval
 
 _TURNING = {"gelu", "silu"}
 _CELLS = 50_000

@@ -6,18 +6,21 @@ from fractions import Fraction
 
 from flint import arb, arb_mat
 
-from bn_experiments.certify._balls import (
+from bn_experiments.certify._problem import (
     JETS,
     Ball,
     NotProvedError,
+    Problem,
+    Vector,
     ball,
     fraction,
     interval,
     norm_at_least,
     norm_at_most,
+    refuse_other_point,
+    rounded_down,
     square,
 )
-from bn_experiments.certify._problem import Problem, Vector, refuse_other_point, rounded_down
 from bn_experiments.certify.certificate import Certificate
 
 _NEWTON_STEPS = 100

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from bn_experiments.search._rounding import slope_rounding
-from bn_experiments.search.landscape import FlatSector
+from bn_experiments.search.pieces import FlatSector
 from bn_solver.arrays import EPS, Array, power_of_two, unit, whole_number
 from bnlib import LearningSet, Neuron, Ray
 from bnlib.learning_set import require_learning_set

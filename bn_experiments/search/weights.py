@@ -8,8 +8,7 @@ import numpy.typing as npt
 
 from bn_experiments.search._whitened import WhitenedSearch
 from bn_experiments.search.directions import scan_directions
-from bn_experiments.search.landscape import Landscape
-from bn_experiments.search.pieces import piecewise_minima
+from bn_experiments.search.pieces import Landscape, piecewise_minima
 from bn_solver.arrays import real_array
 from bnlib import LearningSet, Neuron, activation
 from bnlib.learning_set import require_learning_set

@@ -32,8 +32,7 @@ from bn_experiments.certify import (
     verifier,
     verify_trained,
 )
-from bn_experiments.certify._balls import NotProvedError
-from bn_experiments.certify._problem import problem
+from bn_experiments.certify._problem import NotProvedError, problem
 from bnlib import BatchNorm, LearningSet, Neuron, angle
 from bnlib.activations import ACTIVATIONS
 from tests import oracles
