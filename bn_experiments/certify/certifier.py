@@ -39,9 +39,9 @@ python-flint, which is one for all threads, and sets it back.
 
 **Trained γ > 0 and β** (`certify_trained`). Batch norm then computes
 :math:`\varphi(\gamma \hat y + \beta) = \varphi(x \cdot v + b)` with
-:math:`v = \gamma w / \sigma` and :math:`b = \beta - \gamma \mu / \sigma`. The map from (w, γ, β) to (v, b) is open and v has the direction of w, so w is optimal
-for some γ > 0 and β exactly if (kw, b), with some k > 0 and b, is a local minimum of the loss of
-the neuron *with* a bias,
+:math:`v = \gamma w / \sigma` and :math:`b = \beta - \gamma \mu / \sigma`. The map from (w, γ, β)
+to (v, b) is open and v has the direction of w, so w is optimal for some γ > 0 and β exactly if
+(kw, b), with some k > 0 and b, is a local minimum of the loss of the neuron *with* a bias,
 
 .. math:: L_b(v, b) = \frac1m \sum_i \bigl(\varphi(x_i \cdot v + b) - t_i\bigr)^2 .
 
