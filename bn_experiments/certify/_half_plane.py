@@ -29,7 +29,8 @@ from typing import NamedTuple
 
 from flint import arb
 
-from bn_experiments.certify._problem import JETS, Ball, Jet, NotProvedError, Problem, ball, interval
+from bn_experiments.certify._balls import JETS, Ball, Jet, NotProvedError, ball, interval
+from bn_experiments.certify._problem import Problem
 
 _TURNING = {"gelu", "silu"}
 _CELLS = 50_000

@@ -6,21 +6,18 @@ from fractions import Fraction
 
 from flint import arb, arb_mat
 
-from bn_experiments.certify._problem import (
+from bn_experiments.certify._balls import (
     JETS,
     Ball,
     NotProvedError,
-    Problem,
-    Vector,
     ball,
     fraction,
     interval,
     norm_at_least,
     norm_at_most,
-    refuse_other_point,
-    rounded_down,
     square,
 )
+from bn_experiments.certify._problem import Problem, Vector, refuse_other_point, rounded_down
 from bn_experiments.certify.certificate import Certificate
 
 _NEWTON_STEPS = 100

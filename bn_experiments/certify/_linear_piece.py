@@ -4,9 +4,8 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
+from bn_experiments.certify._balls import LINEAR_PIECES, NotProvedError
 from bn_experiments.certify._problem import (
-    LINEAR_PIECES,
-    NotProvedError,
     Problem,
     Vector,
     dot,

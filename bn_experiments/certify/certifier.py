@@ -96,12 +96,11 @@ from typing import Any
 
 from flint import ctx
 
+from bn_experiments.certify._balls import LINEAR_PIECES, NotProvedError
 from bn_experiments.certify._half_plane import refuse_stationary_ray
 from bn_experiments.certify._krawczyk import isolate, search
 from bn_experiments.certify._linear_piece import bits, minimum, refuse_minimum_on_the_ray, solve
 from bn_experiments.certify._problem import (
-    LINEAR_PIECES,
-    NotProvedError,
     Problem,
     Vector,
     number,

@@ -79,12 +79,12 @@ def fold(network: Network, params: Parameters, reference: Any) -> tuple[Network,
     Parameters
     ----------
     reference : array_like, shape (m, d)
-        The inputs that the moments come from; as a rule, the training set.
+        The inputs that the moments come from; on them it computes the same.
 
     Returns
     -------
     Network, list of dict
-        With a bias in every layer that was normalized. On the reference set it computes the same.
+        With a bias in every layer that was normalized.
 
     See Also
     --------
@@ -192,8 +192,7 @@ def inserted_gradient(
 
     See Also
     --------
-    insert : `network`, `layer` and `norm`, what is refused, and the shapes of what is returned.
-    Network.loss : `inputs` and `targets`.
+    insert, Network.loss : the others, what is refused, and the shapes of what is returned.
     """
     _, inserted = insert(network, params, inputs, layer, norm)
     gradient: Parameters = jax.tree.map(lambda each: jnp.asarray(np.zeros(each.shape)), inserted)
@@ -221,14 +220,12 @@ def inserted_gradient(
 class InsertionCheck(NamedTuple):
     """The gradient after an insertion, by automatic differentiation and by the formula.
 
-    The largest change of an output, relative to the largest output; the norms of the gradient by
-    JAX and of its part for the weights of the layer; the norm of its difference to
-    `inserted_gradient`, over its own, infinite where that is 0.
+    The largest change of an output, relative to the largest output; the norm of the gradient by
+    JAX; the norm of its difference to `inserted_gradient`, over its own, infinite where that is 0.
     """
 
     output_change: float
     gradient_norm: float
-    weights_norm: float
     relative_error: float
 
 
@@ -251,7 +248,6 @@ def check_insertion(
     return InsertionCheck(
         float(np.abs(after - before).max() / (np.abs(before).max() or 1.0)),
         length,
-        float(np.linalg.norm(gradient[layer]["weights"])),
         difference / length if length else float("inf"),
     )
 

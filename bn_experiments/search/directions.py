@@ -17,7 +17,7 @@ _ASIDE = 2.0 ** np.arange(-50, -5)  # how far from a minimum signs of the deriva
 
 
 class _MeanLoss(Protocol):
-    """A mean of the losses of neurons: methods of `Neuron`, and how far rounding takes one."""
+    """Methods of `Neuron`, and how far rounding takes one."""
 
     def columns(self, data: LearningSet) -> Array: ...
     def loss(self, weights: Any, data: LearningSet) -> Array: ...

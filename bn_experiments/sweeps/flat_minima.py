@@ -42,9 +42,7 @@ class Verdicts(NamedTuple):
     """What the lemma says of each start, in one reading; each of shape (n,)."""
 
     applies: Booleans
-    """A W* is closest to W₀, and ⟨W₀, W*⟩ > 0."""
     violated: Booleans
-    """It applies, and left > right."""
     exists: Booleans
     """A BN optimum is closest to W₀."""
     without: Booleans

@@ -48,12 +48,8 @@ def sweep(
 
     Parameters
     ----------
-    task : callable
-        Takes a case and a `numpy.random.Generator`.
-    cases : iterable
-        What to run the task on.
-    seed : int
-        The seed of the whole sweep.
+    task, cases, seed : callable, iterable, int
+        What takes a case and a `numpy.random.Generator`, the cases, the seed of the whole sweep.
     cache : str or Path, optional
         A folder that keeps every finished case: whatever ends the sweep, the same call runs
         only the others. All of them run anew if the source of bnlib, bn_experiments (but for
@@ -65,7 +61,6 @@ def sweep(
     Returns
     -------
     list
-        One result for each case, in the order of the cases.
 
     Raises
     ------
@@ -112,10 +107,7 @@ def _numbered(run_one: Callable[[Call], Any], call: Call) -> tuple[int, Any]:
 
 
 class CachedRun:
-    """`run` for one task, which keeps what it returns in a folder and reads it there next time.
-
-    Several processes may use the folder at once; other code has a folder of its own in it.
-    """
+    """`run` for one task, which keeps what it returns in a folder that processes may share."""
 
     def __init__(self, cache: str | os.PathLike[str], task: Callable[..., Any]) -> None:
         self.code = code_hash(task)
