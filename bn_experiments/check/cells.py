@@ -68,6 +68,14 @@ class Faults:
         self.first: dict[tuple[str, str], tuple[str, str]] = {}
         self.count: dict[tuple[str, str], int] = {}
 
+    def read(self, column: str, row: int, value: Any) -> float:
+        """Return a value as a number; look at it and return NaN if it is no finite one."""
+        try:
+            return number(value)
+        except (TypeError, ValueError, OverflowError):
+            self.look(column, row, value)
+            return math.nan
+
     def look(self, column: str, row: int, value: Any) -> None:
         """Look at one value."""
         kind = (column, fault(value))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_experiments.check.cells import Faults, listed, number, quoted
+from bn_experiments.check.cells import Faults, listed, quoted
 from bn_experiments.check.table import Table, chosen
 from bn_solver.arrays import Array, real_array
 from bnlib.learning_set import LearningSet
@@ -114,10 +114,8 @@ def _numbers(source: str, name: str, column: Any, faults: Faults) -> Array:
         return numbers
     numbers = np.full(len(raw), np.nan)
     for row, value in enumerate(raw if raw.dtype.kind in "mM" else raw.tolist()):
-        try:
-            if isinstance(value, str | bytes | complex | np.datetime64 | np.timedelta64):
-                raise TypeError
-            numbers[row] = number(value)
-        except (TypeError, ValueError, OverflowError):
+        if isinstance(value, str | bytes | complex | np.datetime64 | np.timedelta64):
             faults.look(name, row, value)
+        else:
+            numbers[row] = faults.read(name, row, value)
     return numbers

@@ -216,23 +216,14 @@ def _values(source: str, reader: Any, names: list[str], used: list[str]) -> Arra
         except ValueError:
             sound = False
         if not sound:
-            numbers = [
-                _looked_at(faults, each, len(lines)) for each in zip(used, cells, strict=True)
-            ]
+            named = zip(used, cells, strict=True)
+            numbers = [faults.read(name, len(lines), cell) for name, cell in named]
         values.extend(numbers)
     if not lines:
         raise ValueError(f"{source}: has a header but no row; add one line for each example.")
     faults.rows = len(lines)
     faults.require_none()
     return np.frombuffer(values).reshape(len(lines), len(used))
-
-
-def _looked_at(faults: Faults, named: tuple[str, str], row: int) -> float:
-    try:
-        return number(named[1])
-    except ValueError:
-        faults.look(named[0], row, named[1])
-        return math.nan
 
 
 def _ragged(source: str, line: int, empty: int, row: list[str], width: int) -> str:

@@ -174,14 +174,17 @@ def losses(network: Network, stack: Parameters, inputs: Any, targets: Any) -> Ar
     train : `network` and `stack`, and what is refused.
     Network.loss : `inputs` and `targets`.
     """
-    x, t = _examples(network, inputs, targets)
+    return _of_each(Network.loss, network, stack, *_examples(network, inputs, targets))
+
+
+def _of_each(function: Any, network: Network, stack: Parameters, *shared: Any) -> Array:
     stack_size(stack)
-    return np.asarray(_losses(network, stack, x, t))
+    return np.asarray(_mapped(function, network, stack, *shared))
 
 
-@partial(jax.jit, static_argnums=0)
-def _losses(network: Network, stack: Parameters, x: Any, t: Any) -> Any:
-    return jax.vmap(lambda params: network.loss(params, x, t))(stack)
+@partial(jax.jit, static_argnums=(0, 1))
+def _mapped(function: Any, network: Network, stack: Parameters, *shared: Any) -> Any:
+    return jax.vmap(lambda params: function(network, params, *shared))(stack)
 
 
 def accuracies(
@@ -210,19 +213,14 @@ def accuracies(
     classes = np.asarray(labels)
     if classes.shape != (len(x),) or classes.dtype.kind not in "iu":
         raise ValueError(f"labels: expected {len(x)} whole numbers, one for each example.")
-    stack_size(stack)
-    return np.asarray(_accuracies(network, stack, x, classes, r))
+    return _of_each(_accuracy, network, stack, x, classes, r)
 
 
-@partial(jax.jit, static_argnums=0)
-def _accuracies(network: Network, stack: Parameters, x: Any, labels: Any, r: Any) -> Any:
-    def one(params: Parameters) -> Any:
-        plain, of_plain = fold(network, params, r)
-        outputs = plain.forward(of_plain, x)
-        right = (outputs.argmax(axis=1) == labels) & jnp.isfinite(outputs).all(axis=1)
-        return right.astype(float).mean()  # the mean of booleans would be float32
-
-    return jax.vmap(one)(stack)
+def _accuracy(network: Network, params: Parameters, x: Any, labels: Any, r: Any) -> Any:
+    plain, of_plain = fold(network, params, r)
+    outputs = plain.forward(of_plain, x)
+    right = (outputs.argmax(axis=1) == labels) & jnp.isfinite(outputs).all(axis=1)
+    return right.astype(float).mean()  # the mean of booleans would be float32
 
 
 class Travel(NamedTuple):
