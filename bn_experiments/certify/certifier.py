@@ -47,11 +47,9 @@ to (v, b) is open and v has the direction of w, so w is optimal for some γ > 0 
 
 A certificate names a box of weights W* and a box of (v, b), both with rational ends, and claims:
 
-- **(a)** The box contains exactly one stationary point W* of L, the loss without a bias.
-- **(b)** The Hessian of L is positive definite on the whole box.
+- **(a)**, **(b)**, **(d)** As above, for the box of W* and L, the loss without a bias.
 - **(c)** For no W in the box, k > 0 and b is (kW, b) a stationary point of the loss with a bias.
   Where φ has two linear pieces: for W = W* it is no strict local minimum.
-- **(d)** The box does not contain 0.
 - **(e)** The other box contains a stationary point (v, b) of the loss with a bias, with a
   positive definite Hessian and v ≠ 0. The inputs less their mean have rank d.
 
