@@ -106,8 +106,7 @@ from bn_experiments.certify._problem import (
     problem,
     require_precision,
 )
-from bn_experiments.certify.certificate import Certificate, NotCertified
-from bn_experiments.certify.trained_certificate import TrainedCertificate
+from bn_experiments.certify.certificate import Certificate, NotCertified, TrainedCertificate
 
 _HALVINGS = 40  # of the box of W*, so that (c) is decided on all of it
 _COARSE = 12  # of the box with a bias, of which only existence is claimed

@@ -31,8 +31,7 @@ from typing import Any
 
 from flint import arb, arb_series, fmpq, fmpq_mat
 
-from bn_experiments.certify.certificate import Certificate
-from bn_experiments.certify.trained_certificate import TrainedCertificate
+from bn_experiments.certify.certificate import Certificate, TrainedCertificate
 from bn_experiments.certify.verifier import (
     Verification,
     balls,

@@ -333,6 +333,5 @@ def test_the_verifier_shares_only_certificates_with_the_search() -> None:
     room = "bn_experiments.certify"
     assert {each for each in imported if str(each).startswith("bn")} == {
         f"{room}.certificate",
-        f"{room}.trained_certificate",
         f"{room}.verifier",
     }
