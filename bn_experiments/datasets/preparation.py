@@ -81,7 +81,6 @@ def with_fit(data: LearningSet, slope: npt.ArrayLike, intercept: float) -> Learn
     Parameters
     ----------
     slope, intercept : array_like of shape (d,), float
-        v and a′.
 
     See Also
     --------

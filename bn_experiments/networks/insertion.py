@@ -117,10 +117,9 @@ def unfold(network: Network, params: Parameters, plain: Parameters, inputs: Any)
 
     Parameters
     ----------
-    network, params : Network, list of dict
-        The normalized network, and its parameters; every γ is trained and not 0.
-    plain : list of dict
-        Those of the plain network, with a bias in every layer that is normalized.
+    network, params, plain : Network, list of dict, list of dict
+        The normalized network and its parameters; every γ is trained and not 0. Those of the plain
+        network, with a bias in every layer that is normalized.
     inputs : array_like, shape (m, d)
         The reference set.
 

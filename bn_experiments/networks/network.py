@@ -54,7 +54,8 @@ class Network:
         A' = \varphi(Z),
 
     layer by layer from A = X. The last layer has no activation: its Z are the outputs. What the
-    methods take and refuse is described at `loss`.
+    methods take and refuse is described at `loss`; a wrong width, name or number of entries in a
+    tuple is a ``ValueError``.
 
     Parameters
     ----------
@@ -71,11 +72,6 @@ class Network:
     normalization : BatchNorm, None, or tuple of them
         One for every hidden layer, or one for each layer, the last included. Its γ and β are
         the values a new network starts from, or is frozen at where `params` has none.
-
-    Raises
-    ------
-    ValueError
-        If a width, a name or the number of entries in a tuple is wrong.
 
     Notes
     -----

@@ -53,10 +53,8 @@ class ConvexNeuron:
 
     Parameters
     ----------
-    family : str
-        ``"logistic"`` or ``"poisson"``.
-    bias : bool
-        Whether b is trained. If so it is the last of the weights.
+    family, bias : str, bool
+        ``"logistic"`` or ``"poisson"``; whether b is trained, then the last of the weights.
 
     Raises
     ------
@@ -94,10 +92,7 @@ class ConvexNeuron:
 
         Parameters
         ----------
-        weights : array_like, shape (..., d), with a bias (..., d + 1)
-            Weight vectors.
-        data : LearningSet
-            The examples and targets.
+        weights, data : array_like of shape (..., d), with a bias (..., d + 1), LearningSet
         """
         w, x = self._design(weights, data)
         with np.errstate(over="ignore"):

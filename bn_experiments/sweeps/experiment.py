@@ -114,8 +114,7 @@ def stored_summary(name: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``"summary"``, what the chapter plots; ``"command"``, which made it; ``"cases"``, and the
-        versions of the code.
+        ``"summary"``, what the chapter plots, the ``"command"`` that made it, versions of the code.
 
     Raises
     ------

@@ -29,10 +29,8 @@ class MiniBatchNeuron:
 
     Parameters
     ----------
-    neuron : Neuron
-        The neuron, with or without `BatchNorm`.
-    size : int
-        b, the number of examples in a batch.
+    neuron, size : Neuron, int
+        The neuron, with or without `BatchNorm`, and b, the number of examples in a batch.
 
     Raises
     ------

@@ -28,10 +28,8 @@ class UncentredNeuron:
 
     Parameters
     ----------
-    divisor : str
-        ``"rms"``, ``"std"`` or ``"weights"``.
-    gamma : float
-        γ > 0, frozen.
+    divisor, gamma : str, float
+        ``"rms"``, ``"std"`` or ``"weights"``; γ > 0, frozen.
 
     Raises
     ------
@@ -82,10 +80,7 @@ class UncentredNeuron:
 
         Parameters
         ----------
-        weights : array_like, shape (..., d)
-            Weight vectors w.
-        data : LearningSet
-            The examples and targets.
+        weights, data : array_like of shape (..., d), LearningSet
         """
         size, _ = self.size(weights, data)
         z = self.gamma * (np.asarray(weights) @ self.columns(data)) / size[..., None]
@@ -109,8 +104,8 @@ class UncentredNeuron:
     def slope_rounding(self, weights: npt.ArrayLike, data: LearningSet, along: Array) -> Array:
         """Return a bound of the rounding error of ⟨∇L, v⟩, shape (..., k).
 
-        Every term of the gradient with its size in place of its value, times the number of
-        roundings; N, a root of a sum of squares of differences, loses more where it is small.
+        The sizes of all terms of the gradient, times the number of roundings; N, a root of a sum
+        of squares of differences, loses more where it is small.
 
         Parameters
         ----------
