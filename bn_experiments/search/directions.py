@@ -1,8 +1,9 @@
 """All optimal directions of a scale-invariant loss of two weights, from a fine scan."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,8 @@ _SHORT = 2.0**-100  # a length at which any ε shows
 _ASIDE = 2.0 ** np.arange(-50, -5)  # how far from a minimum signs of the derivative are looked at
 
 
-class DirectionScan(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class DirectionScan:
     """The optima of a loss over all directions of two weights.
 
     Attributes

@@ -1,6 +1,7 @@
 """All minima of a neuron with piecewise linear activation and two weights, by enumeration."""
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +36,8 @@ class FlatSector(NamedTuple):
     loss: float
 
 
-class Landscape(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Landscape:
     """The local minima of a loss.
 
     Attributes
