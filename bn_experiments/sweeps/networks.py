@@ -182,7 +182,8 @@ def lemma(case: Case) -> Row:
     for name, each in sides.items():
         relative = {"left": each.left / size, "right": each.right / size}
         shown = vars(each) | relative | {"exists": each.applies & each.exists}
-        row[name] = {key: value.tolist() for key, value in shown.items() if key != "error"}
+        order = ("applies", "exists", "violated", "undecided", "left", "right")
+        row[name] = {key: shown[key].tolist() for key in order}
     row["lower"] = sum(bn.loss < star.loss * (1 - 1e-9) for _, star, bn in trios)
     return row
 
