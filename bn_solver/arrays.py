@@ -1,7 +1,5 @@
 """Checks of arguments, and arithmetic that neither overflows nor mistakes rounding for data."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from typing import Any
 

@@ -4,9 +4,7 @@ g = 0: x is the least-squares solution of A x = f, r its residual. f = 0: r is t
 minimum norm of Aᵀ r = g. f alone also projects: r is the part of f in the kernel of Aᵀ.
 """
 
-from __future__ import annotations
-
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -42,7 +40,7 @@ class Scaled(NamedTuple):
     unit: Int
 
     @classmethod
-    def of(cls, values: Array, intercept: bool) -> Scaled:
+    def of(cls, values: Array, intercept: bool) -> Self:
         """Scale each column; with intercept, first subtract its rounded mean, without an error."""
         values = _t(np.ascontiguousarray(_t(values)))  # whole columns, so that loops are long
         unit = exponents(values, 1)
@@ -158,9 +156,9 @@ class Systems:
             rows[:, i, :, :m] = _t(part)
         return np.moveaxis(rows.reshape(n, len(parts), k, -1, self.block), 2, -1)
 
-    def _take(self, which: Int) -> Systems:
+    def _take(self, which: Int) -> Self:
         """Return some of the systems."""
-        some = object.__new__(Systems)
+        some = object.__new__(type(self))
         for name, value in vars(self).items():
             setattr(some, name, value[which] if isinstance(value, np.ndarray) else value)
         return some

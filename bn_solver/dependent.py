@@ -1,7 +1,5 @@
 """One least-squares problem whose columns are dependent, or nearly so: rank, shortest w, kernel."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

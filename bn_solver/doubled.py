@@ -1,7 +1,5 @@
 """Arithmetic in twice the working precision: a number is a pair high + low."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

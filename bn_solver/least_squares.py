@@ -5,8 +5,6 @@ QR of columns scaled by powers of two, then iterative refinement of solution *an
 of its error; what working precision cannot decide is refused.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One linear fit: exact where its weights are short numbers, else with a bound of its error."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from hashlib import blake2b

@@ -4,8 +4,6 @@ A command is an entry point of the group "bnlib.commands": a function that takes
 returns the exit code. So packages built on this one add theirs, and this one imports none of them.
 """
 
-from __future__ import annotations
-
 import sys
 from importlib.metadata import entry_points
 

@@ -1,7 +1,5 @@
 """What a point and a ray of optimal weights have in common."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Starts projected on the ray of W*: what the lemma promises there, and how far it is known."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

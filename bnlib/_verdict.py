@@ -4,8 +4,6 @@ Left is the squared distance from W₀ to the closest BN optimum, right what is 
 the closest W*, if ⟨W₀, W*⟩ > 0.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

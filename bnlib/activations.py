@@ -1,7 +1,5 @@
 """Activation functions with their first and second derivatives."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any

@@ -1,7 +1,5 @@
 """Batch normalization of one unit's pre-activations, with its exact derivatives."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +16,8 @@ class BatchNorm:
     .. math:: \hat y_i = \frac{y_i - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad
        z_i = \gamma \hat y_i + \beta, \qquad \mu = \frac1m \sum_i y_i, \quad
        \sigma^2 = \frac1m \sum_i (y_i - \mu)^2 .
+
+    Parameters and errors of all methods are those of `forward`.
 
     Parameters
     ----------
@@ -87,10 +87,6 @@ class BatchNorm:
         ----------
         vector : array_like, shape (..., m)
             The vector v; leading axes broadcast against those of y.
-
-        See Also
-        --------
-        BatchNorm.forward : the other parameter, shapes and errors.
         """
         normalized, divisor = self._normalize(preactivations)
         v = real_array("vector", vector, shape="(..., m)", last=normalized.shape[-1])
@@ -118,10 +114,6 @@ class BatchNorm:
         ----------
         cotangent, first, second : array_like, shape (..., m)
             g = ∂L/∂z, and two directions a and b in the space of pre-activations.
-
-        See Also
-        --------
-        BatchNorm.forward : the other parameter, shapes and errors.
         """
         normalized, divisor = self._normalize(preactivations)
         m = normalized.shape[-1]

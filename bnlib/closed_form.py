@@ -1,7 +1,5 @@
 """The optima of linear neurons in closed form: a least-squares problem each."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from bn_solver.arrays import EPS, Array, representable

@@ -1,7 +1,5 @@
 """How often the lemma fails, and by how much: laws in the angle between W* and the ray."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """The learning set: examples, targets and the moments the closed forms are made of."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Self
 

@@ -1,7 +1,5 @@
 """Lemma 4.5 of Santurkar et al. (2018): both sides of its inequality, and whether it holds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """One neuron: a linear map, a normalization that is or is not there, an activation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +20,8 @@ class Neuron:
     .. math:: y = X w, \qquad z = \mathrm{BN}(y) \text{ or } y, \qquad
        L(w) = \frac1m \sum_{i=1}^m \bigl(\varphi(z_i) - t_i\bigr)^2 .
 
-    The mean has no factor ½. Methods take one weight vector or any leading batch shape of them.
+    The mean has no factor ½. Methods take one weight vector or any leading batch shape of them:
+    parameters and errors of all are those of `output`.
 
     Parameters
     ----------
@@ -71,12 +70,7 @@ class Neuron:
         return np.asarray(activation(self.activation).value(z))
 
     def loss(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return the mean over the examples of the squared residual, shape (...).
-
-        See Also
-        --------
-        Neuron.output : parameters and errors.
-        """
+        """Return the mean over the examples of the squared residual, shape (...)."""
         with np.errstate(over="ignore"):
             loss = ((self.output(weights, data) - data.targets) ** 2).mean(axis=-1)
         return representable("loss", loss, cause="weights, data")
@@ -89,10 +83,6 @@ class Neuron:
 
         with J = ∂z/∂y, the identity for the standard neuron. Where the loss does not change along
         w, for ``scale=True`` and ε = 0, it is orthogonal to w.
-
-        See Also
-        --------
-        Neuron.output : parameters and errors.
         """
         y, z = self._preactivations(weights, data)
         phi = activation(self.activation)
@@ -112,10 +102,6 @@ class Neuron:
 
         with A = J X. The second term is zero without normalization. At a kink of φ the
         one-sided convention of `bnlib.activation` is used.
-
-        See Also
-        --------
-        Neuron.output : parameters and errors.
         """
         y, z = self._preactivations(weights, data)
         phi, columns = activation(self.activation), self.columns(data)
@@ -153,10 +139,6 @@ class Neuron:
         """Return Xᵀ, shape (d, m), as the weights see it: with a row of ones for the bias.
 
         Centred in front of a centring normalization, so that a common offset costs no digits.
-
-        See Also
-        --------
-        Neuron.output : parameters and errors.
         """
         require_learning_set(data)
         if self.normalization is not None and self.normalization.center:

@@ -1,7 +1,5 @@
 """Sets of optimal weights: a point, or the ray that scale invariance makes of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,12 +93,7 @@ class Point(OptimalSet):
         return representable("projection", nearest, cause="start")
 
     def squared_distance(self, start: npt.ArrayLike) -> Array:
-        """Return the squared Euclidean distance from each start to the set, shape (...).
-
-        See Also
-        --------
-        Point.nearest : parameters and errors.
-        """
+        """Return the squared Euclidean distance from each start to the set, shape (...)."""
         w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
         with np.errstate(over="ignore", invalid="ignore"):
             gap = w - self.weights
@@ -109,12 +102,7 @@ class Point(OptimalSet):
             return squared_norm(gap, w)
 
     def exists(self, start: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Return whether an element is closest to each start, shape (...): unless excluded.
-
-        See Also
-        --------
-        Point.nearest : parameters and errors.
-        """
+        """Return whether an element is closest to each start, shape (...): unless excluded."""
         w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
         if not self.excluded.size:
             return np.ones(w.shape[:-1], dtype=np.bool_)
@@ -173,10 +161,6 @@ class Ray(OptimalSet):
         """Return the element closest to each start, shape (..., d): ⟨u, W₀⟩₊ u without kernel.
 
         Where no element is closest, the limit of ever closer ones.
-
-        See Also
-        --------
-        Point.nearest : parameters and errors.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -189,10 +173,6 @@ class Ray(OptimalSet):
 
         With a kernel, W₀ is projected across it first. The root is accurate to a few units of
         rounding of ‖W₀‖, also near the ray.
-
-        See Also
-        --------
-        Point.nearest : parameters and errors.
         """
         w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
         total = squared_norm(w)
@@ -202,12 +182,7 @@ class Ray(OptimalSet):
         return residual(w, total, self.direction, np.asarray(np.maximum(w @ self.direction, 0.0)))
 
     def exists(self, start: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Return whether an element is closest to each start, shape (...): ⟨u, W₀⟩ > 0.
-
-        See Also
-        --------
-        Point.nearest : parameters and errors.
-        """
+        """Return whether an element is closest to each start, shape (...): ⟨u, W₀⟩ > 0."""
         w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
         return np.asarray(w @ self.direction > 0)
 

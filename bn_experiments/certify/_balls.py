@@ -5,8 +5,6 @@ are true only if they hold for every point of the balls. NaN compares as false, 
 in this package asks for what it wants, never for the opposite of what it fears.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial

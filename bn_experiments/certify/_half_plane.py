@@ -21,13 +21,11 @@ pre-activation p that is not far out is eliminated by :math:`\sum g_i (a_i - a_p
 right come terms of at least G₊ δ, from the left altogether at most m G₋ times the spread.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 from flint import arb
 
@@ -41,8 +39,7 @@ Cell = tuple[float, float, float, float]
 """Ends of k, then of b; halves of whole numbers, so exact as floats."""
 
 
-@dataclass(frozen=True)
-class _HalfPlane:
+class _HalfPlane(NamedTuple):
     """The points (kW, b) for every W of a box; examples in the order of a."""
 
     activation: str
@@ -131,9 +128,10 @@ def _signs_exclude(plane: _HalfPlane, cell: Cell) -> bool:
     if all(sign == residuals[0] != 0 for sign in residuals):
         return True  # the signs of g are those of φ′, up to one for all: one change at most
     signs = [r * _slope_sign(plane.activation, y) for r, y in zip(residuals, z, strict=True)]
-    most = dict.fromkeys(_either(signs[0]), 0)
-    for each in signs[1:]:
-        most = {s: max(n + (s != last) for last, n in most.items()) for s in _either(each)}
+    most = {1: 0, -1: 0}  # changes so far at most, by the last sign; 0 may be either
+    for i, sign in enumerate(signs):
+        known = (sign,) if sign else (1, -1)
+        most = {s: max(n + (i > 0 and s != last) for last, n in most.items()) for s in known}
     return any(signs) and max(most.values()) <= 1
 
 
@@ -200,10 +198,6 @@ def _jet(activation: str, z: Ball) -> Jet:
         low, high = z.lower(), z.upper()
         return low.expm1().union(high), low.exp().union(arb(1)), arb(0).union(arb(1))
     return JETS[activation](z)
-
-
-def _either(sign: int) -> tuple[int, ...]:
-    return (sign,) if sign else (1, -1)
 
 
 def _hull(low: float, high: float) -> Ball:

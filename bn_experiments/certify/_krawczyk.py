@@ -1,7 +1,5 @@
 """The search for a box that Krawczyk's operator maps into itself, in ball arithmetic."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """The exact proof for activations of two linear pieces: identity, ReLU, leaky ReLU."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from fractions import Fraction

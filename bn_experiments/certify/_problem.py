@@ -1,7 +1,5 @@
 """The exact data of one certificate: a learning set and a BN neuron in rational numbers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from flint import fmpq, fmpq_mat
 
 from bn_experiments.certify._balls import JETS, NotProvedError
 from bn_experiments.certify.certificate import Certificate, decimal
-from bn_solver.arrays import flag
+from bn_solver.arrays import flag, whole_number
 
 Vector = Sequence[Fraction]
 
@@ -101,6 +99,20 @@ def problem(
 def vector(name: str, values: Any) -> tuple[Fraction, ...]:
     """Return a sequence of numbers as exact fractions, or raise ``ValueError``."""
     return tuple(number(name, each) for each in _entries(name, values))
+
+
+def point(name: str, values: Any, d: int) -> tuple[Fraction, ...]:
+    """Return d exact weights, or raise ``ValueError``."""
+    found = vector(name, values)
+    if len(found) != d:
+        raise ValueError(f"{name}: expected {d} weights, got {len(found)}.")
+    return found
+
+
+def require_precision(precision: int) -> None:
+    """Raise ``ValueError`` unless a verifier can follow with so many bits."""
+    if whole_number("precision", precision, at_least=53) > 16384:
+        raise ValueError(f"precision: must be at most 16384 bits, got {precision}.")
 
 
 def _entries(name: str, values: Any) -> Any:

@@ -1,10 +1,9 @@
 """What a certificate states, how it is printed, and its exact form in JSON."""
 
-from __future__ import annotations
-
 import json
 import re
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from decimal import Context, Decimal
 from fractions import Fraction
@@ -57,11 +56,6 @@ class Statement:
         text : str
             JSON of `to_json`; white space between its parts does not matter.
 
-        Returns
-        -------
-        Certificate
-            Or whichever class it is called on.
-
         Raises
         ------
         ValueError
@@ -84,8 +78,8 @@ class Statement:
         for name in ("inputs", "box"):
             rows = getattr(self, name)
             require(isinstance(rows, tuple) and rows, name, "must be a tuple with entries")
-            require(all(is_exact(row) for row in rows), name, "must hold tuples of Fraction")
-        require(is_exact(self.targets), "targets", "must be a tuple of Fraction")
+            require(all(_is_exact(row) for row in rows), name, "must hold tuples of Fraction")
+        require(_is_exact(self.targets), "targets", "must be a tuple of Fraction")
         require(isinstance(self.activation, str), "activation", "must be a name")
         whole = isinstance(self.precision, int) and not isinstance(self.precision, bool)
         require(whole and 53 <= self.precision <= 65536, "precision", "must be 53 to 65536 bits")
@@ -97,7 +91,7 @@ class Statement:
 
     def printed(self, claims: dict[str, str]) -> str:
         """Return the lines of the printed certificate, the learning set and W* among them."""
-        place = shown_box(self.box)
+        place = _shown_box(self.box)
         place = place if self.is_point else f"the only stationary point of L in {place}"
         data = {
             "inputs": ", ".join(map(_tuple, self.inputs)),
@@ -105,14 +99,10 @@ class Statement:
             "W*": place,
         }
         hence = {"hence": "at W₀ = W* the lemma's right side is 0 and its left side is not"}
-        neuron = {"neuron": claims.pop("neuron")}
-        lines = ["Certificate: Lemma 4.5 is false for"]
+        parts = {"neuron": claims["neuron"]} | data | claims | hence
         wrap = textwrap.TextWrapper(80, subsequent_indent=" " * 12)
-        lines += [
-            wrap.fill(f"  {head:<10}{text}")
-            for head, text in (neuron | data | claims | hence).items()
-        ]
-        return "\n".join(lines)
+        lines = [wrap.fill(f"  {head:<10}{text}") for head, text in parts.items()]
+        return "\n".join(["Certificate: Lemma 4.5 is false for", *lines])
 
 
 @dataclass(frozen=True)
@@ -121,18 +111,14 @@ class Certificate(Statement):
 
     It claims (a) to (e) of `certify`: in short, the box contains exactly one stationary point W*
     of L, a strict local minimum and not 0; no point of it is stationary for the loss of the BN
-    neuron, which has an optimum. Whether that is *true* is for `verify` to say.
+    neuron, which has an optimum. `verify` says if it is *true*; wrong types are a ``ValueError``.
 
     Parameters
     ----------
-    inputs : tuple of tuple of Fraction
-        X, one row for each example.
-    targets : tuple of Fraction
-        t, one for each example.
-    activation : str
-        The name of φ.
-    center : bool
-        Whether batch norm subtracts the mean before it divides by σ.
+    inputs, targets : tuple of tuple of Fraction, tuple of Fraction
+        X, one row for each example, and t.
+    activation, center : str, bool
+        The name of φ; whether batch norm subtracts the mean before it divides by σ.
     gamma, beta : Fraction
         γ and β, frozen. ε = 0.
     box : tuple of (Fraction, Fraction)
@@ -141,11 +127,6 @@ class Certificate(Statement):
         A lower bound of the length of :math:`\nabla\hat L` on the box.
     precision : int
         The number of bits with which the claims were proved, and can be checked.
-
-    Raises
-    ------
-    ValueError
-        If a field has the wrong type or shape.
     """
 
     inputs: tuple[tuple[Fraction, ...], ...]
@@ -184,6 +165,58 @@ class Certificate(Statement):
 
 
 @dataclass(frozen=True)
+class TrainedCertificate(Statement):
+    r"""The same statement for a neuron without bias, against batch norm with trained γ > 0 and β.
+
+    It claims (a) to (e) of `certify_trained`: in short, the box contains exactly one stationary
+    point W* of L, a strict local minimum and not 0; whatever k > 0 and b are, (kW*, b) is no
+    strict minimum of the loss of the neuron with a bias, and for a smooth φ not even stationary;
+    that loss has a strict minimum elsewhere. Whether that is *true* is for `verify_trained` to
+    say.
+
+    Parameters
+    ----------
+    inputs, targets, activation, box, precision
+        As in `Certificate`.
+    with_bias : tuple of (Fraction, Fraction)
+        A box like `box`, of d + 1 entries, for a strict minimum (v, b) of the loss with a bias.
+    """
+
+    inputs: tuple[tuple[Fraction, ...], ...]
+    targets: tuple[Fraction, ...]
+    activation: str
+    box: Box
+    with_bias: Box
+    precision: int
+
+    FORMAT: ClassVar[str] = "bnlib trained certificate 1"
+    NUMBERS: ClassVar[tuple[str, ...]] = ("inputs", "targets", "box", "with_bias")
+
+    def __post_init__(self) -> None:
+        self.check()
+        pairs = isinstance(self.with_bias, tuple) and all(
+            _is_exact(ends) and len(ends) == 2 for ends in self.with_bias
+        )
+        require(pairs, "with_bias", "must be a tuple of pairs of Fraction")
+        require(len(self.with_bias) == self.d + 1, "with_bias", "must be one pair more than d")
+
+    def __str__(self) -> str:
+        span = "at W*" if self.is_point else "on the box"
+        kind = "strict minimum" if self.is_point else "stationary point"
+        loss = f"no (kW*, b) with k > 0 is a {kind} of the loss with a bias"
+        best = _shown_box(self.with_bias)
+        place = f"at {best}" if self.is_point else f"in {best}"
+        return self.printed(
+            {
+                "neuron": f"{self.activation}, no bias; batch norm: γ > 0 and β trained, ε = 0",
+                "minimum": f"L has a positive definite Hessian {span}",
+                "BN loss": f"{loss}: W* is on no ray of BN optima",
+                "BN optima": f"exist: the loss with a bias has one {place}",
+            }
+        )
+
+
+@dataclass(frozen=True)
 class NotCertified:
     """No certificate, which is not a proof that the lemma holds. False as a truth value.
 
@@ -208,7 +241,7 @@ def require(condition: Any, name: str, problem: str) -> None:
         raise ValueError(f"{name}: {problem}; is this a certificate of bnlib?")
 
 
-def is_exact(values: Any) -> bool:
+def _is_exact(values: Any) -> bool:
     """Return whether the values are a tuple of Fraction."""
     # Fraction itself: a subclass could say of itself whatever it likes.
     return isinstance(values, tuple) and all(type(each) is Fraction for each in values)
@@ -218,14 +251,12 @@ def _read(name: str, value: Any) -> Any:
     """Return lists as tuples, and each string as the fraction it is in lowest terms."""
     if isinstance(value, list):
         return tuple(_read(name, each) for each in value)
-    try:
+    with suppress(ValueError, ZeroDivisionError):  # more digits than Python reads, or p/0
         # Fraction itself would also read "1e999999999", and not come to an end.
         if isinstance(value, str) and re.fullmatch("-?[0-9]+(/[0-9]+)?", value):
             number = Fraction(value)
             if str(number) == value:  # one spelling for each number
                 return number
-    except (ValueError, ZeroDivisionError):  # more digits than Python reads, or p/0
-        pass
     raise ValueError(f'{name}: {value!r:.60} is not a fraction "p/q" in lowest terms.')
 
 
@@ -253,7 +284,7 @@ def _interval(low: Fraction, high: Fraction) -> str:
     return f"(≈{decimal((low + high) / 2, 12)} ± {decimal((high - low) / 2, 3)})"
 
 
-def shown_box(box: Box) -> str:
+def _shown_box(box: Box) -> str:
     """Return a box as it is printed, with its middle; one point as that point."""
     if all(low == high for low, high in box):
         return f"the point {_tuple(tuple(low for low, _ in box))}"

@@ -23,8 +23,6 @@ restricted to it is a quadratic in (k, b). Its minimum there is found in rationa
 must not be stationary for all weights, or not lie in the piece, or not be strict.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -33,8 +31,7 @@ from typing import Any
 
 from flint import arb, arb_series, fmpq, fmpq_mat
 
-from bn_experiments.certify.certificate import Certificate
-from bn_experiments.certify.trained_certificate import TrainedCertificate
+from bn_experiments.certify.certificate import Certificate, TrainedCertificate
 from bn_experiments.certify.verifier import (
     Verification,
     balls,
@@ -110,9 +107,13 @@ def _check_pieces(claim: TrainedCertificate) -> None:
         if _matrix(full).rank() <= claim.d or _matrix(plane).rank() < 2:
             continue  # flat along some direction: no strict minimum
         normal = _matrix(plane).transpose()
-        k, b = _fractions((normal * _matrix(plane)).solve(normal * _column(claim.targets)))
+        k, b = _fractions(
+            (normal * _matrix(plane)).solve(normal * _matrix([[t] for t in claim.targets]))
+        )
         residual = [s[i] * (k * a[i] + b) - claim.targets[i] for i in range(claim.m)]
-        stationary = not any(_fractions(_matrix(full).transpose() * _column(residual)))
+        stationary = not any(
+            _fractions(_matrix(full).transpose() * _matrix([[r] for r in residual]))
+        )
         inside = all((k * a[i] + b > 0) == (i in active) for i in range(claim.m))
         found = stationary and k > 0 and (flat == 1 or inside)
         require(not found, "(c): a multiple of W* is optimal with a bias")
@@ -198,7 +199,7 @@ def _affine(claim: TrainedCertificate) -> list[list[Fraction]]:
     found = []
     for chosen in combinations(range(claim.m), claim.d):
         rows = [longer[i] for i in chosen]
-        values = [_fractions_of_det([*rows, row]) for row in longer]
+        values = [_fraction(_matrix([*rows, row]).det()) for row in longer]
         if any(values):
             found.append(values)
     return found
@@ -253,14 +254,9 @@ def _matrix(rows: Any) -> Any:
     return fmpq_mat([[fmpq(*Fraction(x).as_integer_ratio()) for x in row] for row in rows])
 
 
-def _column(values: Any) -> Any:
-    return _matrix([[value] for value in values])
-
-
 def _fractions(matrix: Any) -> list[Fraction]:
-    return [Fraction(int(each.p), int(each.q)) for each in matrix.entries()]
+    return [_fraction(each) for each in matrix.entries()]
 
 
-def _fractions_of_det(rows: Any) -> Fraction:
-    found = _matrix(rows).det()
-    return Fraction(int(found.p), int(found.q))
+def _fraction(exact: Any) -> Fraction:
+    return Fraction(int(exact.p), int(exact.q))

@@ -20,8 +20,6 @@ What is checked is the list (a) to (e) of `certify`, by other means:
 - A box that is a single point: ∇L = 0 exactly, in rational numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """What stands in a table where a finite number should be: named by row, column and value."""
 
-from __future__ import annotations
-
 import math
 import re
 import shlex
@@ -69,6 +67,14 @@ class Faults:
         self.source, self.target, self.place, self.rows = source, target, place, 0
         self.first: dict[tuple[str, str], tuple[str, str]] = {}
         self.count: dict[tuple[str, str], int] = {}
+
+    def read(self, column: str, row: int, value: Any) -> float:
+        """Return a value as a number; look at it and return NaN if it is no finite one."""
+        try:
+            return number(value)
+        except (TypeError, ValueError, OverflowError):
+            self.look(column, row, value)
+            return math.nan
 
     def look(self, column: str, row: int, value: Any) -> None:
         """Look at one value."""

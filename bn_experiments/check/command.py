@@ -1,12 +1,11 @@
 """The command ``python -m bnlib check``: ask whether the lemma holds on a table of your own."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bn_experiments.check.plot import plot
 from bn_experiments.check.report import check
@@ -95,17 +94,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     told = "a column to leave out; may be given several times"
     add("--drop", metavar="COLUMN", action="append", default=[], help=told)
     how = parser.add_mutually_exclusive_group()
-    for names, value, told in (
-        (("--centre", "--center"), "centred", "subtract from each input its mean"),
-        (
-            ("--standardise", "--standardize"),
-            "standardised",
-            "and divide it by its standard deviation",
-        ),
-    ):
-        how.add_argument(
-            *names, action="store_const", const=value, dest="preparation", default="raw", help=told
-        )
+    told = "subtract from each input its mean"
+    prepared: Any = {"action": "store_const", "dest": "preparation", "default": "raw"}
+    how.add_argument("--centre", "--center", const="centred", help=told, **prepared)
+    names, told = ("--standardise", "--standardize"), "and divide it by its standard deviation"
+    how.add_argument(*names, const="standardised", help=told, **prepared)
     told = "a trained bias for the neuron without batch norm, trained γ > 0 and β for the other"
     add("--bias", action="store_true", help=told)
     told = "standard deviation of the initial weights (default: ‖W*‖/√d)"

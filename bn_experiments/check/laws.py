@@ -1,7 +1,5 @@
 """How often and by how much the lemma fails on a table: by laws, or counted where none holds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

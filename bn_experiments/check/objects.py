@@ -1,13 +1,11 @@
 """Tables that are Python objects: data frames, what scikit-learn loads, arrays, learning sets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from bn_experiments.check.cells import Faults, listed, number, quoted
+from bn_experiments.check.cells import Faults, listed, quoted
 from bn_experiments.check.table import Table, chosen
 from bn_solver.arrays import Array, real_array
 from bnlib.learning_set import LearningSet
@@ -35,7 +33,9 @@ def from_object(
     if isinstance(target, str):
         name = target
     else:
-        name = _unused(getattr(target, "name", None) or "target", series)
+        name = str(getattr(target, "name", None) or "target")
+        while name in series:
+            name += "_"
         series[name] = target
     inputs = chosen(source, list(series), name, columns, drop)
     used = [*inputs, name]
@@ -98,13 +98,6 @@ def _named(inputs: Any, names: Sequence[str] | None) -> dict[str, Any]:
     return dict(zip(given, raw.T, strict=True))
 
 
-def _unused(name: Any, taken: Iterable[str]) -> str:
-    free = str(name)
-    while free in taken:
-        free += "_"
-    return free
-
-
 def _numbers(source: str, name: str, column: Any, faults: Faults) -> Array:
     """Return a column as finite numbers; look at those which are none, and put NaN there."""
     raw: Any = column if isinstance(column, np.ma.MaskedArray) else np.asarray(column)
@@ -121,10 +114,8 @@ def _numbers(source: str, name: str, column: Any, faults: Faults) -> Array:
         return numbers
     numbers = np.full(len(raw), np.nan)
     for row, value in enumerate(raw if raw.dtype.kind in "mM" else raw.tolist()):
-        try:
-            if isinstance(value, str | bytes | complex | np.datetime64 | np.timedelta64):
-                raise TypeError
-            numbers[row] = number(value)
-        except (TypeError, ValueError, OverflowError):
+        if isinstance(value, str | bytes | complex | np.datetime64 | np.timedelta64):
             faults.look(name, row, value)
+        else:
+            numbers[row] = faults.read(name, row, value)
     return numbers

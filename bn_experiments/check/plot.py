@@ -69,13 +69,8 @@ def _draw(ax: Axes, report: Report) -> None:
             -90, turn - 90, facecolor="none", edgecolor=_EDGE, hatch="///", linewidth=0, label=label
         )
     u = np.array([np.cos(theta), np.sin(theta)])
-    ax.plot(
-        [0, _REACH * u[0]],
-        [0, _REACH * u[1]],
-        color=_RAY,
-        linewidth=2,
-        label="optima with batch norm",
-    )
+    far = _REACH * u
+    ax.plot([0, far[0]], [0, far[1]], color=_RAY, linewidth=2, label="optima with batch norm")
     ax.plot(1, 0, "s", color=_STAR, markersize=8, label="W*, the optimum without")
     foot = max(u[0], 0.0) * u
     ax.plot([1, foot[0]], [0, foot[1]], "--", color="0.3", linewidth=1)

@@ -1,7 +1,5 @@
 """A bar for what takes seconds: on the standard error, if that is a terminal."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any

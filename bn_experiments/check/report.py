@@ -1,7 +1,5 @@
 """The answer to one table: a value that prints itself as text and as JSON."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -200,7 +198,16 @@ def check(
 
 
 def _reported(table: Table, preparation: str, bias: bool, scale: float | None, seed: int) -> Report:
-    known = _described(table) | {"preparation": preparation, "bias": bool(bias)}
+    known: dict[str, Any] = {
+        **{name: getattr(table, name) for name in ("source", "target", "columns", "left_out")},
+        "examples": table.data.m,
+        "preparation": preparation,
+        "bias": bool(bias),
+        "notes": tuple(
+            f"column {quoted(name)} is constant, {plain(value)} in every row"
+            for name, value in table.constant.items()
+        ),
+    }
     if not (table.data.inputs != table.data.inputs[0]).any():
         return Report(**known, verdict=VOID, strict=VOID, reason="equal")
     data = _scaled(table) if preparation == "standardised" else table.data
@@ -242,21 +249,6 @@ def _optimum(data: LearningSet, normalization: BatchNorm | None, bar: Any) -> Op
     [found] = Neuron(normalization=normalization).optima(data)
     bar.update()
     return found
-
-
-def _described(table: Table) -> dict[str, Any]:
-    """Return the fields that say what was asked of which table."""
-    return {
-        "source": table.source,
-        "target": table.target,
-        "columns": table.columns,
-        "left_out": table.left_out,
-        "examples": table.data.m,
-        "notes": tuple(
-            f"column {quoted(name)} is constant, {plain(value)} in every row"
-            for name, value in table.constant.items()
-        ),
-    }
 
 
 def _scaled(table: Table) -> LearningSet:

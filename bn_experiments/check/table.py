@@ -1,13 +1,12 @@
 """A reader's table: the file, its header, which columns are meant; every fault is named."""
 
-from __future__ import annotations
-
 import csv
 import difflib
 import io
 import math
 import sys
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -64,8 +63,7 @@ def chosen(
     """Return the names of the inputs; ``ValueError`` if a name is not there, or not one column."""
     wanted = [columns] if isinstance(columns, str) else None if columns is None else [*columns]
     drop = [drop] if isinstance(drop, str) else [*drop]
-    twice = sorted({name for name in names if names.count(name) > 1}) if _repeats(names) else []
-    if twice:
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise ValueError(
             f"{source}: several columns have the name {listed(twice)}; rename them in the header."
         )
@@ -95,10 +93,6 @@ def chosen(
             f"leave it out: {dropped([''])}."
         )
     return inputs
-
-
-def _repeats(names: Sequence[str]) -> bool:
-    return len(set(names)) < len(names)
 
 
 def read(
@@ -222,23 +216,14 @@ def _values(source: str, reader: Any, names: list[str], used: list[str]) -> Arra
         except ValueError:
             sound = False
         if not sound:
-            numbers = [
-                _looked_at(faults, each, len(lines)) for each in zip(used, cells, strict=True)
-            ]
+            named = zip(used, cells, strict=True)
+            numbers = [faults.read(name, len(lines), cell) for name, cell in named]
         values.extend(numbers)
     if not lines:
         raise ValueError(f"{source}: has a header but no row; add one line for each example.")
     faults.rows = len(lines)
     faults.require_none()
     return np.frombuffer(values).reshape(len(lines), len(used))
-
-
-def _looked_at(faults: Faults, named: tuple[str, str], row: int) -> float:
-    try:
-        return number(named[1])
-    except ValueError:
-        faults.look(named[0], row, named[1])
-        return math.nan
 
 
 def _ragged(source: str, line: int, empty: int, row: list[str], width: int) -> str:

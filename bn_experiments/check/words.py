@@ -1,7 +1,5 @@
 """What a report says, as text for a terminal."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -68,7 +66,9 @@ def with_names(message: str, columns: Sequence[str]) -> str:
 
 def text(report: Any) -> str:
     """Return the answer to one table, for people."""
-    parts = [_head(report), _geometry(report), _often(report), _start(report), _repair(report)]
+    repairs = ["What makes it true on this table, each checked:"] * bool(report.repairs)
+    repairs += [f"  {REPAIRS[each]}" for each in report.repairs]
+    parts = [_head(report), _geometry(report), _often(report), _start(report), repairs]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
@@ -158,14 +158,6 @@ def _start(report: Any) -> list[str]:
         f"  bnlib.check_lemma({numbers(report.start)},",
         f"    [bnlib.Point({numbers(star.vector)}, {star.error!r})],",
         f"    [bnlib.Ray({numbers(ray.vector)}, {ray.error!r})])",
-    ]
-
-
-def _repair(report: Any) -> list[str]:
-    if not report.repairs:
-        return []
-    return ["What makes it true on this table, each checked:"] + [
-        f"  {REPAIRS[each]}" for each in report.repairs
     ]
 
 

@@ -1,7 +1,5 @@
 """Inputs and targets prepared: centred, scaled, without intercept or collinear columns."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 
@@ -83,7 +81,6 @@ def with_fit(data: LearningSet, slope: npt.ArrayLike, intercept: float) -> Learn
     Parameters
     ----------
     slope, intercept : array_like of shape (d,), float
-        v and a′.
 
     See Also
     --------

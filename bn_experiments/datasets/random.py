@@ -1,7 +1,5 @@
 """Random learning sets around the output of a neuron, the teacher."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +22,10 @@ class RandomLearningSets:
     Parameters
     ----------
     m, d : int
-        Numbers of examples and of inputs; m ≥ d + 1, so that both optima of the linear neurons
-        are unique almost surely.
+        Numbers of examples and of inputs; m ≥ d + 1, so that both optima are unique almost surely.
     offset, level, noise : float
-        o: length of the inputs' mean, in units of their standard deviation; at 0 the inputs
-        are centred up to sampling. ℓ: mean of the pre-activations, which are the targets of a
-        linear law. ν ≥ 0: standard deviation of what is added to the output.
+        o: length of the inputs' mean, in units of their standard deviation; at 0 they are centred
+        up to sampling. ℓ: mean of the pre-activations. ν ≥ 0: standard deviation of the noise.
     activation : str or Activation
         φ of the teacher.
     """
@@ -59,7 +55,6 @@ class RandomLearningSets:
         Parameters
         ----------
         rng, n : numpy.random.Generator, int
-            The source of randomness, and the number of learning sets.
         """
         phi = activation(self.activation)
         spread = rng.standard_normal((n, self.m, self.d))

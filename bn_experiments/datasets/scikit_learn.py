@@ -1,7 +1,5 @@
 """The data that scikit-learn ships: as they are, and as learning sets. No network is needed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +51,6 @@ def load(source: str) -> Any:
     Returns
     -------
     sklearn.utils.Bunch
-        With ``data``, ``target``, ``feature_names`` and ``target_names``.
 
     Raises
     ------
@@ -99,7 +96,6 @@ def load_tasks(
 
 
 def _tasks(source: str, codes: Array) -> list[Task]:
-    """Return the tasks of one data set."""
     bunch = load(source)
     x, t = np.asarray(bunch.data, dtype=float), np.asarray(bunch.target, dtype=float)
     if source.startswith("diabetes"):

@@ -1,7 +1,5 @@
 """The optima of linear neurons on many learning sets at once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

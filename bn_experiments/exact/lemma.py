@@ -1,7 +1,5 @@
 """The check of the lemma and its laws in SymPy."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The neuron, batch norm and their optima in SymPy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The verdict on the lemma, computed exactly and in floating point: ``python -m bnlib``."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -11,8 +11,15 @@ from bn_experiments.networks.insertion import (
 from bn_experiments.networks.network import Network
 from bn_experiments.networks.network_lemma import pooled_sides, reached_sides
 from bn_experiments.networks.stationary import stationary_point
-from bn_experiments.networks.trained import accuracies, travel
-from bn_experiments.networks.training import batch_order, losses, starts, train, unstacked
+from bn_experiments.networks.training import (
+    accuracies,
+    batch_order,
+    losses,
+    starts,
+    train,
+    travel,
+    unstacked,
+)
 
 __all__ = [
     "Network",

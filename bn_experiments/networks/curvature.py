@@ -1,7 +1,5 @@
 """The loss as a function of one vector: its Hessian, and what a step along the gradient meets."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -59,7 +57,7 @@ def spectrum(network: Network, params: Parameters, inputs: Any, targets: Any) ->
     Parameters
     ----------
     network : Network
-        One of a thousand parameters or so: the Hessian, with respect to all, is dense.
+        One of a thousand parameters or so: the Hessian is dense.
 
     Returns
     -------
@@ -67,7 +65,7 @@ def spectrum(network: Network, params: Parameters, inputs: Any, targets: Any) ->
 
     See Also
     --------
-    Network.loss : `params`, `inputs`, `targets`; refused is also a Hessian that is not finite.
+    Network.loss : the others; refused is also a Hessian that is not finite.
     """
     loss = VectorLoss(network, params, inputs, targets)
     hessian = loss.hessian(loss.start)
@@ -75,15 +73,13 @@ def spectrum(network: Network, params: Parameters, inputs: Any, targets: Any) ->
 
 
 def largest_eigenvalue(network: Network, params: Parameters, inputs: Any, targets: Any) -> float:
-    """Return the largest eigenvalue of the Hessian of the loss, without forming it.
+    """Return the largest (not in absolute value) eigenvalue of the Hessian, without forming it.
 
-    The largest, not the largest in absolute value: by SciPy's ``eigsh`` (Lanczos), from products
-    of the Hessian with vectors.
+    By SciPy's ``eigsh`` (Lanczos), from products of the Hessian with vectors.
 
     See Also
     --------
-    spectrum : what is returned last.
-    Network.loss : `params`, `inputs` and `targets`.
+    spectrum, Network.loss : what it takes and refuses.
     """
     loss = VectorLoss(network, params, inputs, targets)
     shape, first = 2 * loss.start.shape, np.ones_like(loss.start)  # the same digits on every run
@@ -110,10 +106,10 @@ def along_gradient(
 ) -> AlongGradient:
     """Take steps of several sizes along the negative gradient and compare losses and gradients.
 
+    The measures of Figure 4 in Santurkar et al. (2018), arXiv:1805.11604.
+
     Parameters
     ----------
-    network : Network
-        Any network.
     steps : array_like, shape (s,)
         The η, positive.
 
@@ -123,12 +119,7 @@ def along_gradient(
 
     See Also
     --------
-    Network.loss : `params` (here W), `inputs`, `targets`, and what is refused.
-
-    References
-    ----------
-    The measures of Figure 4 in Santurkar et al., "How does batch normalization help
-    optimization?", NeurIPS 2018, arXiv:1805.11604.
+    spectrum, Network.loss : the others (`params` is W), and what is refused.
     """
     eta = real_array("steps", steps, shape="(s,)")
     if eta.size == 0 or (eta <= 0).any():

@@ -5,8 +5,6 @@ this module holds that form, and JAX's derivative beside it. Batch norm with tra
 bias in other coordinates: `fold` changes from those to the plain ones, and `unfold` back.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -32,10 +30,8 @@ def insert(
 
     Parameters
     ----------
-    network : Network
-        Without normalization in this layer.
-    layer : int
-        Its index; 0 is the layer the inputs enter.
+    network, layer : Network, int
+        Without normalization in this layer; 0 is the one the inputs enter.
     norm : BatchNorm
         Full, or one half; its own γ and β are not used.
 
@@ -83,12 +79,12 @@ def fold(network: Network, params: Parameters, reference: Any) -> tuple[Network,
     Parameters
     ----------
     reference : array_like, shape (m, d)
-        The inputs that the moments come from; as a rule, the training set.
+        The inputs that the moments come from; on them it computes the same.
 
     Returns
     -------
     Network, list of dict
-        With a bias in every layer that was normalized. On the reference set it computes the same.
+        With a bias in every layer that was normalized.
 
     See Also
     --------
@@ -121,12 +117,9 @@ def unfold(network: Network, params: Parameters, plain: Parameters, inputs: Any)
 
     Parameters
     ----------
-    network : Network
-        The normalized network.
-    params : list of dict
-        Its parameters; every γ is trained and not 0.
-    plain : list of dict
-        Those of the plain network, with a bias in every layer that is normalized.
+    network, params, plain : Network, list of dict, list of dict
+        The normalized network and its parameters; every γ is trained and not 0. Those of the plain
+        network, with a bias in every layer that is normalized.
     inputs : array_like, shape (m, d)
         The reference set.
 
@@ -198,8 +191,7 @@ def inserted_gradient(
 
     See Also
     --------
-    insert : `network`, `layer` and `norm`, what is refused, and the shapes of what is returned.
-    Network.loss : `inputs` and `targets`.
+    insert, Network.loss : the others, what is refused, and the shapes of what is returned.
     """
     _, inserted = insert(network, params, inputs, layer, norm)
     gradient: Parameters = jax.tree.map(lambda each: jnp.asarray(np.zeros(each.shape)), inserted)
@@ -225,16 +217,15 @@ def inserted_gradient(
 
 
 class InsertionCheck(NamedTuple):
-    """The gradient after an insertion, by automatic differentiation and by the formula."""
+    """The gradient after an insertion, by automatic differentiation and by the formula.
+
+    The largest change of an output, relative to the largest output; the norm of the gradient by
+    JAX; the norm of its difference to `inserted_gradient`, over its own, infinite where that is 0.
+    """
 
     output_change: float
-    """Largest change of an output, relative to the largest output. Rounding, if all is well."""
     gradient_norm: float
-    """Norm of the gradient of the normalized network by JAX, over all its parameters."""
-    weights_norm: float
-    """Norm of the part of it that belongs to the weights of the layer."""
     relative_error: float
-    """Norm of its difference to `inserted_gradient`, over its norm; infinite where that is 0."""
 
 
 def check_insertion(
@@ -244,9 +235,7 @@ def check_insertion(
 
     See Also
     --------
-    insert : `network`, `layer` and `norm`, and what is refused.
-    inserted_gradient : `params`.
-    Network.loss : `inputs` and `targets`.
+    insert, inserted_gradient, Network.loss : what it takes and refuses.
     """
     normalized, inserted = insert(network, params, inputs, layer, norm)
     before = np.asarray(network.forward(params, inputs))
@@ -258,7 +247,6 @@ def check_insertion(
     return InsertionCheck(
         float(np.abs(after - before).max() / (np.abs(before).max() or 1.0)),
         length,
-        float(np.linalg.norm(gradient[layer]["weights"])),
         difference / length if length else float("inf"),
     )
 

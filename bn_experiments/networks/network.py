@@ -4,8 +4,6 @@ Parameters are a list with one dictionary per layer, so every function here is p
 differentiated, compiled and mapped. Importing this switches JAX to float64 for the whole process.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -39,14 +37,11 @@ OBJECTIVES = {
 
 
 class Pass(NamedTuple):
-    """What a forward pass leaves behind, layer by layer."""
+    """A and Y = A W + b of each layer, shapes (m, n) and (m, k), and what leaves the last."""
 
     incoming: list[jax.Array]
-    """A: the activations that enter each layer, shape (m, n)."""
     preactivations: list[jax.Array]
-    """Y = A W + b of each layer, before normalization, shape (m, k)."""
     outputs: jax.Array
-    """What leaves the last layer."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,7 +53,9 @@ class Network:
         Y = A W + \mathbf 1 b^\top, \qquad Z = \mathrm{BN}(Y) \text{ or } Y, \qquad
         A' = \varphi(Z),
 
-    layer by layer from A = X. The last layer has no activation: its Z are the outputs.
+    layer by layer from A = X. The last layer has no activation: its Z are the outputs. What the
+    methods take and refuse is described at `loss`; a wrong width, name or number of entries in a
+    tuple is a ``ValueError``.
 
     Parameters
     ----------
@@ -75,11 +72,6 @@ class Network:
     normalization : BatchNorm, None, or tuple of them
         One for every hidden layer, or one for each layer, the last included. Its γ and β are
         the values a new network starts from, or is frozen at where `params` has none.
-
-    Raises
-    ------
-    ValueError
-        If a width, a name or the number of entries in a tuple is wrong.
 
     Notes
     -----
@@ -148,15 +140,13 @@ class Network:
     def initialize(self, seed: Any, scale: float = 1.0) -> Parameters:
         """Return random parameters: normal weights of variance scale² / fan-in, biases 0.
 
-        The weights depend on the seed, the widths and the scale alone: networks that differ
-        only in their normalization start from the same W₀.
+        γ and β start at the values of the normalization. Networks that differ only in it start
+        from the same W₀.
 
         Parameters
         ----------
-        seed : int or jax key
-            A key may be traced: ``jax.vmap(network.initialize)`` takes many.
-        scale : float
-            Factor of all weights. γ and β start at the values of the normalization.
+        seed, scale : int or jax key, float
+            A key may be traced: ``jax.vmap(network.initialize)`` takes many. Factor of all weights.
 
         Raises
         ------
@@ -180,12 +170,7 @@ class Network:
         return params
 
     def run(self, params: Parameters, inputs: Any, shifts: Any = None) -> Pass:
-        """Return what enters and what leaves each linear map, whether it is finite or not.
-
-        See Also
-        --------
-        loss : what it takes and refuses.
-        """
+        """Return what enters and what leaves each linear map, whether it is finite or not."""
         x = jnp.asarray(inputs, dtype=float)
         self._require(params, x)
         incoming, preactivations = [], []
@@ -201,12 +186,7 @@ class Network:
         return Pass(incoming, preactivations, x)
 
     def forward(self, params: Parameters, inputs: Any) -> jax.Array:
-        """Return the outputs, shape (m, k): for cross-entropy logits, not probabilities.
-
-        See Also
-        --------
-        loss : what it takes and refuses.
-        """
+        """Return the outputs, shape (m, k): for cross-entropy logits, not probabilities."""
         return _finite("outputs", self.run(params, inputs).outputs)
 
     def loss(self, params: Parameters, inputs: Any, targets: Any, shifts: Any = None) -> jax.Array:
@@ -216,10 +196,8 @@ class Network:
         ----------
         params : list of dict
             As `initialize` makes them. They may be traced: `jax.grad`, `jax.jit`, `jax.vmap`.
-        inputs : array_like, shape (m, d)
-            The inputs X.
-        targets : array_like, shape (m, k)
-            The targets; (m,) will do for one output. For cross-entropy probabilities.
+        inputs, targets : array_like, shapes (m, d) and (m, k)
+            X and the targets; (m,) will do for one output. For cross-entropy probabilities.
         shifts : list of array_like, shape (m, k), optional
             Added to Y of each layer.
 
@@ -241,10 +219,6 @@ class Network:
 
         L is a mean over the examples, so a factor 1/m is in every entry. The sum over the
         examples is the derivative with respect to a bias, whether there is one or not.
-
-        See Also
-        --------
-        loss : what it takes and refuses.
         """
         shifts = [jnp.zeros((len(inputs), k)) for k in self.widths[1:]]
         return list(jax.grad(lambda s: self.loss(params, inputs, targets, s))(shifts))

@@ -1,12 +1,10 @@
 """Both sides of Lemma 4.5 for networks with one hidden layer, and its difficulties.
 
-A network has many optima: its hidden units may be permuted, for an odd activation the signs of
-a unit's weights may be turned, and there are local optima besides. No search certifies that an
-optimum is the closest one. So what is compared here are optima that were *reached*, or the
-closest in a pool of reached ones with all their permuted and turned images.
+A network has many optima: hidden units may be permuted, for an odd activation the signs of a
+unit's weights turned, and there are local optima besides. No search certifies the closest one.
+So optima that were *reached* are compared, or the closest in a pool of reached ones with all
+their permuted and turned images.
 """
-
-from __future__ import annotations
 
 from itertools import permutations
 from typing import Any
@@ -37,7 +35,6 @@ def reached_sides(starts: Any, stars: Any, normalized: Any) -> LemmaCheck:
     Returns
     -------
     LemmaCheck
-        With one entry for each start.
 
     Raises
     ------

@@ -1,7 +1,5 @@
 """Train a network to a stationary point of its loss, as exactly as float64 allows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +32,8 @@ class StationaryPoint:
     converged: bool
     """The relative gradient is at most 1e-10, Newton's step at most 1e-6 of the parameters."""
     isolated: bool
-    """The point is converged and a minimum that is strict up to the `symmetries` of the network:
-    no other direction is flat. Where more are, the minima form a larger set, as in interpolation,
-    or the weights are on their way to infinity."""
+    """It is converged and a minimum, with no flat direction but the `symmetries` of the network.
+    With more the minima form a larger set, as in interpolation, or the weights go to infinity."""
     iterations: int
     """Iterations of the minimisation."""
 
@@ -52,16 +49,14 @@ def stationary_point(
 ) -> StationaryPoint:
     """Minimise the loss from given parameters to a stationary point.
 
-    Trust-region Newton steps with the exact Hessian (SciPy's ``trust-exact``) descend to the
-    neighbourhood of a local minimum. There differences of the loss drown in rounding, so
-    Levenberg–Marquardt steps (``scipy.optimize.root``) on the equation ∇L = 0 finish.
+    Trust-region Newton steps with the exact Hessian (SciPy's ``trust-exact``) lead near a local
+    minimum. There differences of the loss drown in rounding, so Levenberg–Marquardt steps
+    (``scipy.optimize.root``) on the equation ∇L = 0 finish.
 
     Parameters
     ----------
-    network : Network
-        Any of at most a few hundred parameters: the matrices are dense.
-    iterations : int
-        Largest number of iterations of the minimisation.
+    network, iterations : Network, int
+        Any of at most a few hundred parameters: the matrices are dense. Most iterations.
     reference : float, optional
         The gradient norm to compare with; by default that at the start.
 

@@ -1,9 +1,7 @@
-"""Train many networks side by side, in one compiled call, with an optimizer of Optax.
+"""Train many networks side by side with Optax; how they predict, how far they are from W₀.
 
 A stack of networks is the parameters of one, each array with a leading axis of length n.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,17 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import optax
 
+from bn_experiments.networks.insertion import fold
 from bn_experiments.networks.network import Network, Parameters
 from bn_solver.arrays import Array, real_array, whole_number
 
 
 class Training(NamedTuple):
-    """What `train` returns: n networks after training, and the way there."""
+    """What `train` returns: n networks after training, and the way there.
+
+    The losses, shape (n, steps + 1), are that of what each step uses, before it, and of all
+    examples after the last.
+    """
 
     params: Parameters
     losses: jax.Array | None
-    """The loss of what each step uses, before it, and of all examples after the last: shape
-    (n, steps + 1)."""
 
 
 def starts(network: Network, seeds: Sequence[int], scales: npt.ArrayLike = 1.0) -> Parameters:
@@ -33,10 +34,8 @@ def starts(network: Network, seeds: Sequence[int], scales: npt.ArrayLike = 1.0) 
 
     Parameters
     ----------
-    seeds : sequence of int, length n
-        One for each network of the stack.
-    scales : array_like, shape (n,) or ()
-        Factors of all weights.
+    seeds, scales : sequence of n ints, array_like of shape (n,) or ()
+        Of each network of the stack, the seed and the factor of all weights.
 
     See Also
     --------
@@ -60,11 +59,9 @@ def unstacked(stack: Parameters) -> list[Parameters]:
     --------
     train : what a stack is.
     """
-
-    def one(i: int) -> Parameters:  # in NumPy: JAX would compile a slice for every index
-        return list(jax.tree.map(lambda each: jnp.asarray(np.asarray(each)[i]), stack))
-
-    return [one(i) for i in range(stack_size(stack))]
+    arrays = jax.tree.map(np.asarray, stack)  # JAX would compile a slice for every index
+    n = stack_size(stack)
+    return [jax.tree.map(lambda each, i=i: jnp.asarray(each[i]), arrays) for i in range(n)]
 
 
 def batch_order(m: int, size: int, steps: int, seed: int) -> npt.NDArray[np.int64]:
@@ -72,11 +69,9 @@ def batch_order(m: int, size: int, steps: int, seed: int) -> npt.NDArray[np.int6
 
     Parameters
     ----------
-    m, size, steps : int
+    m, size, steps, seed : int
         Numbers of examples, of examples in a batch, and of steps. The size must divide m, so
-        that every epoch uses each example once.
-    seed : int
-        Of the order, which is new in every epoch.
+        that every epoch uses each example once, in a new order.
 
     See Also
     --------
@@ -110,14 +105,11 @@ def train(
 
     Parameters
     ----------
-    network : Network
-        The architecture; it normalizes over the examples that are passed, or over each batch.
-    stack : list of dict
-        The n networks, as `starts` makes them.
-    rates : array_like, shape (n,) or ()
-        η, one for each network.
-    steps : int
-        Number of steps.
+    network, stack : Network, list of dict
+        The architecture, which normalizes over the examples that are passed, or over each batch;
+        the n networks, as `starts` makes them.
+    rates, steps : array_like of shape (n,) or (), int
+        η, one for each network, and the number of steps.
     batches : array_like of int, shape (steps, size), optional
         The examples each step uses; by default all.
     optimizer : callable
@@ -182,14 +174,101 @@ def losses(network: Network, stack: Parameters, inputs: Any, targets: Any) -> Ar
     train : `network` and `stack`, and what is refused.
     Network.loss : `inputs` and `targets`.
     """
-    x, t = _examples(network, inputs, targets)
+    return _of_each(Network.loss, network, stack, *_examples(network, inputs, targets))
+
+
+def _of_each(function: Any, network: Network, stack: Parameters, *shared: Any) -> Array:
     stack_size(stack)
-    return np.asarray(_losses(network, stack, x, t))
+    return np.asarray(_mapped(function, network, stack, *shared))
 
 
-@partial(jax.jit, static_argnums=0)
-def _losses(network: Network, stack: Parameters, x: Any, t: Any) -> Any:
-    return jax.vmap(lambda params: network.loss(params, x, t))(stack)
+@partial(jax.jit, static_argnums=(0, 1))
+def _mapped(function: Any, network: Network, stack: Parameters, *shared: Any) -> Any:
+    return jax.vmap(lambda params: function(network, params, *shared))(stack)
+
+
+def accuracies(
+    network: Network, stack: Parameters, inputs: Any, labels: Any, reference: Any
+) -> Array:
+    """Return the share of examples whose largest output is that of their class.
+
+    Parameters
+    ----------
+    inputs, labels : array_like of shape (m, d), array_like of int of shape (m,)
+        Inputs, predicted one at a time and not normalized together, and their classes.
+    reference : array_like, shape (r, d)
+        The training inputs; batch norm takes its moments from them (`fold`).
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Where the outputs are not finite, no example counts as right.
+
+    See Also
+    --------
+    train : `network` and `stack`, and what is refused.
+    """
+    x = real_array("inputs", inputs, shape="(m, d)", last=network.widths[0])
+    r = real_array("reference", reference, shape="(r, d)", last=network.widths[0])
+    classes = np.asarray(labels)
+    if classes.shape != (len(x),) or classes.dtype.kind not in "iu":
+        raise ValueError(f"labels: expected {len(x)} whole numbers, one for each example.")
+    return _of_each(_accuracy, network, stack, x, classes, r)
+
+
+def _accuracy(network: Network, params: Parameters, x: Any, labels: Any, r: Any) -> Any:
+    plain, of_plain = fold(network, params, r)
+    outputs = plain.forward(of_plain, x)
+    right = (outputs.argmax(axis=1) == labels) & jnp.isfinite(outputs).all(axis=1)
+    return right.astype(float).mean()  # the mean of booleans would be float32
+
+
+class Travel(NamedTuple):
+    """How far the weights of every network of a stack have moved, shape (n,) each."""
+
+    distance_from_start: Array
+    """‖W − W₀‖ / ‖W₀‖, all weight matrices taken as one vector, without biases, γ and β."""
+    modulo_scale: Array
+    """To the nearest W with the same outputs: weights into units whose norm scales, times k > 0."""
+    hidden_modulo_scale: Array
+    """For the hidden layers alone, with that freedom for every unit: how far directions turned."""
+    angle: Array
+    """Between the incoming weights of a hidden unit then and now, in radians; mean over units."""
+
+
+def travel(network: Network, start: Parameters, stack: Parameters) -> Travel:
+    """Return how far the weights have moved, with and without the freedom of scale.
+
+    At ε > 0 the freedom is an approximation.
+
+    Parameters
+    ----------
+    start, stack : list of dict
+        The stack at the start, and now.
+
+    See Also
+    --------
+    train : stacks. Those of two shapes are refused, and networks without hidden layer.
+    """
+    if network.depth == 1:
+        raise ValueError("network: has no hidden unit whose angle could be measured; add a layer.")
+    if jax.tree.map(jnp.shape, start) != jax.tree.map(jnp.shape, stack):
+        raise ValueError("stack: has another shape than start; train it from there.")
+    length, moved, nearest, angles, hidden = 0.0, 0.0, 0.0, [], []
+    for norm, of_start, of_stack in zip(network.norms, start, stack, strict=True):
+        old, new = (np.asarray(each["weights"]) for each in (of_start, of_stack))
+        square, gap = (old**2).sum(axis=1), ((new - old) ** 2).sum(axis=1)
+        along = (old * new).sum(axis=1) / np.sqrt((new**2).sum(axis=1))
+        beside = np.maximum(square - np.maximum(along, 0.0) ** 2, 0.0)
+        length, moved = length + square.sum(axis=-1), moved + gap.sum(axis=-1)
+        nearest = nearest + (beside if norm and norm.scale else gap).sum(axis=-1)
+        angles.append(np.arccos(np.clip(along / np.sqrt(square), -1.0, 1.0)))
+        hidden.append((beside.sum(axis=-1), square.sum(axis=-1)))
+    angle = np.concatenate(angles[:-1], axis=1).mean(axis=1)
+    aside, of_hidden = np.sum(hidden[:-1], axis=0)
+    shares = moved / length, nearest / length, aside / of_hidden
+    far, near, beside = (np.sqrt(each) for each in shares)
+    return Travel(far, near, beside, angle)
 
 
 def stack_size(stack: Parameters) -> int:

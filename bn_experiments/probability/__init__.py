@@ -1,14 +1,7 @@
 """How often the lemma fails for a random initialization, and by how much."""
 
 from bn_experiments.probability.estimate import Estimate, resampled_angles
-from bn_experiments.probability.initialization import (
-    Gaussian,
-    Initialization,
-    Sphere,
-    Uniform,
-    he,
-    xavier,
-)
+from bn_experiments.probability.initialization import Gaussian, Initialization, Sphere, Uniform, he
 from bn_experiments.probability.laws import (
     mean_gain,
     point_failure_probability,
@@ -36,5 +29,4 @@ __all__ = [
     "verdict",
     "verdicts",
     "weaker_failure_probability",
-    "xavier",
 ]

@@ -1,8 +1,7 @@
 """How far a number is off: a Monte Carlo mean, and the angle of a learning set, resampled."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -17,10 +16,9 @@ class Estimate:
 
     Parameters
     ----------
-    value, standard_error : float
-        The mean over the sample, and the estimated standard deviation of that mean.
-    n : int
-        Sample size. Both constructors below raise ``ValueError`` if it is less than 2.
+    value, standard_error, n : float, float, int
+        The mean, the estimated standard deviation of that mean, and the sample size: both
+        constructors below raise ``ValueError`` if it is less than 2.
     """
 
     value: float
@@ -28,7 +26,7 @@ class Estimate:
     n: int
 
     @classmethod
-    def of_proportion(cls, count: int, n: int) -> Estimate:
+    def of_proportion(cls, count: int, n: int) -> Self:
         """Return the estimate of a probability from `count` hits in n independent trials.
 
         The standard error is √(p (1 − p) / n), with p moved to (count + 1) / (n + 2) so that
@@ -41,7 +39,7 @@ class Estimate:
         return cls(count / n, float(np.sqrt(smoothed * (1 - smoothed) / n)), n)
 
     @classmethod
-    def of_mean(cls, total: float, total_of_squares: float, n: int) -> Estimate:
+    def of_mean(cls, total: float, total_of_squares: float, n: int) -> Self:
         """Return the estimate of a mean from the sums of n values and of their squares.
 
         Raises ``ValueError`` if a sum is not finite.
@@ -54,12 +52,11 @@ class Estimate:
         return cls(float(mean), float(np.sqrt(variance / n)), n)
 
     def z_score(self, expected: float) -> float:
-        """Return the distance from an expected value, in standard errors.
+        """Return the distance from what the estimate should be, in standard errors.
 
         Parameters
         ----------
         expected : float
-            What the estimate should be.
         """
         return (self.value - expected) / self.standard_error
 
@@ -95,16 +92,12 @@ def resampled_angles(data: LearningSet, rng: np.random.Generator, n: int) -> Arr
     -------
     ndarray, shape (n,)
         In radians. Their standard deviation estimates the standard error of θ as a property
-        of the sample.
+        of the sample. (Rubin, The Annals of Statistics 9, 1981, 130–134.)
 
     Raises
     ------
     ValueError
         If n < 2, or Σ is singular: see `independent_columns`.
-
-    References
-    ----------
-    Rubin, "The Bayesian bootstrap", The Annals of Statistics 9 (1981), 130–134.
     """
     require_learning_set(data)
     whole_number("n", n, at_least=2)

@@ -1,7 +1,5 @@
 """Laws of the initial weights W₀."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -15,8 +13,7 @@ class Initialization(Protocol):
 
     A law is *rotation invariant* if W₀ and Q W₀ have the same law for every rotation Q. Then
     the coordinates of W₀ in a plane have the same joint law for every plane. Such a law also
-    has the method ``project``, which takes what `sample` takes, and draws these coordinates
-    directly: an array of shape (2, n).
+    has the method ``project``, which draws these coordinates directly, shape (2, n).
     """
 
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:
@@ -24,10 +21,8 @@ class Initialization(Protocol):
 
         Parameters
         ----------
-        rng : numpy.random.Generator
-            The source of randomness.
-        n, d : int
-            Numbers of initializations and of weights.
+        rng, n, d : numpy.random.Generator, int, int
+            The source of randomness, and the numbers of initializations and of weights.
         """
         ...
 
@@ -60,15 +55,9 @@ class Gaussian(_Sized):
         return self.scale * rng.standard_normal((n, d))
 
     def project(self, rng: np.random.Generator, n: int, d: int) -> Array:
-        """Draw the coordinates of n initializations in a plane, shape (2, n).
-
-        See Also
-        --------
-        Initialization.sample : what it takes.
-        """
+        """Draw the coordinates of n initializations in a plane, shape (2, n)."""
         plane = rng.standard_normal((2, n))
-        # The common case costs no pass over the array.
-        return plane if self.scale == 1.0 else plane * self.scale
+        return plane if self.scale == 1.0 else plane * self.scale  # no pass in the common case
 
 
 @dataclass(frozen=True)
@@ -92,10 +81,6 @@ class Sphere(_Sized):
 
         Two coordinates of a normal vector over its length; the other d − 2 enter through
         their sum of squares, which has a chi-squared law.
-
-        See Also
-        --------
-        Initialization.sample : what it takes.
         """
         if d < 2:
             raise ValueError(f"d: a plane needs at least 2 weights, got {d}; use sample.")
@@ -122,25 +107,13 @@ class Uniform(_Sized):
         return rng.uniform(-self.bound, self.bound, (n, d))
 
 
-def xavier(d: int) -> Uniform:
-    """Return Glorot and Bengio's uniform law for d inputs and one output: variance 2 / (d + 1).
-
-    See Also
-    --------
-    he : parameters and errors.
-    """
-    return Uniform(np.sqrt(3 * (2.0 / (whole_number("d", d, at_least=1) + 1))))
-
-
 def he(d: int, *, normal: bool = False) -> Gaussian | Uniform:
     """Return the law of He et al. for a neuron with d inputs: each variance is 2 / d.
 
     Parameters
     ----------
-    d : int
-        Number of inputs.
-    normal : bool
-        The normal variant, which is rotation invariant; else the uniform one, which is not.
+    d, normal : int, bool
+        Number of inputs; whether it is the normal variant, or the uniform one.
 
     Returns
     -------

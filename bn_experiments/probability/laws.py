@@ -1,7 +1,5 @@
 """How often a Gaussian start violates the lemma at a point, and the weaker statement at a ray."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """The lemma for the optima that training reaches, instead of those that are closest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,10 +22,8 @@ def reached_optimum(start: npt.ArrayLike, ray: Ray) -> Array:
 
     Parameters
     ----------
-    start : array_like, shape (..., d)
-        W₀: one start, or any leading batch shape of them.
-    ray : Ray
-        The BN optima; without kernel.
+    start, ray : array_like of shape (..., d), Ray
+        W₀, with any leading batch shape, and the BN optima, without kernel.
 
     Returns
     -------

@@ -1,7 +1,5 @@
 """How often the lemma fails and by how much, counted over random initializations."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +14,7 @@ from bnlib.optima import Optimum, Point, Ray, angle
 CHUNK = 1 << 17
 """Numbers drawn at a time: large enough for NumPy, small enough for the processor's cache."""
 
-# Starts looked at together: the arrays on the way are small enough to be used again instead of
-# being fetched from the system each time.
-_PART = 1 << 14
+_PART = 1 << 14  # starts looked at together: so small that the arrays on the way are used again
 
 
 @dataclass(frozen=True)
@@ -31,8 +27,7 @@ class Simulation:
         Share of initializations that violate the lemma, and mean of left − right. The n of
         both counts the initializations with the hypothesis.
     undecided : int
-        How many of them the errors of the optima and rounding leave open; they do not count as
-        violations.
+        How many of them errors leave open; they do not count as violations.
     """
 
     violated: Estimate
@@ -120,10 +115,9 @@ def _apart(star: Point, ray: Ray) -> bool:
 
 
 def _in_the_plane(coordinates: Array, theta: float) -> Array:
-    """Return count, violations, sum of excess and of its squares where the hypothesis is true.
+    """Return count, violations, sum of excess and of its squares with the hypothesis, and 0.
 
-    And 0 for the undecided. The coordinates, shape (2, n), are along W* and across it; they are
-    overwritten.
+    The coordinates, shape (2, n), are along W* and across it; they are overwritten.
     """
     along, across = coordinates
     # ⟨W₀, u⟩₊ where the hypothesis is true; W* and u have the angle theta.

@@ -1,7 +1,5 @@
 """Verdicts: a statement weaker than the lemma, and one word for what a sample says of either."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -64,9 +62,7 @@ def verdict(
         return "void"
     if found.violated.any():
         return "fails"
-    if (found.applies & (found.margin > found.error)).any():
-        return "true"
-    return "equal"
+    return "true" if (found.applies & (found.margin > found.error)).any() else "equal"
 
 
 def verdicts(
@@ -74,12 +70,11 @@ def verdicts(
     normalized_optima: Sequence[Any],
     rng: np.random.Generator,
     *,
-    n: int = 60,
     check: Callable[..., LemmaCheck] = check_lemma,
 ) -> tuple[str, str]:
     """Return the `verdict` in the infimum and in the strict reading, from starts worth trying.
 
-    They are every W*, n Gaussian starts with their opposites, and one near the bisector of each W*
+    They are every W*, 60 Gaussian starts with their opposites, and one near the bisector of each W*
     and each BN ray, where the strict reading fails if it does so anywhere close to both. In the
     strict reading the starts without a closest BN optimum are left out.
 
@@ -87,10 +82,6 @@ def verdicts(
     ----------
     rng : numpy.random.Generator
         Draws the Gaussian starts, of unit scale.
-    n : int
-        How many of them.
-    check : callable
-        `check_lemma`, or another check with the same arguments.
 
     Returns
     -------
@@ -98,7 +89,7 @@ def verdicts(
 
     See Also
     --------
-    check_lemma : the other parameters, and errors.
+    verdict, check_lemma : the other parameters, and errors.
     """
     if not len(standard_optima) or not len(normalized_optima):
         return "void", "void"
@@ -108,7 +99,7 @@ def verdicts(
         e = star / np.linalg.norm(star)
         if 1 + e @ u > 1e-12:
             between.append(e + u + (1 + e @ u) / 2 * (e - u))
-    drawn = rng.normal(size=(n, standard_optima[0].d))
+    drawn = rng.normal(size=(60, standard_optima[0].d))
     starts = np.vstack([*points, *between, drawn, -drawn])
     near = starts[check(starts, standard_optima, normalized_optima).exists]
     first, second = (

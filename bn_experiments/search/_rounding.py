@@ -1,7 +1,5 @@
 """How far rounding can take the slope of a neuron's loss: a running error analysis."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from bn_solver.arrays import EPS, Array, centered
@@ -21,12 +19,10 @@ def slope_rounding(neuron: Neuron, weights: Array, data: LearningSet, along: Arr
 
     Parameters
     ----------
-    neuron : Neuron
-        The neuron whose gradient is taken.
+    neuron, data : Neuron, LearningSet
+        The neuron whose gradient is taken, the examples and targets.
     weights, along : ndarray, shapes (..., d) and (..., d, k)
         Weight vectors, and directions v in the columns.
-    data : LearningSet
-        The examples and targets.
 
     Returns
     -------

@@ -1,7 +1,5 @@
 """The loss in whitened coordinates, and the stationary points that a search finds in them."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

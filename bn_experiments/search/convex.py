@@ -1,7 +1,5 @@
 """Neurons with a convex loss, whose one optimum Newton's method finds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -55,10 +53,8 @@ class ConvexNeuron:
 
     Parameters
     ----------
-    family : str
-        ``"logistic"`` or ``"poisson"``.
-    bias : bool
-        Whether b is trained. If so it is the last of the weights.
+    family, bias : str, bool
+        ``"logistic"`` or ``"poisson"``; whether b is trained, then the last of the weights.
 
     Raises
     ------
@@ -96,10 +92,7 @@ class ConvexNeuron:
 
         Parameters
         ----------
-        weights : array_like, shape (..., d), with a bias (..., d + 1)
-            Weight vectors.
-        data : LearningSet
-            The examples and targets.
+        weights, data : array_like of shape (..., d), with a bias (..., d + 1), LearningSet
         """
         w, x = self._design(weights, data)
         with np.errstate(over="ignore"):
@@ -107,24 +100,14 @@ class ConvexNeuron:
         return representable("loss", np.mean(terms, axis=-1), cause="weights, data")
 
     def gradient(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return the gradient, the mean of (A′(z) − t) x, shape (..., d).
-
-        See Also
-        --------
-        ConvexNeuron.loss : parameters.
-        """
+        """Return the gradient, the mean of (A′(z) − t) x, shape (..., d)."""
         w, x = self._design(weights, data)
         with np.errstate(over="ignore", invalid="ignore"):
             gradient = (FAMILIES[self.family].mean(w @ x.T) - data.targets) @ x / data.m
         return representable("gradient", gradient, cause="weights, data")
 
     def hessian(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return the Hessian, the mean of A″(z) x xᵀ, shape (..., d, d).
-
-        See Also
-        --------
-        ConvexNeuron.loss : parameters.
-        """
+        """Return the Hessian, the mean of A″(z) x xᵀ, shape (..., d, d)."""
         w, x = self._design(weights, data)
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = FAMILIES[self.family].variance(w @ x.T)[..., None] * x / data.m
@@ -136,11 +119,6 @@ class ConvexNeuron:
 
         The bound is twice the gradient, computed and what rounding may have hidden of it, over the
         smallest eigenvalue of the Hessian there, which must not change by more than half within it.
-
-        Parameters
-        ----------
-        data : LearningSet
-            The examples and targets.
 
         Returns
         -------

@@ -1,31 +1,21 @@
 """All optimal directions of a scale-invariant loss of two weights, from a fine scan."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from bn_experiments.search._rounding import slope_rounding
-from bn_experiments.search.landscape import FlatSector
+from bn_experiments.search.pieces import FlatSector
 from bn_solver.arrays import EPS, Array, power_of_two, unit, whole_number
-from bnlib import LearningSet, Neuron, Ray
+from bnlib import LearningSet, Ray
 from bnlib.learning_set import require_learning_set
 
 _LEVEL = 64 * EPS  # derivatives below this fraction of the loss are zero up to rounding
 _SHORT = 2.0**-100  # a length at which any ε shows
 _ASIDE = 2.0 ** np.arange(-50, -5)  # how far from a minimum signs of the derivative are looked at
-
-
-class _MeanLoss(Protocol):
-    """A mean of the losses of neurons: methods of `Neuron`, and how far rounding takes one."""
-
-    def columns(self, data: LearningSet) -> Array: ...
-    def loss(self, weights: Any, data: LearningSet) -> Array: ...
-    def gradient(self, weights: Any, data: LearningSet) -> Array: ...
-    def slope_rounding(self, weights: Any, data: LearningSet, along: Array) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +35,7 @@ class DirectionScan:
     flat: list[FlatSector]
 
 
-def scan_directions(
-    neuron: Neuron | _MeanLoss, data: LearningSet, *, n: int = 720
-) -> DirectionScan:
+def scan_directions(neuron: Any, data: LearningSet, *, n: int = 720) -> DirectionScan:
     r"""Find the optimal rays of a neuron with batch norm and two weights.
 
     The directions are :math:`u(\alpha) = T (\cos\alpha, \sin\alpha)^\top`, with *T* such that
@@ -62,10 +50,8 @@ def scan_directions(
         With ``scale=True`` and ε = 0; or any object with such a loss, its gradient,
         ``columns``, and ``slope_rounding(weights, data, along)``: a bound of the rounding error
         of ⟨∇L, v⟩ for columns v, shape (..., 2, 1).
-    data : LearningSet
-        Examples with two inputs.
-    n : int
-        Number of directions on the grid, at least 16.
+    data, n : LearningSet, int
+        Examples with two inputs; number of directions on the grid, at least 16.
 
     Returns
     -------
@@ -109,16 +95,16 @@ def scan_directions(
     found = _roots(circle.derivative, where[changes], following[changes])
     found = found[values[changes] < 0]
     found = found[np.argsort(circle.loss(found), kind="stable")]
-    rays = zip(circle.weights(found), circle.errors(found), strict=True)
-    minima = [Ray(direction, error) for direction, error in rays]
+    minima = list(map(Ray, circle.weights(found), circle.errors(found)))
     return DirectionScan(minima, [circle.sector(begin, end) for begin, end in flat])
 
 
 class _Circle:
     """The loss as a function of α, the angle in coordinates in which the inputs are round."""
 
-    def __init__(self, neuron: Neuron | _MeanLoss, data: LearningSet) -> None:
+    def __init__(self, neuron: Any, data: LearningSet) -> None:
         self.neuron, self.data = neuron, data
+        self.rounding = getattr(neuron, "slope_rounding", partial(slope_rounding, neuron))
         columns = neuron.columns(data).T
         if columns.shape[1] != 2:
             raise ValueError(
@@ -162,10 +148,7 @@ class _Circle:
         """Return how far the directions of minima can be from the true ones, as unit vectors."""
         at = alpha[:, None, None] + _ASIDE[:, None] * [-1.0, 1.0]  # minimum, distance, side
         w, along = self.weights(at), self.weights(at + np.pi / 2)[..., None]
-        if isinstance(self.neuron, Neuron):
-            noise = slope_rounding(self.neuron, w, self.data, along)[..., 0]
-        else:
-            noise = self.neuron.slope_rounding(w, self.data, along)[..., 0]
+        noise = self.rounding(w, self.data, along)[..., 0]
         clear = np.asarray((self.derivative(at) * [-1.0, 1.0] > noise).all(axis=-1))
         apart = unit(w) - unit(self.weights(alpha))[:, None, None]
         error = np.linalg.norm(apart, axis=-1).max(axis=-1) + 4 * EPS

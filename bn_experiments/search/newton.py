@@ -1,7 +1,5 @@
 """The quadratic model of a loss around a point: where its Newton step leads, and what is there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,10 +20,8 @@ class QuadraticModel(NamedTuple):
     step: Array
     """Newton's step −H⁻¹∇L to the stationary point of the model, flat directions left out."""
     length: float
-    """Its length: the distance to a stationary point of the loss, to first order."""
     kind: str
-    """``"minimum"``, ``"saddle"``, ``"maximum"`` by the signs of the eigenvalues in the directions
-    that are not flat; ``"flat"`` where all are."""
+    """``"minimum"``, ``"saddle"``, ``"maximum"`` by what is not flat; ``"flat"``."""
     smallest: float
     """Smallest eigenvalue relative to the largest absolute one."""
     flat: int
@@ -33,10 +29,7 @@ class QuadraticModel(NamedTuple):
 
 
 def quadratic_model(gradient: Array, hessian: Array, *, flat: float) -> QuadraticModel:
-    """Return the model for ∇L, shape (d,), and ∇²L, of which the lower triangle is read.
-
-    A direction is flat if its eigenvalue is at most the share `flat` of the largest.
-    """
+    """Return the model; a direction is flat up to the share `flat` of the largest eigenvalue."""
     values, vectors = np.linalg.eigh(hessian)
     largest = float(np.abs(values).max())
     steep = np.abs(values) > flat * largest
@@ -60,11 +53,9 @@ def polish(
     method: str,
     **options: float,
 ) -> Array:
-    """Return where SciPy's root finder for ∇L = 0 ends, from a point next to a zero.
+    """Return where `scipy.optimize.root` for ∇L = 0 ends, from a point next to a zero.
 
-    Near a minimum differences of the loss drown in rounding; the gradient has more digits. The
-    `method` is ``"hybr"`` or ``"lm"`` of `scipy.optimize.root`, with its `options`. Where it
-    leaves the range of float64 the point is returned as it is.
+    Near a minimum differences of the loss drown in rounding; the gradient has more digits.
     """
     from scipy import optimize  # on first use: SciPy is half of the import time
 
@@ -94,14 +85,8 @@ def distance_to_zero(
     and by what the component changes from `at` to the centres of the faces around it, so second
     differences over the box, beside which δ is large, are neglected.
 
-    Parameters
-    ----------
-    slopes, rounding : callable
-        ⟨bₖ, ∇L⟩ and a bound of its rounding error, both from shape (..., d) to (..., d).
-    at : ndarray, shape (d,)
-        The point.
-    basis, curvatures : ndarray, shape (d, d) and (d,)
-        Columns bₖ along which the Hessian is close to diagonal, and its diagonal there, positive.
+    `slopes` gives ⟨bₖ, ∇L⟩ and `rounding` a bound of its error, both from shape (..., d) to
+    (..., d). Along the columns bₖ of the basis the Hessian is close to the diagonal of curvatures.
     """
     here, doubt = slopes(at), rounding(at)
     radius = np.maximum((np.abs(here) + doubt) / curvatures, _SMALLEST)

@@ -1,7 +1,5 @@
 """The local minima of a loss, found numerically from many starts."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 
@@ -10,8 +8,7 @@ import numpy.typing as npt
 
 from bn_experiments.search._whitened import WhitenedSearch
 from bn_experiments.search.directions import scan_directions
-from bn_experiments.search.landscape import Landscape
-from bn_experiments.search.pieces import piecewise_minima
+from bn_experiments.search.pieces import Landscape, piecewise_minima
 from bn_solver.arrays import real_array
 from bnlib import LearningSet, Neuron, activation
 from bnlib.learning_set import require_learning_set
@@ -37,10 +34,8 @@ def search_weights(neuron: Neuron, data: LearningSet, starts: npt.ArrayLike) -> 
     neuron : Neuron
         A neuron whose loss depends on the length of the weights: without batch norm, or with
         ε > 0 or ``scale=False``.
-    data : LearningSet
-        Examples and targets.
-    starts : array_like, shape (n, d)
-        Where to start.
+    data, starts : LearningSet, array_like of shape (n, d)
+        Examples and targets; where to start.
 
     Returns
     -------
@@ -99,10 +94,8 @@ def numerical_optima(neuron: Neuron, data: LearningSet, rng: np.random.Generator
 
     Parameters
     ----------
-    neuron : Neuron
-        Any neuron; two weights if it is scale invariant.
-    rng : numpy.random.Generator
-        Draws the random starts.
+    neuron, rng : Neuron, numpy.random.Generator
+        Any neuron; two weights if it is scale invariant. What draws the random starts.
 
     Returns
     -------

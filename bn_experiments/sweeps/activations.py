@@ -13,8 +13,6 @@ guess, compared with what was counted. *Flat minima* of ReLU count among the W* 
 `bn_experiments.sweeps.flat_minima` defines; all else is about isolated ones.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 
@@ -157,9 +155,7 @@ def describe(sets: list[dict[str, Any]]) -> dict[str, Any]:
     strictly = np.add(closest, [each["strictly_violated_at_stars"] for each in tested])
     one_one = [each for each in tested if is_one_one(each)]
     several = [each for each in tested if not is_one_one(each)]
-    outcomes: Counter[str] = Counter()
-    for each in sets:
-        outcomes.update(each["outcomes"])
+    outcomes = sum((Counter(each["outcomes"]) for each in sets), Counter[str]())
     nearest = [min(row) for each in tested for row in each["angles"] if row]
     return {
         "sets": len(sets),
@@ -202,11 +198,9 @@ def shares(sets: list[dict[str, Any]], reading: str) -> dict[str, Any]:
     if len(found) > 1:
         for name, (part, whole) in parts.items():
             each = np.array([counts[part] / counts[whole] for counts in found])
-            mean = Estimate.of_mean(each.sum(), (each**2).sum(), len(each))
-            result[name] = {"value": mean.value, "standard_error": mean.standard_error}
-        result["without"] = float(
-            np.mean([counts["without"] / counts["starts"] for counts in found])
-        )
+            result[name] = _stated(Estimate.of_mean(each.sum(), (each**2).sum(), len(each)))
+        without = [counts["without"] / counts["starts"] for counts in found]
+        result["without"] = float(np.mean(without))
     return result
 
 
@@ -286,10 +280,11 @@ def distribution(angles: list[float]) -> dict[str, Any]:
 
 def proportion(count: int, n: int) -> dict[str, float]:
     """Return a share with its standard error, nothing for fewer than two trials."""
-    if n < 2:
-        return {}
-    share = Estimate.of_proportion(count, n)
-    return {"value": share.value, "standard_error": share.standard_error}
+    return _stated(Estimate.of_proportion(count, n)) if n >= 2 else {}
+
+
+def _stated(mean: Estimate) -> dict[str, float]:
+    return {"value": mean.value, "standard_error": mean.standard_error}
 
 
 def _tally(numbers: list[int]) -> dict[str, int]:

@@ -1,7 +1,5 @@
 """The command ``python -m bn_experiments``: list the large sweeps, run one, write its summary."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import shlex
@@ -85,13 +83,12 @@ def _sweep(chosen: argparse.Namespace) -> None:
 
 def _watch(parent: int) -> None:
     # A killed process cannot tell its workers to stop: they would wait for work for minutes.
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    def end_with_it() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
 
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+    threading.Thread(target=end_with_it, daemon=True).start()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,19 +1,23 @@
 """The large sweeps behind the chapters, by name, and their summaries: small JSON files.
 
-An experiment is a module with the names that `Experiment` lists. To add one, write the module
-and give its name to `EXPERIMENTS`; it is imported only when it is asked for.
-"""
+An experiment is a module that has
 
-from __future__ import annotations
+- ``DESCRIPTION``: one line for ``python -m bn_experiments list``;
+- ``SEED``: the seed of the whole sweep;
+- ``cases()``: all cases, quick to make; each is what JSON can hold, with all parameters;
+- ``task(case, rng)``: runs one case and returns what JSON can hold, in few bytes;
+- ``summary(rows)``: what the chapter plots, from the results in the order of the cases.
+
+To add one, write the module and give its name to `EXPERIMENTS`; it is imported only when it is
+asked for.
+"""
 
 import importlib
 import json
 import os
 import shlex
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 import bnlib
 from bn_experiments.sweeps.run import code_hash
@@ -25,41 +29,22 @@ DIGITS = 6
 """Significant digits of the numbers in a summary."""
 
 
-class Experiment(Protocol):
-    """What the module of an experiment must have."""
-
-    DESCRIPTION: str
-    """One line for ``python -m bn_experiments list``."""
-    SEED: int
-    """The seed of the whole sweep."""
-
-    def cases(self) -> list[Any]:
-        """Return all cases, quick to make; each is what JSON can hold, with all parameters."""
-
-    def task(self, case: Any, rng: np.random.Generator) -> Any:
-        """Run one case; return what JSON can hold, in few bytes."""
-
-    def summary(self, rows: list[Any]) -> dict[str, Any]:
-        """Return what the chapter plots, from the results in the order of the cases."""
-
-
-def experiment(name: str) -> Experiment:
+def experiment(name: str) -> Any:
     """Return the module of an experiment: a key of `EXPERIMENTS`, or a dotted name of your own."""
     if name not in EXPERIMENTS and "." not in name:
         raise ValueError(f"name: {name!r} is unknown; use one of {', '.join(EXPERIMENTS)}.")
     try:
-        module: Any = importlib.import_module(EXPERIMENTS.get(name, name))
+        module = importlib.import_module(EXPERIMENTS.get(name, name))
     except ModuleNotFoundError as error:
         raise ValueError(f"name: {name!r} cannot be imported ({error}).") from error
     parts = ("DESCRIPTION", "SEED", "cases", "task", "summary")
     lacking = [each for each in parts if not hasattr(module, each)]
     if lacking:
         raise ValueError(f"name: the module {name!r} is no experiment; it lacks {lacking}.")
-    found: Experiment = module
-    return found
+    return module
 
 
-def summary_text(name: str, module: Experiment, rows: list[Any]) -> str:
+def summary_text(name: str, module: Any, rows: list[Any]) -> str:
     """Return the summary of an experiment, from the results of all its cases or the first ones."""
     part = [] if len(rows) == len(module.cases()) else ["--cases", str(len(rows))]
     document = {
@@ -72,12 +57,12 @@ def summary_text(name: str, module: Experiment, rows: list[Any]) -> str:
         "significant_digits": DIGITS,
         "summary": rounded(module.summary(_plain(rows))),  # no numbers of NumPy among them
     }
-    return json.dumps(_plain(document), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, **reading: Any) -> Any:
     try:
-        return json.loads(json.dumps(value, allow_nan=False))
+        return json.loads(json.dumps(value, allow_nan=False), **reading)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"task and summary must give what JSON can hold ({error}): "
@@ -87,11 +72,7 @@ def _plain(value: Any) -> Any:
 
 def rounded(value: Any) -> Any:
     """Return the value with every float in it rounded to `DIGITS` significant digits."""
-    if isinstance(value, dict):
-        return {key: rounded(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(each) for each in value]
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+    return _plain(value, parse_float=lambda text: float(f"{float(text):.{DIGITS}g}"))
 
 
 def require_replaceable(path: Path, name: str) -> None:
@@ -120,3 +101,28 @@ def write_summary(path: Path, name: str, text: str) -> None:
         beside.replace(path.resolve())
     finally:
         beside.unlink(missing_ok=True)
+
+
+def stored_summary(name: str) -> dict[str, Any]:
+    """Return the stored summary of a sweep: what ``results/NAME.json`` holds.
+
+    Parameters
+    ----------
+    name : str
+        ``"networks"``, ``"training"`` or ``"activations"``.
+
+    Returns
+    -------
+    dict
+        ``"summary"``, what the chapter plots, the ``"command"`` that made it, versions of the code.
+
+    Raises
+    ------
+    ValueError
+        If there is no sweep of this name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"name: {name!r} has no stored summary; use one of {', '.join(NAMES)}.")
+    folder = Path(__file__).parents[2] / "results"
+    document: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return document

@@ -22,8 +22,6 @@ of a plateau. So the inequality is false where ⟨e, W₀⟩ exceeds each ⟨û,
 BN optima are the isolated rays; `scan_directions` lists flat arcs, if a loss has any.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,9 +42,7 @@ class Verdicts(NamedTuple):
     """What the lemma says of each start, in one reading; each of shape (n,)."""
 
     applies: Booleans
-    """A W* is closest to W₀, and ⟨W₀, W*⟩ > 0."""
     violated: Booleans
-    """It applies, and left > right."""
     exists: Booleans
     """A BN optimum is closest to W₀."""
     without: Booleans
@@ -78,27 +74,9 @@ def judge(
 ) -> Verdicts:
     """Judge the lemma at each start, with flat minima as a reading has them.
 
-    Parameters
-    ----------
-    reading : str
-        One of `READINGS`.
-    starts : ndarray, shape (n, 2)
-        The W₀.
-    neuron, data : Neuron, LearningSet
-        The standard neuron, its activation with ``slopes``, and its examples.
-    land : Landscape
-        All its minima, as `search_weights` enumerates them.
-    rays : list of Ray
-        The BN optima.
-
-    Returns
-    -------
-    Verdicts
-
-    Raises
-    ------
-    ValueError
-        If the reading is unknown, or the activation is not piecewise linear.
+    The starts have the shape (n, 2); the activation of the neuron has ``slopes``, `land` is what
+    `search_weights` enumerates, and the rays are the BN optima. ``ValueError`` if the reading is
+    not one of `READINGS`, or the activation is not piecewise linear.
     """
     slopes = activation(neuron.activation).slopes
     if reading not in READINGS:

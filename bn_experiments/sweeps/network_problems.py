@@ -1,7 +1,5 @@
 """Which networks are trained on what: the cases of the sweep `networks`, as JSON can hold them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

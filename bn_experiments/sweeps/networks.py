@@ -7,8 +7,6 @@ turn. *Lemma*: train networks with and without batch norm from the same starts a
 sides of the inequality, at the optima that are reached.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import replace
 from itertools import product
@@ -22,6 +20,7 @@ from bn_experiments import networks
 from bn_experiments.networks.network import Network
 from bn_experiments.networks.stationary import StationaryPoint
 from bn_experiments.probability import Estimate
+from bn_experiments.sweeps.activations import BINS, QUANTILES
 from bn_experiments.sweeps.network_problems import Case, insertion_case, lemma_case, problem
 from bn_solver.arrays import Array, angle_between, unit
 from bnlib.batch_norm import BatchNorm
@@ -46,9 +45,6 @@ ZERO = 1e-8
 """Share of the gradient at the start below which a gradient counts as 0."""
 SAME = 1e-12
 """Largest change of an output, relative to the largest, that is called none."""
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-BINS = tuple(range(0, 181, 10))
-"""Ends of the bins of the histograms of angles, in degrees."""
 SETS, STARTS = 10, 50
 """Learning sets of the lemma for each architecture, and starts on each."""
 
@@ -120,7 +116,6 @@ def examine(case: Case, *, further: bool = True) -> Row:
             "form": form,
             "must_stay": interpolates or form == "scale" or has_bias,
             "gradient": check.gradient_norm / point.reference,
-            "weights": check.weights_norm / point.reference,
             "error": check.relative_error,
             "output_change": check.output_change,
         }
@@ -185,14 +180,10 @@ def lemma(case: Case) -> Row:
         "pooled": networks.pooled_sides(w, star, bn, odd=plain.activation == "tanh"),
     }
     for name, each in sides.items():
-        row[name] = {
-            "applies": each.applies.tolist(),
-            "exists": (each.applies & each.exists).tolist(),
-            "violated": each.violated.tolist(),
-            "undecided": each.undecided.tolist(),
-            "left": (each.left / size).tolist(),
-            "right": (each.right / size).tolist(),
-        }
+        relative = {"left": each.left / size, "right": each.right / size}
+        shown = vars(each) | relative | {"exists": each.applies & each.exists}
+        order = ("applies", "exists", "violated", "undecided", "left", "right")
+        row[name] = {key: shown[key].tolist() for key in order}
     row["lower"] = sum(bn.loss < star.loss * (1 - 1e-9) for _, star, bn in trios)
     return row
 

@@ -4,8 +4,6 @@ A cache keeps what each case gave, in a folder named by a hash of the source cod
 mended solver is never answered with old results.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import inspect
@@ -50,12 +48,8 @@ def sweep(
 
     Parameters
     ----------
-    task : callable
-        Takes a case and a `numpy.random.Generator`.
-    cases : iterable
-        What to run the task on.
-    seed : int
-        The seed of the whole sweep.
+    task, cases, seed : callable, iterable, int
+        What takes a case and a `numpy.random.Generator`, the cases, the seed of the whole sweep.
     cache : str or Path, optional
         A folder that keeps every finished case: whatever ends the sweep, the same call runs
         only the others. All of them run anew if the source of bnlib, bn_experiments (but for
@@ -67,7 +61,6 @@ def sweep(
     Returns
     -------
     list
-        One result for each case, in the order of the cases.
 
     Raises
     ------
@@ -94,10 +87,6 @@ def sweep(
     return [results[call.i] if call.i in results else run_one(call) for call in calls]
 
 
-def _numbered(run_one: Callable[[Call], Any], call: Call) -> tuple[int, Any]:
-    return call.i, run_one(call)
-
-
 class Call(NamedTuple):
     """Case i of a sweep, with all that its result depends on, but the code."""
 
@@ -113,11 +102,12 @@ def run(call: Call) -> Any:
     return call.task(call.case, np.random.default_rng(seed))
 
 
-class CachedRun:
-    """`run` for one task, which keeps what it returns in a folder and reads it there next time.
+def _numbered(run_one: Callable[[Call], Any], call: Call) -> tuple[int, Any]:
+    return call.i, run_one(call)
 
-    Several processes may use the folder at once; other code has a folder of its own in it.
-    """
+
+class CachedRun:
+    """`run` for one task, which keeps what it returns in a folder that processes may share."""
 
     def __init__(self, cache: str | os.PathLike[str], task: Callable[..., Any]) -> None:
         self.code = code_hash(task)

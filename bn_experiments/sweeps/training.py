@@ -4,8 +4,6 @@ Every kind of case starts all variants from the same weights. The random generat
 not used: the seeds of the networks are in the case, so that no variant has starts of its own.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from functools import cache
 from typing import Any, NamedTuple
@@ -127,12 +125,9 @@ def grid(case: Any) -> Any:
         order = networks.batch_order(len(data.inputs), case["batch"], case["steps"], ORDER_SEED)
     rates = np.repeat(case["rates"], n)
     end = networks.train(net, start, *examples, rates, steps=case["steps"], batches=order).params
-    rows = _measured(net, data, end)
-    return {
-        "start": _excess(net, data, start)[:n],
-        "loss": [rows["loss"][i : i + n] for i in range(0, len(rates), n)],
-        "accuracy": [rows["accuracy"][i : i + n] for i in range(0, len(rates), n)],
-    }
+    rows, parts = _measured(net, data, end), range(0, len(rates), n)
+    found = {name: [row[i : i + n] for i in parts] for name, row in rows.items()}
+    return {"start": _excess(net, data, start)[:n]} | found
 
 
 def long(case: Any) -> Any:

@@ -1,7 +1,5 @@
 """The expected loss over mini-batches, exact by enumeration, and its rays of optima."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,16 +29,18 @@ class MiniBatchNeuron:
 
     Parameters
     ----------
-    neuron : Neuron
-        The neuron, with or without `BatchNorm`.
-    size : int
-        b, the number of examples in a batch.
+    neuron, size : Neuron, int
+        The neuron, with or without `BatchNorm`, and b, the number of examples in a batch.
 
     Raises
     ------
     ValueError
         If b is not a positive integer. The methods: for fewer than b examples, for more than
         20 000 batches, and as `Neuron.output` does on one of the batches, which they name.
+
+    See Also
+    --------
+    Neuron : what the methods take.
 
     Examples
     --------
@@ -59,12 +59,7 @@ class MiniBatchNeuron:
         object.__setattr__(self, "size", whole_number("size", self.size, at_least=1))
 
     def batches(self, data: LearningSet) -> npt.NDArray[np.intp]:
-        """Return the row numbers of every mini-batch, shape (n, b), in lexicographic order.
-
-        See Also
-        --------
-        Neuron.output : data.
-        """
+        """Return the row numbers of every mini-batch, shape (n, b), in lexicographic order."""
         require_learning_set(data)
         if self.size > data.m:
             raise ValueError(
@@ -79,30 +74,15 @@ class MiniBatchNeuron:
         return np.array(list(combinations(range(data.m), self.size)), dtype=np.intp)
 
     def columns(self, data: LearningSet) -> Array:
-        """Return the inputs as the neuron sees them, shape (d, m).
-
-        See Also
-        --------
-        Neuron.output : data.
-        """
+        """Return the inputs as the neuron sees them, shape (d, m)."""
         return self.neuron.columns(data)
 
     def loss(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return the mean of the loss over all mini-batches, shape (...).
-
-        See Also
-        --------
-        Neuron.output : parameters.
-        """
+        """Return the mean of the loss over all mini-batches, shape (...)."""
         return self._mean(lambda batch: self.neuron.loss(weights, batch), data)
 
     def gradient(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
-        """Return the mean of the gradients of the batches, shape (..., d).
-
-        See Also
-        --------
-        Neuron.output : parameters.
-        """
+        """Return the mean of the gradients of the batches, shape (..., d)."""
         return self._mean(lambda batch: self.neuron.gradient(weights, batch), data)
 
     def slope_rounding(self, weights: npt.ArrayLike, data: LearningSet, along: Array) -> Array:
@@ -112,10 +92,6 @@ class MiniBatchNeuron:
         ----------
         along : ndarray, shape (..., d, k)
             Directions v in the columns.
-
-        See Also
-        --------
-        Neuron.output : the other parameters.
         """
         w = np.asarray(weights, dtype=np.float64)
         share = EPS * len(_split(data, self))
@@ -130,11 +106,6 @@ class MiniBatchNeuron:
         """Return the rays of local minima in the plane, by increasing loss; their number is odd.
 
         That none is missed is plausible, not proved: see `scan_directions`, which finds them.
-
-        Parameters
-        ----------
-        data : LearningSet
-            Examples with two inputs.
 
         Raises
         ------

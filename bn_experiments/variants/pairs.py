@@ -1,7 +1,5 @@
 """Batches of two: only the order of the pre-activations counts, and sectors are optimal."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -45,10 +43,8 @@ class Sector(NamedTuple):
         w = real_array("start", start, shape="(..., 2)", last=2)
         a, b = self.first.direction, self.last.direction
         after, before = a[0] * w[..., 1], b[1] * w[..., 0]
-        off = np.zeros((2, *w.shape[:-1]))
-        if surely:
-            size = np.hypot(w[..., 0], w[..., 1])
-            off = np.array([(edge.error + edge.rounding) * size for edge in self])
+        size = np.hypot(w[..., 0], w[..., 1]) * surely
+        off = [(edge.error + edge.rounding) * size for edge in self]
         past = after - a[1] * w[..., 0] >= off[0]
         return np.asarray(past & (before - b[0] * w[..., 1] >= off[1]))
 

@@ -1,7 +1,5 @@
 """Evaluation with running averages: mean and variance are constants, and one point is optimal."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 
@@ -37,10 +35,8 @@ def evaluated_optima(
 
     Parameters
     ----------
-    data : LearningSet
-        Examples and targets.
-    at : array_like, shape (d,)
-        The weights at which the averages are taken.
+    data, at : LearningSet, array_like of shape (d,)
+        Examples and targets, and the weights at which the averages are taken.
     norm : BatchNorm, optional
         It centres and scales with γ ≠ 0; ``BatchNorm()`` if None.
     factor : float

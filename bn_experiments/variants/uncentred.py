@@ -1,7 +1,5 @@
 """Normalizers that divide the pre-activations by their size and subtract nothing."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,10 +28,8 @@ class UncentredNeuron:
 
     Parameters
     ----------
-    divisor : str
-        ``"rms"``, ``"std"`` or ``"weights"``.
-    gamma : float
-        γ > 0, frozen.
+    divisor, gamma : str, float
+        ``"rms"``, ``"std"`` or ``"weights"``; γ > 0, frozen.
 
     Raises
     ------
@@ -60,23 +56,12 @@ class UncentredNeuron:
         object.__setattr__(self, "gamma", gamma)
 
     def columns(self, data: LearningSet) -> Array:
-        """Return the inputs as the neuron sees them, shape (d, m).
-
-        Parameters
-        ----------
-        data : LearningSet
-            The examples and targets.
-        """
+        """Return the inputs as the neuron sees them, shape (d, m)."""
         require_learning_set(data)
         return np.asarray(data.inputs.T)
 
     def size(self, weights: npt.ArrayLike, data: LearningSet) -> tuple[Array, Array]:
-        """Return N(w), shape (...), and its gradient, shape (..., d).
-
-        See Also
-        --------
-        UncentredNeuron.loss : parameters.
-        """
+        """Return N(w), shape (...), and its gradient, shape (..., d)."""
         columns = self.columns(data)
         w = real_array("weights", weights, shape="(..., d)", last=data.d)
         if self.divisor == "std":
@@ -95,10 +80,7 @@ class UncentredNeuron:
 
         Parameters
         ----------
-        weights : array_like, shape (..., d)
-            Weight vectors w.
-        data : LearningSet
-            The examples and targets.
+        weights, data : array_like of shape (..., d), LearningSet
         """
         size, _ = self.size(weights, data)
         z = self.gamma * (np.asarray(weights) @ self.columns(data)) / size[..., None]
@@ -110,10 +92,6 @@ class UncentredNeuron:
 
         .. math:: \nabla\hat L = \frac{2\gamma}{m N}\Bigl(X^\top r
            - \frac{\langle y, r\rangle}{N}\,\nabla N\Bigr), \qquad r = z - t .
-
-        See Also
-        --------
-        UncentredNeuron.loss : parameters.
         """
         size, slope = self.size(weights, data)
         y = np.asarray(weights) @ self.columns(data)
@@ -126,17 +104,13 @@ class UncentredNeuron:
     def slope_rounding(self, weights: npt.ArrayLike, data: LearningSet, along: Array) -> Array:
         """Return a bound of the rounding error of ⟨∇L, v⟩, shape (..., k).
 
-        Every term of the gradient with its size in place of its value, times the number of
-        roundings; N, a root of a sum of squares of differences, loses more where it is small.
+        The sizes of all terms of the gradient, times the number of roundings; N, a root of a sum
+        of squares of differences, loses more where it is small.
 
         Parameters
         ----------
         along : ndarray, shape (..., d, k)
             Directions v in the columns.
-
-        See Also
-        --------
-        UncentredNeuron.loss : the other parameters.
         """
         w, columns = np.abs(np.asarray(weights)), np.abs(self.columns(data))
         size, slope = self.size(weights, data)
@@ -153,9 +127,5 @@ class UncentredNeuron:
         """Return the rays of strict local minima for two weights, by increasing loss.
 
         That none is missed is plausible, not proved: see `scan_directions`, which finds them.
-
-        See Also
-        --------
-        UncentredNeuron.loss : data, with two inputs.
         """
         return list(scan_directions(self, data).minima)

@@ -26,8 +26,8 @@ from bn_experiments.certify import (
     TrainedCertificate,
     _half_plane,
     _linear_piece,
+    certifier,
     certify_trained,
-    trained_certifier,
     trained_verifier,
     verifier,
     verify_trained,
@@ -123,7 +123,7 @@ def test_both_sides_refuse_a_ray_that_is_optimal(name: str) -> None:
     assert isinstance(refusal, NotCertified)
     assert re.search("may be stationary with a bias, near k = 1, b = -?[0-9.e-]+", refusal.reason)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_certifier, "refuse_stationary_ray", lambda *_: None)
+        patch.setattr(certifier, "refuse_stationary_ray", lambda *_: None)
         forged = certify_trained(*arguments)
     assert isinstance(forged, TrainedCertificate)
     assert "(c): (kW*, b) may be stationary" in verify_trained(forged).reason
@@ -137,7 +137,7 @@ def test_both_sides_refuse_an_exact_ray_that_is_optimal(name: str) -> None:
     assert isinstance(refusal, NotCertified)
     assert "W* is on a BN ray" in refusal.reason
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_certifier, "refuse_minimum_on_the_ray", lambda *_: None)
+        patch.setattr(certifier, "refuse_minimum_on_the_ray", lambda *_: None)
         forged = certify_trained(*arguments)
     assert isinstance(forged, TrainedCertificate)
     assert verify_trained(forged).reason == "(c): a multiple of W* is optimal with a bias"
@@ -333,6 +333,5 @@ def test_the_verifier_shares_only_certificates_with_the_search() -> None:
     room = "bn_experiments.certify"
     assert {each for each in imported if str(each).startswith("bn")} == {
         f"{room}.certificate",
-        f"{room}.trained_certificate",
         f"{room}.verifier",
     }

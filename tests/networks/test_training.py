@@ -15,7 +15,7 @@ import numpy.typing as npt
 import optax
 import pytest
 
-from bn_experiments.networks import Network, fold, trained, training
+from bn_experiments.networks import Network, fold, training
 from bn_experiments.networks import network as network_module
 from bn_experiments.sweeps import training as experiment
 from bnlib import BatchNorm
@@ -221,7 +221,7 @@ def test_mini_batches_use_every_example_once_in_an_epoch() -> None:
 def test_folding_keeps_outputs_and_accuracy_one_example_at_a_time(norm: str) -> None:
     net, labels = small(norm), T.argmax(axis=1)
     stack = trained_by(net, starts(net, 3, 0))
-    found = trained.accuracies(net, stack, X, labels, X)
+    found = training.accuracies(net, stack, X, labels, X)
     for params, accuracy in zip(training.unstacked(stack), found, strict=True):
         expected = written_out(net, params, X)
         assert accuracy == pytest.approx((expected.argmax(1) == labels).mean(), rel=1e-14)
@@ -246,7 +246,7 @@ def test_diverged_networks_are_told_and_have_no_accuracy() -> None:
     for lost in (run.losses[:, -1], training.losses(net, run.params, X, T)):
         assert not np.isfinite(lost[0])
         assert np.isfinite(lost[1])
-    right = trained.accuracies(net, run.params, X, T.argmax(axis=1), X)
+    right = training.accuracies(net, run.params, X, T.argmax(axis=1), X)
     assert right[0] == 0.0 < right[1]
 
 
@@ -254,7 +254,7 @@ def test_travel_is_what_the_definition_says() -> None:
     net = small()
     start = starts(net, 0, 1)
     end = trained_by(net, start)
-    found = trained.travel(net, start, end)
+    found = training.travel(net, start, end)
     for i in range(2):
         pairs = [
             (one["weights"], other["weights"])
@@ -282,17 +282,17 @@ def test_a_longer_weight_is_no_travel_modulo_scale() -> None:
     start = starts(net, 0)
     longer = [{**each, "weights": each["weights"] * (3.0 if i < 2 else 1.0)}
               for i, each in enumerate(start)]  # fmt: skip
-    found = trained.travel(net, start, longer)
+    found = training.travel(net, start, longer)
     assert found.modulo_scale[0] < 1e-7 < found.distance_from_start[0]
     assert found.angle[0] < 1e-7
-    plain = trained.travel(small("none"), start, longer)
+    plain = training.travel(small("none"), start, longer)
     assert plain.modulo_scale[0] == plain.distance_from_start[0] == found.distance_from_start[0]
     assert plain.hidden_modulo_scale[0] == found.hidden_modulo_scale[0] < 1e-7  # free in both
     # A ray ends at the origin: opposite weights are as far as the origin is.
     back = [{**each, "weights": -each["weights"]} for each in start[:2]] + start[2:]
     squares = [float((each["weights"] ** 2).sum()) for each in start]
     expected = np.sqrt(sum(squares[:2]) / sum(squares))
-    turned = trained.travel(net, start, back)
+    turned = training.travel(net, start, back)
     assert turned.modulo_scale[0] == pytest.approx(expected)
     assert turned.hidden_modulo_scale[0] == pytest.approx(1.0)
 
@@ -322,9 +322,9 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: training.losses(NET, STACK, X * np.nan, T), "inputs: entry"),
     (lambda: training.losses(NET, NET.initialize(0), X, T), "stack: weights of"),
     (lambda: training.batch_order(12, 5, 3, 0), "size: 5 does not divide the 12"),
-    (lambda: trained.accuracies(NET, STACK, X, T.argmax(1)[:3], X), "labels: expected 12 whole"),
-    (lambda: trained.travel(NET, STACK, starts(NET, 0)), "stack: has another shape"),
-    (lambda: trained.travel(Network((3, 2)), STACK, STACK), "network: has no hidden unit"),
+    (lambda: training.accuracies(NET, STACK, X, T.argmax(1)[:3], X), "labels: expected 12 whole"),
+    (lambda: training.travel(NET, STACK, starts(NET, 0)), "stack: has another shape"),
+    (lambda: training.travel(Network((3, 2)), STACK, STACK), "network: has no hidden unit"),
 ]
 
 

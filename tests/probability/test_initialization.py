@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from scipy import stats
 
-from bn_experiments.probability import Gaussian, Sphere, Uniform, he, xavier
+from bn_experiments.probability import Gaussian, Sphere, Uniform, he
 from tests import oracles
 from tests.oracles import sampling
 
@@ -75,10 +75,10 @@ def test_rotation_invariance_is_there_exactly_where_it_is_claimed(case):
 
 
 @oracles.each([1, 2, 30])
-def test_xavier_and_he_have_their_published_variances(d):
-    normal, uniform, glorot = he(d, normal=True), he(d), xavier(d)
-    assert [type(each) for each in (normal, uniform, glorot)] == [Gaussian, Uniform, Uniform]
-    for law, variance in ((normal, 2 / d), (uniform, 2 / d), (glorot, 2 / (d + 1))):
+def test_he_has_its_published_variance(d):
+    normal, uniform, variance = he(d, normal=True), he(d), 2 / d
+    assert [type(each) for each in (normal, uniform)] == [Gaussian, Uniform]
+    for law in (normal, uniform):
         known = law.scale**2 if law is normal else law.bound**2 / 3
         assert np.isclose(known, variance, rtol=1e-14)
         w = law.sample(np.random.default_rng(d), N, 2)
@@ -86,7 +86,7 @@ def test_xavier_and_he_have_their_published_variances(d):
         assert abs(w.var() / variance - 1) < 4.5 * np.sqrt(2 / w.size)
 
 
-@oracles.each([Gaussian(0.3), Sphere(2.0), Uniform(0.1), he(3), xavier(3)])
+@oracles.each([Gaussian(0.3), Sphere(2.0), Uniform(0.1), he(3)])
 def test_a_law_survives_pickling_and_draws_the_same(law):
     copy = pickle.loads(pickle.dumps(law))
     assert copy == law == eval(repr(law))
@@ -99,7 +99,7 @@ def test_what_is_no_law_is_refused_by_name():
     for law, name in ((Gaussian, "scale"), (Sphere, "radius"), (Uniform, "bound")):
         for value in (0.0, -1.0, np.nan, np.inf, "wide", [1.0, 2.0]):
             sampling.refused(f"{name}: ", law, value)
-    for law, d in itertools.product((he, xavier, partial(he, normal=True)), (0, -3)):
+    for law, d in itertools.product((he, partial(he, normal=True)), (0, -3)):
         sampling.refused("d: ", law, d)
     message = "d: a plane needs at least 2 weights, got 1"
     sampling.refused(message, Sphere().project, np.random.default_rng(0), 5, 1)

@@ -3,6 +3,7 @@
 import itertools
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -163,7 +164,8 @@ def test_both_readings_from_starts_worth_trying():
     assert verdicts([STAR], [RAY], rng) == ("fails", "fails")
     # Few random starts see no failure at a small angle; W* and the bisector show both.
     near = Ray(STAR.weights + 1e-4 * np.eye(STAR.d)[-1])
-    assert verdicts([STAR], [near], rng, n=1) == ("fails", "fails")
+    few = SimpleNamespace(normal=lambda size: rng.normal(size=(1, size[1])))
+    assert verdicts([STAR], [near], few) == ("fails", "fails")
     assert verdicts([STAR], [Ray(STAR.weights)], rng) == ("equal", "equal")
     # Opposite rays: no admissible start has a closest optimum.
     assert verdicts([STAR], [Ray(-STAR.weights)], rng) == ("fails", "void")

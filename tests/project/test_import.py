@@ -71,12 +71,12 @@ def test_simulations_and_sweeps_load_nothing_heavy() -> None:
         "import numpy as np\n"
         "from bnlib import Point, Ray\n"
         "from bn_experiments.datasets import RandomLearningSets, stacked_optima\n"
-        "from bn_experiments.probability import Sphere, check_weaker, simulate, xavier\n"
+        "from bn_experiments.probability import Sphere, check_weaker, he, simulate\n"
         "from bn_experiments.sweeps import sweep\n"
         "rng = np.random.default_rng(0)\n"
         "found = stacked_optima(*RandomLearningSets(9, 2).sample(rng, 3))\n"
         "star, ray = Point(found.stars[0]), Ray(found.slopes[0])\n"
-        "check_weaker(xavier(2).sample(rng, 5, 2), [star], [ray])\n"
+        "check_weaker(he(2).sample(rng, 5, 2), [star], [ray])\n"
         "sweep(lambda n, rng: simulate(Sphere(), [star], [ray], n, rng), [50, 60], seed=0)"
     )
     assert not loaded_after(code).intersection(HEAVY)
@@ -128,6 +128,12 @@ def contracts(thing: Any, owner: Any = None) -> list[FunctionDoc]:
             named, *attributes = target.split(".")
             assert named in scope, f"{thing.__qualname__}: See Also {target} is not there"
             found.append(FunctionDoc(functools.reduce(getattr, attributes, scope[named])))
+    kin = [each for each in getattr(owner, "__mro__", ()) if each.__module__.startswith("bn")]
+    for targets, _ in FunctionDoc(owner)["See Also"] if owner else ():
+        kin += [scope[target] for target, _ in targets if inspect.isclass(scope[target])]
+    # A parameter means the same in every method of a class.
+    methods = [each for one in kin for each in vars(one).values() if inspect.isfunction(each)]
+    found += map(FunctionDoc, methods)
     if thing.__module__.startswith(
         "bn_experiments.exact"
     ):  # it mirrors bnlib, whose docstrings hold
