@@ -220,11 +220,13 @@ class InsertionCheck(NamedTuple):
     """The gradient after an insertion, by automatic differentiation and by the formula.
 
     The largest change of an output, relative to the largest output; the norm of the gradient by
-    JAX; the norm of its difference to `inserted_gradient`, over its own, infinite where that is 0.
+    JAX, and of the part of it that belongs to the weights of the layer; the norm of its difference
+    to `inserted_gradient`, over its own, infinite where that is 0.
     """
 
     output_change: float
     gradient_norm: float
+    weights_norm: float
     relative_error: float
 
 
@@ -247,6 +249,7 @@ def check_insertion(
     return InsertionCheck(
         float(np.abs(after - before).max() / (np.abs(before).max() or 1.0)),
         length,
+        float(np.linalg.norm(gradient[layer]["weights"])),
         difference / length if length else float("inf"),
     )
 

@@ -116,6 +116,7 @@ def examine(case: Case, *, further: bool = True) -> Row:
             "form": form,
             "must_stay": interpolates or form == "scale" or has_bias,
             "gradient": check.gradient_norm / point.reference,
+            "weights": check.weights_norm / point.reference,
             "error": check.relative_error,
             "output_change": check.output_change,
         }
