@@ -1,8 +1,8 @@
-"""A Sphinx extension: what a page of the book tells beside its text.
+"""A Sphinx extension: what a page of the book has beside its text.
 
-Its description and the version; formulas in words, for the description and for what the search
-shows; a link from a symbol, where a page first has it, to its row on the page of notation; what a
-link leads to, for `_static/previews.js`; the words that `index_words` in _config.yml sends to a page.
+Its description and the version; its formulas in words, for the description and for the search; the
+words for which the search shows it first (`index_words` in _config.yml); links from a symbol to its
+row on the page of notation; and for `_static/previews.js` what a link leads to.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes
 from docutils.utils.math import tex2unichar
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -24,11 +26,14 @@ import bnlib
 
 NOTATION = "chapters/notation"
 LONGEST_LINKED = 30  # a formula with more TeX than this is no symbol
-SIGNS: dict[str, str] = {"lVert": "‖", "rVert": "‖", "top": "ᵀ", "circ": "°", "R": "ℝ"}
+SIGNS = {"lVert": "‖", "rVert": "‖", "top": "ᵀ", "circ": "°", "R": "ℝ", "epsilon": "ε"}
 for name in ("mathalpha", "mathbin", "mathrel", "mathord", "mathop", "mathopen", "mathclose"):
     SIGNS = getattr(tex2unichar, name) | SIGNS
-STYLES = r"\\(operatorname|math[a-z]+|text[a-z]*|[bB]igg?[lrm]?|left|right|[dt]frac|q?quad|limits)\b"
+ACCENTS = {name: tex2unichar.mathaccent[name] for name in ("hat", "bar", "tilde")}
+STYLES = r"\\(?:operatorname|math[a-z]+|text[a-z]*|[bB]igg?[lrm]?|left|right|q?quad|limits)\b"
+SPACES = r"\\(?:begin|end)\{\w+\*?\}|\\[,;:!> ]|\\\\|&|~"
 ARGUMENT = r"\s*(?:\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}|(\\[A-Za-z]+|[^\s\\{}]))"
+SINGLE = r"[{}]*\\?\w*[\u0300-\u036f]?"  # needs no brackets in a fraction
 INLINE = re.compile(r'(<span class="math notranslate nohighlight")>\\\((.*?)\\\)</span>', re.DOTALL)
 
 
@@ -37,8 +42,10 @@ def applied(tex: str, name: str, form: str, count: int) -> str:
 
     def written(match: re.Match[str]) -> str:
         groups = [each or "" for each in match.groups()]
-        values = [groups[2 * i] or groups[2 * i + 1] for i in range(count)]
-        return re.sub(r"#(\d)", lambda number: values[int(number[1]) - 1], form)
+        values = [(groups[2 * i] or groups[2 * i + 1]).strip() for i in range(count)]
+        if "/" in form:  # of a fraction
+            values = [v if re.fullmatch(SINGLE, v) else f"({v})" for v in values]
+        return "{}" + re.sub(r"#(\d)", lambda number: values[int(number[1]) - 1], form)
 
     pattern = re.compile(rf"\\{name}(?![A-Za-z])" + ARGUMENT * count)
     while (text := pattern.sub(written, tex)) != tex:
@@ -49,16 +56,17 @@ def applied(tex: str, name: str, form: str, count: int) -> str:
 def in_words(tex: str, macros: dict[str, Any]) -> str:
     """Return a formula as one line of text, without a backslash."""
     forms = {name: (each, 0) if isinstance(each, str) else each for name, each in macros.items()}
-    forms |= {"frac": ("#1/#2", 2), "sqrt": ("√#1", 1), "tfrac": ("#1/#2", 2)}
-    accents = {"hat": "hat", "bar": "bar", "tilde": "tilde", "widehat": "hat", "dot": "dot"}
-    forms |= {name: (f"#1{tex2unichar.mathaccent[each]}", 1) for name, each in accents.items()}
+    forms |= {"frac": ("#1/#2", 2), "tfrac": ("#1/#2", 2), "sqrt": ("√(#1)", 1)}
+    forms |= {name: (f"#1{sign}", 1) for name, sign in ACCENTS.items()}
     for name, (form, count) in forms.items():
         tex = applied(tex, name, form, count)
-    tex = re.sub(STYLES, "", re.sub(r"\\(begin|end)\{\w+\*?\}|\\[,;:!> ]|\\\\|&|~", " ", tex))
+    tex = re.sub(STYLES, "", re.sub(SPACES, " ", tex))
+    fences = r"\\(lVert|langle) +| +\\(rVert|rangle)"
+    tex = re.sub(fences, lambda match: SIGNS[match[1] or match[2]], tex)
     tex = re.sub(r"\\([A-Za-z]+)", lambda match: SIGNS.get(match[1], f" {match[1]} "), tex)
-    tex = re.sub(r"[\\{}]", "", re.sub(r"\^\{?(\*|⊤|ᵀ|°)\}?", r"\1", tex).replace("^∘", "°"))
-    digits = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-    tex = re.sub(r"_(\d)", lambda match: match[1].translate(digits), tex)
+    tex = re.sub(r"\^\{?([*ᵀ°])\}?", r"\1", tex)
+    tex = re.sub(r"[\\{}]", "", re.sub(r"\^\{([^{}]{2,})\}", r"^(\1)", tex))
+    tex = re.sub(r"_(\d)", lambda match: chr(ord("₀") + int(match[1])), tex)
     tex = re.sub(r"\^([23])", lambda match: "²³"[int(match[1]) - 2], tex)
     return " ".join(tex.split())
 
@@ -67,24 +75,24 @@ def plain(node: nodes.Node, macros: dict[str, Any]) -> str:
     """Return the text of a paragraph, its formulas in words."""
     if isinstance(node, nodes.math):
         return in_words(node.astext(), macros)
-    if isinstance(node, nodes.Text) or not node.children:
-        return node.astext()
+    if not node.children:
+        return str(node.astext())
     return "".join(plain(each, macros) for each in node.children)
 
 
-def description(doctree: nodes.document, macros: dict[str, Any], longest: int = 200) -> str:
-    """Return the first sentences of a page; of one without any, its title and the book's."""
+def description(doctree: nodes.document, macros: dict[str, Any], enough: int = 80) -> str:
+    """Return the first sentences of a page, until that is `enough`; of one without any, ""."""
+    told = ""
     for paragraph in doctree.findall(nodes.paragraph):
         if isinstance(paragraph.parent, nodes.section):
             text = " ".join(plain(paragraph, macros).split())
-            if len(text) <= longest:
-                return text
-            ends = [match.start() for match in re.finditer(r"(?<=[.?:]) ", text[:longest])]
-            return text[: ends[-1]] if ends else text[:longest].rpartition(" ")[0] + " …"
-    return ""
+            for sentence in re.split(r"(?<=[.?]) (?=[A-Z])", text):
+                told += f" {sentence}" if len(told) < enough else ""
+            break
+    return told.strip()
 
 
-def tell_version(app: Sphinx, config: Config) -> None:
+def tell_version(_: Sphinx, config: Config) -> None:
     """Put the version of the library at the foot of every page."""
     config["version"] = config["release"] = bnlib.__version__
     config["html_theme_options"]["extra_footer"] = f"<p>Version {bnlib.__version__}</p>"
@@ -92,52 +100,52 @@ def tell_version(app: Sphinx, config: Config) -> None:
 
 def enter_words(app: Sphinx, doctree: nodes.document) -> None:
     """Enter the words that a page explains into the index, which the search looks at first."""
-    page = app.env.docname
-    words = app.config["index_words"].get(page.rpartition("/")[2], [])
-    entries = [("single", word, "", "main", None) for word in words]
-    app.env.get_domain("index").entries[page] += entries  # type: ignore[attr-defined]
+    words = app.config["index_words"].get(app.env.docname.rpartition("/")[2], [])
+    doctree += addnodes.index(entries=[("single", word, "", "main", None) for word in words])
 
 
-def symbols(app: Sphinx, page: str) -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Yield the anchor of each row of the notation that a page may use, and what its symbol is.
+@cache
+def rows(app: Sphinx) -> dict[str, tuple[re.Pattern[str], list[str]]]:
+    """Return for the anchor of each row of the notation what its formulas begin with, and where.
 
     In notation.md a symbol with an anchor is `[$s$]{#sym-s}`, or `[$s$]{#sym-s .in-intercept}` if
     it has this meaning in that chapter only.
     """
+    found = {}
     for span in app.env.get_doctree(NOTATION).findall(nodes.inline):
-        anchors = [each for each in span["ids"] if each.startswith("sym-")]
-        pages = [each for each in span["classes"] if each.startswith("in-")]
-        if anchors and (not pages or f"in-{page.rpartition('/')[2]}" in pages):
+        for anchor in [each for each in span["ids"] if each.startswith("sym-")]:
             symbol = re.escape(span.astext().removesuffix("^2"))
-            whole = r"(?<![\\A-Za-z{])(?<!\\bar )(?<!\\hat )(?<!\\tilde )" + symbol
-            yield anchors[0], re.compile(whole + r"(?![A-Za-z_'])")
+            pages = [each.removeprefix("in-") for each in span["classes"]]
+            found[anchor] = (re.compile(symbol + r"(?![A-Za-z_'])"), pages)
+    return found
 
 
 def link_symbols(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Link a short formula in running text to the row of the first symbol that is new in it."""
+    """Link the first short formula that begins with a symbol to the row of that symbol."""
     if app.builder.format != "html" or page == NOTATION:
         return
-    waiting = dict(symbols(app, page))
+    chapter = page.rpartition("/")[2]
+    waiting = {
+        anchor: row for anchor, (row, pages) in rows(app).items() if not pages or chapter in pages
+    }
     for formula in list(doctree.findall(nodes.math)):
-        if len(formula.astext()) > LONGEST_LINKED or not linkable(formula):
-            continue
-        for anchor, symbol in waiting.items():
-            if symbol.search(formula.astext()):
-                address = f"{app.builder.get_relative_uri(page, NOTATION)}#{anchor}"
-                link = nodes.reference(internal=True, refuri=address, classes=["symbol"])
-                formula.replace_self(link)
-                link += formula
-                del waiting[anchor]
-                break
+        tex = formula.astext()
+        begun = [anchor for anchor, symbol in waiting.items() if symbol.match(tex)]
+        if begun and len(tex) <= LONGEST_LINKED and linkable(formula):
+            del waiting[begun[0]]
+            address = f"{app.builder.get_relative_uri(page, NOTATION)}#{begun[0]}"
+            link = nodes.reference(internal=True, refuri=address, classes=["symbol"])
+            formula.replace_self(link)
+            link += formula
 
 
 def linkable(node: nodes.Node) -> bool:
-    """Return whether a link may be put here: in a paragraph, but in no link, table or caption."""
+    """Return whether a link may be put here: not into a link, table, caption or docstring."""
     kinds, above = set(), node.parent
     while above is not None:
         kinds.add(type(above))
         above = above.parent
-    elsewhere = {nodes.reference, nodes.title, nodes.caption, nodes.table, nodes.figure}
+    elsewhere = {nodes.reference, nodes.title, nodes.caption, nodes.table, addnodes.desc}
     return nodes.paragraph in kinds and not kinds & elsewhere
 
 
@@ -170,8 +178,8 @@ class Previews:
             for page, found in self.pages.items():
                 path = Path(app.outdir) / "_static" / "previews" / f"{page}.js"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                text = f"bnPreviews[{json.dumps(page)}] = {json.dumps(found, ensure_ascii=False)};\n"
-                path.write_text(text, encoding="utf-8")
+                told = json.dumps(found, ensure_ascii=False)
+                path.write_text(f"bnPreviews[{json.dumps(page)}] = {told};\n", encoding="utf-8")
 
 
 def targets(body: BeautifulSoup) -> Iterator[tuple[str, str]]:
@@ -180,12 +188,14 @@ def targets(body: BeautifulSoup) -> Iterator[tuple[str, str]]:
         extra.decompose()
     for link in body.select("a"):
         link.unwrap()  # nothing in a preview can be reached
-    for each in body.select("section[id], .proof[id], figure[id], div.math[id], .citation[id]"):
-        yield str(each["id"]), clean(*opening(each) if each.name == "section" else [each])
-    for symbol in body.select("td [id^=sym-]"):
-        cells = [cell for cell in symbol.find_parent("tr").select("td")[:2]]
-        inside = "</strong>: ".join(cell.decode_contents() for cell in cells)
-        yield str(symbol["id"]), clean(BeautifulSoup(f"<p><strong>{inside}</p>", "html.parser"))
+    for each in body.select(".proof[id], figure[id], div.math[id], .citation[id]"):
+        yield str(each["id"]), clean(each)
+    for section in body.select("section[id]"):
+        for named in [section, *section.find_all("span", id=True, recursive=False)]:
+            yield str(named["id"]), clean(*opening(section))
+    for row in body.select("tr"):
+        for symbol in row.select("[id^=sym-]"):
+            yield str(symbol["id"]), clean(*row.select("td p")[:2])
     if (first := body.select_one("section")) is not None:
         yield "", clean(*opening(first))
 
