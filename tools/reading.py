@@ -14,6 +14,7 @@ from functools import cache
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes
@@ -68,7 +69,7 @@ def in_words(tex: str, macros: dict[str, Any]) -> str:
     tex = re.sub(r"[\\{}]", "", re.sub(r"\^\{([^{}]{2,})\}", r"^(\1)", tex))
     tex = re.sub(r"_(\d)", lambda match: chr(ord("₀") + int(match[1])), tex)
     tex = re.sub(r"\^([23])", lambda match: "²³"[int(match[1]) - 2], tex)
-    return " ".join(tex.split())
+    return normalize("NFC", " ".join(tex.split()))
 
 
 def plain(node: nodes.Node, macros: dict[str, Any]) -> str:

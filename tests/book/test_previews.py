@@ -11,12 +11,12 @@ SHOWN = ".bn-popover .popover-body"
 # Kind: (page, what its link leads to, what the preview holds, a word in it).
 KINDS = {
     "theorem": ("how-often", "intercept.html#cor-almost", ".proof", "almost every learning set"),
-    "on the same page": ("how-often", "#thm-law", ".proof", "probability"),
+    "on the same page": ("how-often", "#thm-law", ".proof", "How often the lemma fails"),
     "equation": ("intercept", "#equation-eq-intercept", "mjx-container", "(4.4)"),
     "figure": ("how-often", "#fig-", "figure img", "Figure 5.1"),
     "citation": ("claim", "references.html#", ".citation", "Santurkar"),
     "section": ("how-often", "claim.html#sec-closest", "h3 + p", "closest"),
-    "chapter": ("how-often", "intercept.html", "h1 + p", "The missing intercept"),
+    "chapter": ("how-often", "intercept.html", "h1 + p", "the missing intercept"),
     "symbol": ("how-often", "notation.html#sym-theta", "mjx-container", "angle between"),
 }
 CHECKS = browser.LAYOUT.replace("body, .bd-article *", ".bn-popover *")
