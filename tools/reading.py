@@ -105,6 +105,11 @@ def enter_words(app: Sphinx, doctree: nodes.document) -> None:
     doctree += addnodes.index(entries=[("single", word, "", "main", None) for word in words])
 
 
+def show_formulas(app: Sphinx, _: nodes.document) -> None:
+    """Let a page without formulas load MathJax as well: what its links lead to may have some."""
+    app.env.get_domain("math").data["has_equations"][app.env.docname] = True
+
+
 @cache
 def rows(app: Sphinx) -> dict[str, tuple[re.Pattern[str], list[str]]]:
     """Return for the anchor of each row of the notation what its formulas begin with, and where.
@@ -218,6 +223,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("index_words", {}, "env")
     app.connect("config-inited", tell_version)
     app.connect("doctree-read", enter_words)
+    app.connect("doctree-read", show_formulas)
     app.connect("doctree-resolved", link_symbols, priority=900)
     app.connect("html-page-context", previews.gather)
     app.connect("build-finished", previews.write)

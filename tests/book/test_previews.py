@@ -12,6 +12,7 @@ SHOWN = ".bn-popover .popover-body"
 KINDS = {
     "theorem": ("how-often", "intercept.html#cor-almost", ".proof", "almost every learning set"),
     "on the same page": ("how-often", "#thm-law", ".proof", "How often the lemma fails"),
+    "from a page without formulas": ("related", "still-true.html#prop-ends", ".proof", "8."),
     "equation": ("intercept", "#equation-eq-intercept", "mjx-container", "(4.4)"),
     "figure": ("how-often", "#fig-", "figure img", "Figure 5.1"),
     "citation": ("claim", "references.html#", ".citation", "Santurkar"),
