@@ -75,7 +75,7 @@
     if (event.pointerType !== "mouse") return;
     const link = event.target.closest(LINKS);
     if (link) want(link, 250);
-    else if (event.target.closest(".bn-popover")) clearTimeout(timer);
+    else if (event.target.closest(".bn-popover")) want(shown?.link, 0);
     else if (wanted && !wanted.matches(":focus-visible")) want(null, 250);
   });
   document.addEventListener("focusin", (event) => {
