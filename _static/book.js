@@ -15,6 +15,20 @@
     Promise.resolve(typeset).then(mark);
     window.addEventListener("resize", mark);
   }
+  // What the search shows of a page has its text, its formulas in words, not its code.
+  function reword() {
+    if (typeof Search === "undefined") return;
+    const textOf = Search.htmlToText;
+    Search.htmlToText = (html, anchor) => {
+      const page = new DOMParser().parseFromString(html, "text/html");
+      for (const each of page.querySelectorAll(".math"))
+        each.textContent = each.dataset.words || " … ";
+      for (const each of page.querySelectorAll(".highlight, summary")) each.remove();
+      page.querySelector("main")?.replaceChildren(page.querySelector(".bd-article"));
+      return textOf(page.documentElement.outerHTML, anchor);
+    };
+  }
+  document.addEventListener("DOMContentLoaded", reword); // before the search itself
   if (document.readyState === "complete") start();
   else window.addEventListener("load", start);
 })();
