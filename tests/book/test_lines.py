@@ -65,3 +65,28 @@ def test_no_formula_is_torn_from_its_punctuation(name, html, chromium):
     page.goto((html / f"{name}.html").as_uri())
     assert torn(page) == []
     page.close()
+
+
+def test_a_torn_formula_is_noticed(html, chromium):
+    """A column this narrow is broken wherever it can be."""
+    page = chromium.new_page()
+    page.goto((html / f"{toc.entries()[1]}.html").as_uri())
+    page.evaluate(browser.SETTLED)
+    whole = page.locator("span.text-nowrap:has(mjx-container):visible").first
+    assert page.evaluate(TORN) == []
+    whole.evaluate("""e => {
+      const narrow = document.createElement("p");
+      narrow.style.width = "20px";
+      narrow.append("(", e.querySelector(".math").cloneNode(true), ", so");
+      const kept = narrow.cloneNode(true);
+      const wrap = document.createElement("span");
+      wrap.className = "text-nowrap";
+      wrap.append(...kept.childNodes);
+      kept.append(wrap);
+      document.querySelector(".bd-article").append(narrow, kept);
+    }""")
+    assert [each.split(":")[0] for each in page.evaluate(TORN)] == [
+        ", so| begins a line",
+        "(| ends a line",
+    ]
+    page.close()
