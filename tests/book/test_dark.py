@@ -156,10 +156,13 @@ def test_no_figure_is_a_white_slab(name, html, chromium):
     page.close()
 
 
-def test_a_white_slab_and_a_false_caption_are_noticed(html, chromium):
+def test_paper_is_white_and_a_white_slab_and_a_false_caption_are_noticed(html, chromium):
     page = chromium.new_page(viewport={"width": 1280, "height": 4000}, color_scheme="dark")
     page.goto((html / "chapters/counterexample.html").as_uri())
     image = "document.querySelector('#fig-plane img')"
+    page.emulate_media(media="print")
+    assert page.evaluate(f"getComputedStyle({image}).filter") == "none"
+    page.emulate_media(media="screen")
     page.evaluate(f"{image}.style.setProperty('filter', 'none', 'important')")
     assert slabs(page)["fig-plane"] > 250
     page.evaluate("document.querySelector('#fig-plane').id = 'other'")
