@@ -21,7 +21,7 @@ from tools.project import ROOT
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-LARGEST = 200_000  # bytes of a file that the book carries
+LARGEST = 300_000  # bytes of a file that the book carries
 OPENING = re.compile(r"[(\[{“‘]+$")
 CLOSING = re.compile(r"[^\w\s([{“‘]+(?:s\b)?")
 

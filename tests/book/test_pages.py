@@ -103,3 +103,10 @@ def test_every_file_that_a_page_names_is_a_link(html):
                 alone += [] if found[1] else [f"{path.name}: {name}"]
     assert alone == []
     assert links > 30
+
+
+def test_the_page_of_the_sweeps_names_every_stored_summary():
+    text = (ROOT / "chapters/api-sweeps.md").read_text(encoding="utf-8")
+    stored = {f"results/{path.name}" for path in ROOT.glob("results/*.json")}
+    assert set(re.findall(r"results/\w+\.json", text)) == stored
+    assert all(map(pages.file_named, stored))
