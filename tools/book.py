@@ -43,7 +43,8 @@ def with_buttons(config: Mapping[str, Any], repository: str, branch: str) -> dic
     theme = {**theme, "repository_url": repository, "repository_branch": branch}
     theme |= buttons | {"launch_buttons": launch}
     sphinx = {**config["sphinx"]["config"], "html_theme_options": theme}
-    return {**config, "sphinx": {**config["sphinx"], "config": sphinx}}
+    ours = dict.fromkeys(config["sphinx"]["local_extensions"], str(ROOT))  # not beside the copy
+    return {**config, "sphinx": {**config["sphinx"], "config": sphinx, "local_extensions": ours}}
 
 
 def settings(environ: Mapping[str, str], folder: Path) -> Path:

@@ -273,7 +273,21 @@ def test_reduced_motion_is_respected(opened):
         assert page.evaluate(moving) == "0s"
 
 
-def test_the_page_of_the_book_holds_it():
-    text = (ROOT / "chapters" / "explorer.md").read_text(encoding="utf-8")
-    inside = text[text.index("bn-explorer") : text.index("</div>")]
+@pytest.mark.parametrize(("name", "size"), [("explorer.md", "large"), ("index.ipynb", "small")])
+def test_the_pages_of_the_book_hold_it(name, size):
+    text = (ROOT / "chapters" / name).read_text(encoding="utf-8").replace('\\"', '"')
+    inside = text[text.index('<div class="bn-explorer') : text.index("</div>")]
+    assert f'data-size="{size}"' in inside
     assert "verdict.svg" in inside, "Remedy: the figure for print stays inside the div."
+
+
+def test_the_first_screen_says_what_fails_and_why_before_one_may_play(html, chromium):
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((html / "chapters/index.html").as_uri())
+    page.evaluate(browser.SETTLED)
+    bottom = "e => e.getBoundingClientRect().bottom"
+    for words in ("The claim.", "The verdict: false as stated,", "The reason."):
+        paragraph = page.locator(".landing p", has_text=words)
+        assert paragraph.evaluate(bottom) < 900
+    assert told(page).startswith("False.")
+    page.close()

@@ -32,6 +32,15 @@ def theme(environ, folder):
     return found["html_theme_options"], found
 
 
+@pytest.mark.parametrize("repository", ["", ADDRESS])
+def test_the_extension_of_the_book_is_found_from_its_settings(repository, tmp_path):
+    path = book.settings({"BOOK_REPOSITORY": repository}, tmp_path)
+    for name, folder in yaml.safe_load(path.read_text("utf-8"))["sphinx"][
+        "local_extensions"
+    ].items():
+        assert (path.parent / folder / f"{name.replace('.', '/')}.py").is_file()
+
+
 def test_a_book_for_no_repository_has_no_buttons(tmp_path):
     options, _ = theme({"BOOK_BRANCH": "main"}, tmp_path)
     assert not any("repository" in name or name.startswith("use_e") for name in options)

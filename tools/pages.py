@@ -1,0 +1,100 @@
+"""What the pages of the book get beyond Markdown: a Sphinx extension, named in `_config.yml`.
+
+The name of a file of this project becomes a link to it: to the repository of a book that is built
+for one, else to a copy that the book carries. A line is never broken between a formula and the
+punctuation that belongs to it, as browsers do around everything that is not text.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes  # type: ignore[import-untyped]
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+from tools.project import ROOT
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+LARGEST = 300_000  # bytes of a file that the book carries
+OPENING = re.compile(r"[(\[{“‘]+$")
+CLOSING = re.compile(r"[^\w\s([{“‘]+(?:s\b)?")
+
+
+def file_named(text: str, root: Path = ROOT) -> str | None:
+    """Return the path of the file that a text names, without the test after `::`, or None."""
+    name = PurePosixPath(text.partition("::")[0])
+    sound = name.parts and not name.is_absolute() and not {"..", "_build", ".venv"} & {*name.parts}
+    if not sound or not (path := root / name).is_file() or path.stat().st_size > LARGEST:
+        return None
+    return str(name)
+
+
+class LinkedFiles(SphinxTransform):
+    """Make a link of each literal that is the path of a file, seen from the top of the project."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs: Any) -> None:
+        """Change the document in place."""
+        theme = self.config.html_theme_options
+        for literal in list(self.document.findall(nodes.literal)):
+            path = file_named(literal.astext())
+            if path is None or isinstance(literal.parent, (nodes.reference, addnodes.pending_xref)):
+                continue
+            if repository := theme.get("repository_url"):
+                address = f"{repository}/blob/{theme['repository_branch']}/{path}"
+                link: nodes.Element = nodes.reference(refuri=address)
+            else:
+                link = addnodes.download_reference(refdoc=self.env.docname, reftarget=f"/{path}")
+            literal.replace_self(link)
+            link += literal
+
+
+class UnbrokenFormulas(SphinxPostTransform):
+    """Keep each inline formula on the line of what is attached to it."""
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Change the document in place."""
+        for formula in list(self.document.findall(nodes.math)):
+            self.keep(formula)
+
+    @staticmethod
+    def keep(formula: nodes.Element) -> None:
+        """Wrap a formula, and the punctuation around it, in one element that has no breaks."""
+        while isinstance(formula.parent, nodes.Inline) and len(formula.parent) == 1:
+            formula = formula.parent  # the comma after $x$ in bold stands outside of the bold
+        parent, at = formula.parent, formula.parent.index(formula)
+        before = parent[at - 1] if at else None
+        after = parent[at + 1] if at + 1 < len(parent) else None
+        opening = OPENING.search(before) if isinstance(before, nodes.Text) else None
+        closing = CLOSING.match(after) if isinstance(after, nodes.Text) else None
+        if not opening and not closing:
+            return
+        whole = nodes.inline(classes=["text-nowrap"])
+        parts: list[Any] = [whole]
+        if opening is not None:
+            parts.insert(0, nodes.Text(opening.string[: opening.start()]))
+            whole += nodes.Text(opening[0])
+        formula.replace_self(nodes.inline())  # it moves
+        whole += formula
+        if closing is not None:
+            parts.append(nodes.Text(closing.string[closing.end() :]))
+            whole += nodes.Text(closing[0])
+        first, last = at - (opening is not None), at + 1 + (closing is not None)
+        parent[first:last] = [each for each in parts if each is whole or each]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Tell Sphinx of both."""
+    app.add_transform(LinkedFiles)
+    app.add_post_transform(UnbrokenFormulas)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
