@@ -8,9 +8,14 @@ from typing import Any
 
 from bn_experiments.sweeps.experiment import NAMES
 
+# Of a checkout, and of an installed wheel, which carries a copy.
+FOLDERS = [Path(__file__).parents[up] / "results" for up in (2, 1)]
+
 
 def stored_summary(name: str) -> dict[str, Any]:
     """Return the stored summary of a sweep: what ``results/NAME.json`` holds.
+
+    A wheel carries these files: without a checkout they are found too.
 
     Parameters
     ----------
@@ -30,6 +35,6 @@ def stored_summary(name: str) -> dict[str, Any]:
     """
     if name not in NAMES:
         raise ValueError(f"name: {name!r} has no stored summary; use one of {', '.join(NAMES)}.")
-    folder = Path(__file__).parents[2] / "results"
-    document: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    path = next(at for folder in FOLDERS if (at := folder / f"{name}.json").is_file())
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document
