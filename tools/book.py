@@ -42,8 +42,12 @@ def with_buttons(config: Mapping[str, Any], repository: str, branch: str) -> dic
     theme = config["sphinx"]["config"]["html_theme_options"]
     theme = {**theme, "repository_url": repository, "repository_branch": branch}
     theme |= buttons | {"launch_buttons": launch}
-    sphinx = {**config["sphinx"]["config"], "html_theme_options": theme}
-    return {**config, "sphinx": {**config["sphinx"], "config": sphinx}}
+    sphinx = {**config["sphinx"], "config": {**config["sphinx"]["config"]}}
+    sphinx["config"]["html_theme_options"] = theme
+    # Said relative to the file of the settings, which will lie elsewhere.
+    local = sphinx["local_extensions"].items()
+    sphinx["local_extensions"] = {name: str(ROOT / path) for name, path in local}
+    return {**config, "sphinx": sphinx}
 
 
 def settings(environ: Mapping[str, str], folder: Path) -> Path:
