@@ -16,8 +16,8 @@ import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
-from tools.downloads import WITH_JAX
 from tools.project import CHAPTERS, ROOT
+from tools.toc import WITH_JAX
 
 NO_JAX = "JAX is not installed: it has no wheel for some machines (pyproject.toml says which)"
 # What computes with JAX from its first line on; what needs it in one test says so there.

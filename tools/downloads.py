@@ -8,12 +8,14 @@ offers for download, the one command that installs them.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import bnlib
+from tools.toc import WITH_JAX
 
 # Stands for the address of the book, which only a page that is read knows: _static/book.js.
 BOOK = "BOOK"
@@ -22,7 +24,6 @@ COMMAND = (
     f"pip install -c {BOOK}/run/constraints.txt"
     f' "bnlib[book,certify,data,network] @ {BOOK}/run/{WHEEL}"'
 )
-WITH_JAX = ("networks", "training")  # the chapters that compute with it from their first line on
 JAX = (
     "It needs JAX, which has no wheel for a Mac with an Intel processor, for Windows on ARM, or "
     "for a Linux with musl or an old glibc."
@@ -107,6 +108,7 @@ def carry(app: Any, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
     root, folder = Path(app.srcdir), Path(app.outdir) / "run"
+    shutil.rmtree(folder, ignore_errors=True)  # a wheel of another version would stay
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
     lock = (root / "requirements.txt").read_text(encoding="utf-8")

@@ -10,12 +10,10 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 import venv
 import zipfile
-from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import urljoin
@@ -27,7 +25,9 @@ import bnlib
 from bn_experiments.sweeps.experiment import NAMES
 from tests import lacking
 from tests.book import guards
-from tools import downloads, serve, toc
+from tests.book.test_book import served
+from tests.project.test_project import LOCK, PIN
+from tools import downloads, toc
 from tools.project import CHAPTERS, ROOT
 
 FILES = toc.notebooks()
@@ -71,9 +71,7 @@ def test_without_the_checkout_the_stored_results_are_those_of_the_wheel(wheel, t
 
 def test_the_constraints_are_the_pins_of_the_lock(html):
     lines = (html / "run" / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    pins = re.findall(r"^[\w.-]+==\S+(?: ; .+?)?(?= \\$)", lock, re.MULTILINE)
-    assert lines == pins
+    assert lines == [f"{pinned}{marker}".strip() for pinned, marker, _ in PIN.findall(LOCK)]
     requirements = [Requirement(line) for line in lines]
     assert not any(each.extras or each.url for each in requirements), "pip refuses these"
     assert all(len(each.specifier) == 1 for each in requirements)
@@ -103,18 +101,10 @@ def test_page_and_notebook_say_how_to_run_a_chapter(path, html):
     assert ("needs JAX" in shown) == ("needs JAX" in guards.text(first["source"])) == needs
 
 
-@contextmanager
-def served():
-    with serve.server(0) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{httpd.server_address[1]}"
-        httpd.shutdown()
-
-
 @pytest.mark.parametrize("name", ["run", "claim"])
 def test_the_command_on_a_page_has_the_address_of_the_book(name, html, chromium):
     with served() as http:
-        for book in (html.as_uri(), http):
+        for book in (html.as_uri(), http.rstrip("/")):
             page = chromium.new_page()
             page.goto(f"{book}/chapters/{name}.html?highlight=pip#top")
             page.wait_for_load_state("load")
@@ -124,7 +114,7 @@ def test_the_command_on_a_page_has_the_address_of_the_book(name, html, chromium)
             page.close()
         context = chromium.new_context(java_script_enabled=False)
         page = context.new_page()
-        page.goto(f"{http}/chapters/{name}.html")
+        page.goto(f"{http}chapters/{name}.html")
         assert downloads.COMMAND in page.locator(".run-it pre").first.text_content()
         hint = page.locator(".without-address")
         assert "up to /chapters" in hint.text_content()
@@ -197,14 +187,14 @@ def test_a_downloaded_chapter_runs_in_an_empty_environment(chapter, elsewhere):
     book, folder, run, installed = elsewhere
     if chapter in lacking.CHAPTERS_WITH_JAX and not lacking.has_jax():
         pytest.skip(lacking.NO_JAX)
-    page = f"{book}/chapters/{chapter.stem}.html"
+    page = f"{book}chapters/{chapter.stem}.html"
     with urllib.request.urlopen(page) as answer:
         [link] = re.findall(r'<a href="([^"]+\.ipynb)"[^>]*download', answer.read().decode())
     urllib.request.urlretrieve(urljoin(page, link), folder / chapter.name)
     notebook = guards.read(folder / chapter.name)
     [install] = told(guards.text(notebook["cells"][0]["source"]))
     if install not in installed:  # the first chapter; the others say the same
-        run(install.replace("BOOK", book))
+        run(install.replace("BOOK", book.rstrip("/")))
         installed.add(install)
     run(f"jupyter execute --inplace {chapter.name}")
     ran = guards.read(folder / chapter.name)
