@@ -92,15 +92,13 @@ def constraints(lock: str) -> str:
 
 def say(app: Any, name: str, source: list[str]) -> None:
     """Add to a chapter, as it is read, how to run it; fill the command into the page `run`."""
-    if app.builder.format != "html":
-        return
     path = Path(app.env.doc2path(name))
-    if path.suffix == ".ipynb":
+    if path.stem == "run":
+        source[0] = source[0].replace("INSTALL-COMMAND", COMMAND).replace("WHERE-IS-BOOK", WHERE)
+    elif path.suffix == ".ipynb" and app.builder.format == "html":
         notebook = json.loads(source[0])
         every = with_cell(notebook, len(notebook["cells"]), box(path.stem))
         source[0] = json.dumps(every)
-    elif path.stem == "run":
-        source[0] = source[0].replace("INSTALL-COMMAND", COMMAND).replace("WHERE-IS-BOOK", WHERE)
 
 
 def carry(app: Any, exception: Exception | None) -> None:
