@@ -14,7 +14,7 @@ import time
 import urllib.request
 import venv
 import zipfile
-from itertools import groupby
+from collections import defaultdict
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -123,14 +123,14 @@ def test_the_command_on_a_page_has_the_address_of_the_book(name, html, chromium)
 
 
 def outputs(cell):
-    """Return what a cell shows: streams that were written in pieces are put together."""
-    found = []
-    for name, group in groupby(cell["outputs"], key=lambda each: each.get("name", "")):
-        if name:
-            found.append((name, "".join(guards.text(each["text"]) for each in group)))
+    """Return what a cell shows: its streams, in whatever pieces they came, and the rest."""
+    streams, others = defaultdict(str), []
+    for each in cell["outputs"]:
+        if each["output_type"] == "stream":
+            streams[each["name"]] += guards.text(each["text"])
         else:
-            found += [{**each, "execution_count": None} for each in group]
-    return found
+            others.append({**each, "execution_count": None})
+    return streams, others
 
 
 def differing(ran, stored):
