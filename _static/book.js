@@ -1,4 +1,5 @@
 // Wide equations scroll in their own box; the box must then be reachable by keyboard.
+// A command that names the book gets its address, which only the page that is read knows.
 // A frame around the browser's own work: nothing here is needed to read the book.
 "use strict";
 (function () {
@@ -10,7 +11,18 @@
       else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
     }
   }
+  function fill() {
+    const root = document.documentElement.dataset.content_root;
+    const book = new URL(root, location.href).href.replace(/\/$/, "");
+    for (const code of document.querySelectorAll(".run-it pre")) {
+      const texts = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+      while (texts.nextNode())
+        texts.currentNode.data = texts.currentNode.data.replaceAll("BOOK/run/", book + "/run/");
+    }
+    for (const said of document.querySelectorAll(".without-address")) said.hidden = true;
+  }
   function start() {
+    fill();
     const typeset = window.MathJax && window.MathJax.startup && window.MathJax.startup.promise;
     Promise.resolve(typeset).then(mark);
     window.addEventListener("resize", mark);

@@ -17,10 +17,11 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 from tools.project import CHAPTERS, ROOT
+from tools.toc import WITH_JAX
 
 NO_JAX = "JAX is not installed: it has no wheel for some machines (pyproject.toml says which)"
 # What computes with JAX from its first line on; what needs it in one test says so there.
-CHAPTERS_WITH_JAX = [CHAPTERS / f"{name}.ipynb" for name in ("networks", "training")]
+CHAPTERS_WITH_JAX = [CHAPTERS / f"{name}.ipynb" for name in WITH_JAX]
 TESTS_WITH_JAX = [ROOT / "tests/networks", ROOT / "tests/project/test_benchmarks.py"]
 
 

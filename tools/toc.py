@@ -9,6 +9,8 @@ import yaml
 
 from tools.project import ROOT
 
+WITH_JAX = ("networks", "training")  # the chapters that compute with it from their first line on
+
 
 def entries() -> list[str]:
     """Return the pages of the book in reading order, without suffix."""

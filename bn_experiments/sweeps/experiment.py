@@ -24,6 +24,8 @@ from bn_experiments.sweeps.run import code_hash
 
 NAMES = ("networks", "training", "activations")
 EXPERIMENTS = {name: f"bn_experiments.sweeps.{name}" for name in NAMES}
+# Stored results: of a checkout, and of an installed wheel, which carries a copy.
+FOLDERS = [Path(__file__).parents[up] / "results" for up in (2, 1)]
 """The module of each experiment."""
 DIGITS = 6
 """Significant digits of the numbers in a summary."""
@@ -106,6 +108,8 @@ def write_summary(path: Path, name: str, text: str) -> None:
 def stored_summary(name: str) -> dict[str, Any]:
     """Return the stored summary of a sweep: what ``results/NAME.json`` holds.
 
+    A wheel carries these files: without a checkout they are found too.
+
     Parameters
     ----------
     name : str
@@ -123,6 +127,6 @@ def stored_summary(name: str) -> dict[str, Any]:
     """
     if name not in NAMES:
         raise ValueError(f"name: {name!r} has no stored summary; use one of {', '.join(NAMES)}.")
-    folder = Path(__file__).parents[2] / "results"
-    document: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    path = next(at for folder in FOLDERS if (at := folder / f"{name}.json").is_file())
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document

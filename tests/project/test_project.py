@@ -36,6 +36,7 @@ PIN = re.compile(
     r"^(\S+==\S+)((?: ;[^\\\n]*)?)((?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", re.MULTILINE
 )
 RELOCK = "Remedy: make lock"
+RESULTS = [*(ROOT / "results").iterdir()]
 
 
 def run(*command, cwd=ROOT, **environ):
@@ -91,13 +92,14 @@ def test_what_is_installed_is_what_is_locked():
     assert importlib.metadata.version("bnlib") == bnlib.__version__
 
 
-def test_a_wheel_holds_the_packages_their_style_and_that_they_are_typed(tmp_path):
+def test_a_wheel_holds_the_packages_their_style_that_they_are_typed_and_the_results(tmp_path):
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
     [wheel] = tmp_path.glob("*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     packages = ("bnlib", "bn_solver", "bn_experiments")
     files = [path for package in packages for path in (ROOT / package).rglob("*") if path.is_file()]
-    assert held == {str(path.relative_to(ROOT)) for path in files if path.suffix != ".pyc"}
+    ours = {str(path.relative_to(ROOT)) for path in files if path.suffix != ".pyc"}
+    assert held == ours | {f"bn_experiments/results/{each.name}" for each in RESULTS}
     assert {f"{each}/py.typed" for each in packages} < held
     assert "bn_experiments/book/book.mplstyle" in held
 
