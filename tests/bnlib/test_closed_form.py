@@ -1,7 +1,5 @@
 """Closed-form optima: against blind minimisation, SymPy and the identities they must obey."""
 
-from __future__ import annotations
-
 import contextlib
 
 import numpy as np
@@ -32,13 +30,13 @@ every_case = pytest.mark.parametrize("neuron", CASES.values(), ids=CASES)
 
 @every_case
 @pytest.mark.parametrize("seed", [1, 2])
-def test_optima_agree_with_blind_minimisation(neuron: Neuron, seed: int) -> None:
+def test_optima_agree_with_blind_minimisation(neuron, seed):
     oracles.compare_optimum(neuron, oracles.normal_set(seed, m=6, d=2))
 
 
 @every_case
 @given(data=oracles.well_conditioned(min_d=2))
-def test_optima_are_stationary_and_minimal(neuron: Neuron, data: LearningSet) -> None:
+def test_optima_are_stationary_and_minimal(neuron, data):
     for optimum in neuron.optima(data):
         w = optimum.weights if isinstance(optimum, Point) else 2.0 * optimum.direction
         step = 0.1 * np.linalg.norm(w)
@@ -51,7 +49,7 @@ def test_optima_are_stationary_and_minimal(neuron: Neuron, data: LearningSet) ->
         assert curvature[0] >= -1e-9 * curvature[-1]
 
 
-def test_without_an_optimum_the_loss_falls_along_the_ray() -> None:
+def test_without_an_optimum_the_loss_falls_along_the_ray():
     data = counterexample()
     for gamma in (1.0, -1.0):
         neuron = Neuron(normalization=BatchNorm(epsilon=0.5, gamma=gamma))
@@ -65,7 +63,7 @@ def test_without_an_optimum_the_loss_falls_along_the_ray() -> None:
 
 
 @given(data=oracles.well_conditioned())
-def test_a_small_gamma_loses_the_optimum_and_a_large_one_has_it(data: LearningSet) -> None:
+def test_a_small_gamma_loses_the_optimum_and_a_large_one_has_it(data):
     # R9: the optimum exists exactly if the fitted values are smaller than γ in root mean square.
     centered = data.inputs - data.mean_input
     fit = centered @ np.linalg.lstsq(centered, data.targets - data.mean_target, rcond=None)[0]
@@ -78,7 +76,7 @@ def test_a_small_gamma_loses_the_optimum_and_a_large_one_has_it(data: LearningSe
 
 
 @given(data=oracles.well_conditioned())
-def test_centring_is_a_free_intercept_and_scale_alone_changes_nothing(data: LearningSet) -> None:
+def test_centring_is_a_free_intercept_and_scale_alone_changes_nothing(data):
     (star,), (slope,) = linear_optima(data), linear_optima(data, BatchNorm(scale=False))
     (with_bias,) = linear_optima(data, bias=True)  # R7
     oracles.agree("R7", with_bias.weights[:-1], slope.weights, 1e-10)
@@ -90,7 +88,7 @@ def test_centring_is_a_free_intercept_and_scale_alone_changes_nothing(data: Lear
 
 
 @given(data=oracles.well_conditioned())
-def test_sherman_morrison_joins_both_optima(data: LearningSet) -> None:
+def test_sherman_morrison_joins_both_optima(data):
     (star,), (hat,) = linear_optima(data), linear_optima(data, BatchNorm(scale=False))
     s = np.linalg.solve(data.input_covariance, data.mean_input)
     intercept = data.mean_target - data.mean_input @ hat.weights
@@ -101,7 +99,7 @@ def test_sherman_morrison_joins_both_optima(data: LearningSet) -> None:
 
 
 @given(data=oracles.well_conditioned())
-def test_optima_agree_with_sympy(data: LearningSet) -> None:
+def test_optima_agree_with_sympy(data):
     same = exact.LearningSet(data.inputs, data.targets)
     for center, scale in ((True, True), (False, True), (True, False)):
         (actual,) = linear_optima(data, BatchNorm(center, scale))
@@ -116,7 +114,7 @@ def test_optima_agree_with_sympy(data: LearningSet) -> None:
 
 
 @pytest.mark.parametrize(("p", "q"), [(-150, -150), (150, 150), (-75, 150), (150, -75), (0, 150)])
-def test_optima_follow_the_units(p: int, q: int) -> None:
+def test_optima_follow_the_units(p, q):
     data = counterexample()
     scaled = LearningSet(data.inputs * 10.0**p, data.targets * 10.0**q)
     (point,), (ray,) = linear_optima(scaled), linear_optima(scaled, BatchNorm())
@@ -124,7 +122,7 @@ def test_optima_follow_the_units(p: int, q: int) -> None:
     oracles.agree("ray", ray.direction, np.array([5.0, 3.0]) / np.sqrt(34), 1e-13)
 
 
-def test_columns_may_have_different_units() -> None:
+def test_columns_may_have_different_units():
     units = np.array([1e-140, 1e140])
     scaled = LearningSet(counterexample().inputs * units, [2, 0, 5])
     (point,) = linear_optima(scaled)
@@ -132,9 +130,7 @@ def test_columns_may_have_different_units() -> None:
 
 
 @given(st.integers(1, 9), st.integers(4, 40), st.floats(-1e3, 1e3))
-def test_the_weight_of_a_constant_column_is_free_whatever_its_value(
-    seed: int, m: int, value: float
-) -> None:
+def test_the_weight_of_a_constant_column_is_free_whatever_its_value(seed, m, value):
     # The mean of equal floats need not be exactly that float.
     x, t = np.random.default_rng(seed).normal(size=(2, m))
     data = LearningSet(np.column_stack([np.full(m, value), x]), t)
@@ -156,9 +152,7 @@ def test_the_weight_of_a_constant_column_is_free_whatever_its_value(
     st.lists(oracles.wild_number, min_size=3, max_size=3),
     st.sampled_from(sorted(CASES)),
 )
-def test_wild_data_have_finite_optima_or_a_value_error(
-    x: list[float], t: list[float], case: str
-) -> None:
+def test_wild_data_have_finite_optima_or_a_value_error(x, t, case):
     data = LearningSet(np.reshape(x, (3, 2)), t)
     with contextlib.suppress(ValueError):
         for each in CASES[case].optima(data):
@@ -178,15 +172,13 @@ def test_wild_data_have_finite_optima_or_a_value_error(
     ],
     ids=["weights-overflow", "beta-overflow", "gamma-underflow", "fit-overflow"],
 )
-def test_an_optimum_beyond_float64_is_blamed_on_the_data(
-    data: LearningSet, norm: BatchNorm | None
-) -> None:
+def test_an_optimum_beyond_float64_is_blamed_on_the_data(data, norm):
     # An error may not name the weights or the direction: the caller gave neither.
     with pytest.raises(ValueError, match="^(inputs|targets|data|gamma)"):
         linear_optima(data, norm)
 
 
-def test_a_ray_has_its_direction_where_the_weights_themselves_would_underflow() -> None:
+def test_a_ray_has_its_direction_where_the_weights_themselves_would_underflow():
     data = LearningSet([[1e150, 3e150], [-2e150, 1e150], [0, 5e150]], [1e-200, 2e-200, 0.0])
     unit = LearningSet([[1, 3], [-2, 1], [0, 5]], [1, 2, 0])
     for norm in (BatchNorm(), BatchNorm(center=False), BatchNorm(center=False, beta=1e-200)):
@@ -198,12 +190,12 @@ def test_a_ray_has_its_direction_where_the_weights_themselves_would_underflow() 
     assert point.error > 0  # it is not 0, and says so
 
 
-def test_with_centring_beta_does_not_matter_however_large() -> None:
+def test_with_centring_beta_does_not_matter_however_large():
     data = LearningSet([[1.0], [-2.0]], [1.7e308, -1.7e308])
     assert linear_optima(data, BatchNorm(beta=-1.7e308)) == [Ray([1.0])]
 
 
-def test_c_zero_with_epsilon_has_its_optimum_at_the_origin() -> None:
+def test_c_zero_with_epsilon_has_its_optimum_at_the_origin():
     # At ε > 0 the loss is γ²r² + mean(t²) there: not the same in all directions.
     data = LearningSet([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
     neuron = Neuron(normalization=BatchNorm(epsilon=0.1))
@@ -212,7 +204,7 @@ def test_c_zero_with_epsilon_has_its_optimum_at_the_origin() -> None:
     assert (neuron.loss([[-0.1], [0.1]], data) > neuron.loss([0.0], data)).all()
 
 
-def test_at_the_threshold_there_is_no_point_whatever_the_rounding() -> None:
+def test_at_the_threshold_there_is_no_point_whatever_the_rounding():
     # Targets with unit standard deviation and an exact fit: r is 1, computed or not.
     data = counterexample()
     fitted = data.inputs @ linear_optima(data, BatchNorm(scale=False))[0].weights

@@ -1,10 +1,5 @@
 """Errors: each names the argument, the problem and the remedy; degenerate cases have answers."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -26,17 +21,17 @@ LARGE = 2**53 + 1
 class Raising:
     """An array of another library, which does not let its numbers out."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error):
         self.error = error
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
+    def __array__(self, *_, **__):
         raise self.error
 
 
 TENSOR = Raising(RuntimeError("Can't call numpy() on Tensor that requires grad."))
 TRACER = Raising(TypeError("a traced array\nhas no numbers"))
 
-CASES: list[tuple[str, Callable[[], Any]]] = [
+CASES = [
     # shapes
     (r"inputs: .*\(m, d\).*got \(2,\)", lambda: LearningSet([1, 2], [1, 2])),
     (r"inputs: .*\(1, 1, 1\)", lambda: LearningSet(np.ones((1, 1, 1)), [1])),
@@ -136,15 +131,14 @@ CASES: list[tuple[str, Callable[[], Any]]] = [
 
 
 @oracles.each(CASES)
-def test_the_error_names_argument_problem_and_remedy(case: tuple[str, Callable[[], Any]]) -> None:
-    message, call = case
+def test_the_error_names_argument_problem_and_remedy(message, call):
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert str(caught.value).endswith((".", "?")), "a sentence"
     assert "array(" not in str(caught.value), "no dump of data"
 
 
-def test_degenerate_cases_that_have_an_answer() -> None:
+def test_degenerate_cases_that_have_an_answer():
     one = LearningSet([[2.0]], [3.0])
     assert Neuron().optima(one) == [Point([1.5])]
     assert Neuron(normalization=BatchNorm(center=False)).optima(one) == [Ray([1.0])]

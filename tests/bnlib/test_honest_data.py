@@ -74,8 +74,7 @@ def test_batch_norm_and_moments_far_from_zero_are_right_to_the_last_digits():
         "Longley": 10 * np.array(LONGLEY),  # integers
     }.items()
 )
-def test_targets_that_are_a_sum_of_the_inputs_violate_nothing(case):
-    _, x = case
+def test_targets_that_are_a_sum_of_the_inputs_violate_nothing(name, x):
     data = LearningSet(x.round(), x.round() @ np.ones(x.shape[1]))
     (star,), (ray,) = STANDARD.optima(data), BN.optima(data)
     assert star.weights.tolist() == [1.0] * data.d

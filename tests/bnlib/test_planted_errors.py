@@ -1,12 +1,8 @@
 """Tests of the tests: every planted error must be caught by the comparison that guards it."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +15,9 @@ from bn_experiments import datasets, exact, probability
 from bn_experiments.datasets import stacked
 from bn_experiments.probability import simulation
 from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample
-from bnlib._optimal_set import OptimalSet
 from bnlib.activations import ACTIVATIONS
 from tests import oracles
 from tests.oracles import rational, sampling
-
-Patch = pytest.MonkeyPatch
 
 DATA = oracles.normal_set(11, m=6, d=2)
 WEIGHTS = np.array([[0.7, -1.1], [1.3, 0.4]])
@@ -43,7 +36,7 @@ STARTS_3 = np.random.default_rng(8).normal(size=(20, 3))
 doubted = partial(rational.compare_doubt, np.array([3.0, 1.0]), np.array([5.0, 3.0]))
 simulated = partial(sampling.compare_simulation, angle=0.7, d=5, seed=2, n=200_000)
 
-COMPARISONS: dict[str, Callable[[], None]] = {
+COMPARISONS = {
     "jax": partial(oracles.compare_with_jax, NEURON, WEIGHTS, DATA),
     "jax-gelu": partial(oracles.compare_with_jax, Neuron("gelu"), WEIGHTS, DATA),
     "jax-alone": partial(oracles.compare_batch_norm_with_jax, BatchNorm(), seed=3),
@@ -81,7 +74,7 @@ COMPARISONS: dict[str, Callable[[], None]] = {
 # ---------------------------------------------------------------- plants
 
 
-def around(owner: Any, name: str, change: Callable[..., Any]) -> Callable[[Patch], None]:
+def around(owner, name, change):
     """Replace `owner.name` by change(original result, *its arguments)."""
     original = getattr(owner, name)
     return lambda patch: patch.setattr(
@@ -89,32 +82,32 @@ def around(owner: Any, name: str, change: Callable[..., Any]) -> Callable[[Patch
     )
 
 
-def instead(owner: Any, name: str, other: Any) -> Callable[[Patch], None]:
+def instead(owner, name, other):
     return lambda patch: patch.setattr(owner, name, other)
 
 
-def wrong_activation(name: str, **parts: Any) -> Callable[[Patch], None]:
+def wrong_activation(name, **parts):
     """Change parts of a known activation."""
     wrong = replace(ACTIVATIONS[name], **parts)
     return lambda patch: patch.setitem(ACTIVATIONS, name, wrong)
 
 
-def unbiased(result: Any, norm: BatchNorm, y: Any) -> Any:
+def unbiased(result, norm, y):
     normalized, divisor = result
     factor = np.sqrt(y.shape[-1] / (y.shape[-1] - 1))
     return normalized / factor, divisor * factor
 
 
-def epsilon_outside(norm: BatchNorm, y: Any) -> Any:
+def epsilon_outside(norm, y):
     centered = y - y.mean(axis=-1, keepdims=True) if norm.center else y
     divisor = np.sqrt((centered**2).mean(axis=-1, keepdims=True)) + norm.epsilon
     return centered / divisor, divisor
 
 
-def jacobian(sign: float, center: bool = True) -> Callable[[Patch], None]:
+def jacobian(sign, center=True):
     """Replace (J/γ)v by one with another factor of ŷŷᵀ/m, or without the mean."""
 
-    def wrong(norm: BatchNorm, normalized: Any, divisor: Any, v: Any) -> Any:
+    def wrong(norm, normalized, divisor, v):
         v = v - v.mean(axis=-1, keepdims=True) if norm.center and center else v
         return (v - sign * normalized * (normalized * v).mean(axis=-1, keepdims=True)) / divisor
 
@@ -125,30 +118,30 @@ def no_positive_part(found, w, total, size, image):
     return total - (w @ image.direction) ** 2, *found[1:]
 
 
-def only_shift_targets(data: Any, normalization: Any = None, **_: Any) -> list[Ray]:
+def only_shift_targets(data, normalization=None, **_):
     x, t = data.inputs, data.targets - data.targets.mean()
     return [Ray(np.linalg.lstsq(x, t, rcond=None)[0])]
 
 
-def ray_of_star(data: Any, normalization: Any = None, **_: Any) -> list[Ray]:
+def ray_of_star(data, normalization=None, **_):
     return [Ray(np.linalg.lstsq(data.inputs, data.targets, rcond=None)[0])]
 
 
-def turned(optima: list[Any], *_: Any) -> list[Any]:
+def turned(optima, *_):
     (ray,) = optima
     return [Ray(ray.direction + 1e-3 * np.array([-ray.direction[1], ray.direction[0]]))]
 
 
-def tanh_gelu(z: Any) -> Any:
+def tanh_gelu(z):
     return 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
 
 
-def percent(quantity: Any, *_: Any) -> Any:
+def percent(quantity, *_):
     """Return the quantity with an error of 0.1 %."""
     return 1.001 * quantity
 
 
-def divided_by_one_less(fit: Any, x: Any, t: Any) -> Any:
+def divided_by_one_less(fit, x, t):
     """Return the slope of values minus a mean that is divided by m − 1."""
     m = t.shape[-1]
     wrong = bn_solver.least_squares(
@@ -157,21 +150,21 @@ def divided_by_one_less(fit: Any, x: Any, t: Any) -> Any:
     return replace(wrong, intercept=fit.intercept)
 
 
-def with_intercept(change: Callable[..., Any]) -> Callable[[Patch], None]:
+def with_intercept(change):
     """Replace the fits with intercept of stacked learning sets."""
     right = bn_solver.least_squares
 
-    def wrong(x: Any, t: Any, *, intercept: bool, kernel: bool) -> Any:
+    def wrong(x, t, *, intercept, kernel):
         fit = right(x, t, intercept=intercept, kernel=kernel)
         return change(fit, x, t) if intercept else fit
 
     return instead(stacked, "least_squares", wrong)
 
 
-def without_kernel(kind: type[OptimalSet]) -> Callable[[Patch], None]:
+def without_kernel(kind):
     """Replace sets of optima of this kind by one element, or its ray."""
 
-    def change(optima: list[Any], *_: Any) -> list[Any]:
+    def change(optima, *_):
         return [
             kind(each.vector, each.error) if isinstance(each, kind) else each for each in optima
         ]
@@ -179,10 +172,10 @@ def without_kernel(kind: type[OptimalSet]) -> Callable[[Patch], None]:
     return around(bnlib.neuron, "linear_optima", change)
 
 
-def sherman_morrison(star: float, q: float) -> Callable[[Patch], None]:
+def sherman_morrison(star, q):
     """Replace R2 by one with other signs of its second term and of q."""
 
-    def wrong(inputs: Any, slope: Any, intercept: float) -> Any:
+    def wrong(inputs, slope, intercept):
         mean = inputs.mean(axis=0)
         s = np.linalg.solve(np.cov(inputs.T, ddof=0), mean)
         return slope + star * s * intercept / (1 + q * (mean @ s))
@@ -190,30 +183,30 @@ def sherman_morrison(star: float, q: float) -> Callable[[Patch], None]:
     return instead(sampling, "sherman_morrison", wrong)
 
 
-def of_mean(error: Callable[[float, int], float], missing: int = 0) -> Callable[[Patch], None]:
+def of_mean(error, missing=0):
     """Replace the standard error by error(standard deviation, n), or divide by n − missing."""
 
-    def wrong(total: float, squares: float, n: int) -> probability.Estimate:
+    def wrong(total, squares, n):
         deviation = np.sqrt(max(squares / n - (total / n) ** 2, 0) * n / (n - 1))
         return probability.Estimate(total / (n - missing), float(error(deviation, n)), n)
 
     return instead(probability.Estimate, "of_mean", staticmethod(wrong))
 
 
-def on_the_circle(sphere: Any, rng: Any, n: int, d: int) -> Any:
+def on_the_circle(sphere, rng, n, d):
     """Return the projection without the χ² of the other d − 2 coordinates."""
     plane = rng.standard_normal((2, n))
     return plane * (sphere.radius / np.hypot(*plane))
 
 
-def sine_for_cosine(coordinates: Any, theta: float, right: Any = simulation._in_the_plane) -> Any:
+def sine_for_cosine(coordinates, theta, right=simulation._in_the_plane):
     return right(coordinates, np.pi / 2 - theta)
 
 
-def weaker_law(power: int, p_plus: bool = True) -> Callable[[Patch], None]:
+def weaker_law(power, p_plus=True):
     """Replace the weaker law by one with another power of ρ, or without the positive part."""
 
-    def wrong(angle: float, ratio: float) -> float:
+    def wrong(angle, ratio):
         p = np.linspace(-9, 9, 200_001)
         kept = np.maximum(p, 0) if p_plus else p
         far = p * np.cos(angle) - (1 + ratio**power * kept**2) / (2 * ratio)
@@ -223,7 +216,7 @@ def weaker_law(power: int, p_plus: bool = True) -> Callable[[Patch], None]:
     return instead(probability, "weaker_failure_probability", wrong)
 
 
-def law(name: str, wrong: Callable[[Any, Any], Any]) -> Callable[[Patch], None]:
+def law(name, wrong):
     """Replace a law by wrong(θ, θ of the law)."""
     right = getattr(bnlib, name)
     return instead(bnlib, name, lambda angle, scale=1.0: wrong(np.asarray(angle), right(angle)))
@@ -235,7 +228,7 @@ check_by = partial(around, bnlib, "check_lemma")
 weaker_by = partial(around, probability, "check_weaker")
 
 # By the comparison that must catch the error, and the quantity that it must name.
-PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
+PLANTED = {
     ("jax", "loss"): {
         "variance-divided-by-m-1": around(BatchNorm, "_normalize", unbiased),
         "epsilon-outside-the-root": instead(BatchNorm, "_normalize", epsilon_outside),
@@ -346,7 +339,7 @@ PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
     ("stacked", "intercept"): {
         "stacked-means-by-m-1": around(
             datasets, "stacked_optima", lambda o, *_: replace(o, intercepts=o.intercepts * 5 / 4)
-        ),
+        )
     },
     ("estimates", "mean"): {
         "estimate-mean-by-n-1": of_mean(lambda s, n: s / np.sqrt(n), missing=1)
@@ -365,9 +358,7 @@ PLANTED: dict[tuple[str, str], dict[str, Callable[[Patch], None]]] = {
         "sphere-without-chi-square": instead(probability.Sphere, "project", on_the_circle)
     },
     ("sphere", "excess"): {
-        "sphere-without-chi-square-simulated": instead(
-            probability.Sphere, "project", on_the_circle
-        ),
+        "sphere-without-chi-square-simulated": instead(probability.Sphere, "project", on_the_circle)
     },
     ("shortcut", "violated"): {
         "shortcut-sine-for-cosine": instead(simulation, "_in_the_plane", sine_for_cosine)
@@ -401,20 +392,18 @@ PLANTS = {
 
 
 @pytest.mark.parametrize(("patch", "comparison", "quantity"), PLANTS.values(), ids=PLANTS)
-def test_a_planted_error_is_caught_and_named(
-    patch: Callable[[Patch], None], comparison: str, quantity: str, monkeypatch: Patch
-) -> None:
+def test_a_planted_error_is_caught_and_named(patch, comparison, quantity, monkeypatch):
     patch(monkeypatch)
     with pytest.raises(oracles.Disagreement, match=f"^{re.escape(quantity)}\\b"):
         COMPARISONS[comparison]()
 
 
 @oracles.each(COMPARISONS)
-def test_without_a_plant_the_same_comparison_agrees(comparison: Callable[[], None]) -> None:
+def test_without_a_plant_the_same_comparison_agrees(comparison):
     comparison()
 
 
-def test_a_relative_error_is_relative_to_what_is_compared() -> None:
+def test_a_relative_error_is_relative_to_what_is_compared():
     for size in (1e-300, 1e-8, 1.0, 1e300):
         assert np.isclose(oracles.relative_error([1.001 * size, 0], [size, 0]), 1e-3)
     for wrong in ([np.nan], [np.inf], [1.0, 1.0], 1.0):
@@ -425,7 +414,7 @@ def test_a_relative_error_is_relative_to_what_is_compared() -> None:
         oracles.agree("tiny", [1.001e-20], [1e-20], 1e-6)
 
 
-def test_a_wrong_ray_survives_where_only_the_loss_is_looked_at() -> None:
+def test_a_wrong_ray_survives_where_only_the_loss_is_looked_at():
     # Why the comparisons ask for the direction: near an optimum the loss is flat.
     data = counterexample()
     (ray,) = BN.optima(data)

@@ -1,14 +1,11 @@
 """``python -m bnlib check`` as its user meets it: what it prints, where, and its exit codes."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -28,14 +25,14 @@ PAGE = CHAPTERS / "check.md"
 
 
 @pytest.fixture
-def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def three(tmp_path, monkeypatch):
     """Return the counterexample as a file in the working directory."""
     monkeypatch.chdir(tmp_path)
     Path("three.csv").write_text(THREE, encoding="utf-8")
     return Path("three.csv")
 
 
-def written(data: Any, path: Path) -> Path:
+def written(data, path):
     names = [f"x{j}" for j in range(data.d)]
     rows = np.column_stack([data.inputs, data.targets]).tolist()
     lines = [",".join([*names, "t"]), *(",".join(map(repr, row)) for row in rows)]
@@ -44,7 +41,7 @@ def written(data: Any, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_exit_code_is_the_verdict(name: str, tmp_path: Path, capsys: Any) -> None:
+def test_the_exit_code_is_the_verdict(name, tmp_path, capsys):
     data, verdict, *_ = CASES[name]
     path = written(data, tmp_path / "a.csv")
     code = command.main([str(path), "--target", "t"])
@@ -55,7 +52,7 @@ def test_the_exit_code_is_the_verdict(name: str, tmp_path: Path, capsys: Any) ->
     assert json.loads(capsys.readouterr().out)["verdict"] == verdict
 
 
-def test_the_two_commands_and_the_function_give_one_answer(three: Path, capsys: Any) -> None:
+def test_the_two_commands_and_the_function_give_one_answer(three, capsys):
     arguments = [str(three), "--target", "t"]
     assert command.main(arguments) == experiments(["check", *arguments]) == 1
     first, second = capsys.readouterr().out.split("three.csv: ")[1:]
@@ -67,7 +64,7 @@ def test_the_two_commands_and_the_function_give_one_answer(three: Path, capsys: 
     assert "ask whether the lemma holds on a table" in capsys.readouterr().out
 
 
-def test_bnlib_finds_the_command_by_its_entry_point(three: Path) -> None:
+def test_bnlib_finds_the_command_by_its_entry_point(three):
     [found] = importlib.metadata.entry_points(group="bnlib.commands", name="check")
     assert found.load() is command.main
     program = [sys.executable, "-W", "error", "-m", "bnlib", "check", "three.csv", "--target"]
@@ -79,7 +76,7 @@ def test_bnlib_finds_the_command_by_its_entry_point(three: Path) -> None:
     assert (run.returncode, run.stdout, run.stderr) == (2, "", f"{told}\n")
 
 
-def test_bnlib_names_its_commands_and_an_unknown_one(capsys: Any, monkeypatch: Any) -> None:
+def test_bnlib_names_its_commands_and_an_unknown_one(capsys, monkeypatch):
     assert bnlib_command.main(["--help"]) == 0
     shown = capsys.readouterr().out
     assert "Without a command: the verdict." in shown
@@ -94,7 +91,7 @@ def test_bnlib_names_its_commands_and_an_unknown_one(capsys: Any, monkeypatch: A
     assert "there are: none (install bnlib again, by pip)" in capsys.readouterr().err
 
 
-def test_help_has_every_option_every_exit_code_and_examples_that_parse(capsys: Any) -> None:
+def test_help_has_every_option_every_exit_code_and_examples_that_parse(capsys):
     with pytest.raises(SystemExit) as end:
         command.main(["--help"])
     shown = capsys.readouterr().out
@@ -121,9 +118,7 @@ def test_help_has_every_option_every_exit_code_and_examples_that_parse(capsys: A
         (["three.csv", "--target", "t", "--centre", "--standardise"], "not allowed with argument"),
     ],
 )
-def test_misuse_ends_with_2_and_a_reason_on_the_standard_error(
-    arguments: list[str], told: str, three: Path, capsys: Any
-) -> None:
+def test_misuse_ends_with_2_and_a_reason_on_the_standard_error(arguments, told, three, capsys):
     try:
         code = command.main(arguments)
     except SystemExit as end:  # from argparse
@@ -134,7 +129,7 @@ def test_misuse_ends_with_2_and_a_reason_on_the_standard_error(
     assert "Traceback" not in shown.err
 
 
-def test_constant_columns_are_named_on_the_standard_error(tmp_path: Path, capsys: Any) -> None:
+def test_constant_columns_are_named_on_the_standard_error(tmp_path, capsys):
     path = tmp_path / "a.csv"
     path.write_text("a,one,t\n1,0.1,2\n2,0.1,0\n4,0.1,5\n", encoding="utf-8")
     assert command.main([str(path), "--target", "t", "--json"]) == 0
@@ -143,7 +138,7 @@ def test_constant_columns_are_named_on_the_standard_error(tmp_path: Path, capsys
     assert json.loads(shown.out)["notes"] == ["column 'one' is constant, 0.1 in every row"]
 
 
-def test_options_reach_the_function(three: Path, capsys: Any) -> None:
+def test_options_reach_the_function(three, capsys):
     for options, expected in [
         (["--bias"], {"bias": True}),
         (["--center"], {"preparation": "centred"}),
@@ -157,7 +152,7 @@ def test_options_reach_the_function(three: Path, capsys: Any) -> None:
         assert capsys.readouterr().out == check(three, "t", **expected).to_json() + "\n"
 
 
-def test_the_table_may_come_from_the_standard_input(three: Path) -> None:
+def test_the_table_may_come_from_the_standard_input(three):
     program = [sys.executable, "-m", "bn_experiments", "check", "-", "--target", "t"]
     run = subprocess.run(program, input=THREE.encode(), capture_output=True, cwd=ROOT)
     shown = run.stdout.decode("utf-8")
@@ -165,15 +160,13 @@ def test_the_table_may_come_from_the_standard_input(three: Path) -> None:
     assert shown == f"{check(three, 't')}\n".replace("three.csv: ", "standard input: ")
 
 
-def test_it_can_be_interrupted_run_out_of_memory_and_of_readers(
-    three: Path, monkeypatch: Any, capsys: Any
-) -> None:
+def test_it_can_be_interrupted_run_out_of_memory_and_of_readers(three, monkeypatch, capsys):
     for error, code, told in [
         (KeyboardInterrupt(), 130, "Interrupted."),
         (MemoryError(), 2, "Error: the table does not fit in memory"),
     ]:
 
-        def fails(*_: Any, error: BaseException = error, **__: Any) -> None:
+        def fails(*_, error=error, **__):
             raise error
 
         monkeypatch.setattr(command, "check", fails)
@@ -189,7 +182,7 @@ def test_it_can_be_interrupted_run_out_of_memory_and_of_readers(
     run.stderr.close()
 
 
-def test_the_figure_is_an_svg_of_its_own_and_always_the_same(three: Path, capsys: Any) -> None:
+def test_the_figure_is_an_svg_of_its_own_and_always_the_same(three, capsys):
     first, again = Path("a.svg"), Path("b.svg")
     for path in (first, again):
         assert command.main([str(three), "--target", "t", "--plot", str(path)]) == 1
@@ -204,7 +197,7 @@ def test_the_figure_is_an_svg_of_its_own_and_always_the_same(three: Path, capsys
     assert tinted not in again.read_text(encoding="utf-8").lower()
 
 
-def test_where_there_is_nothing_to_draw_it_says_so(tmp_path: Path, capsys: Any) -> None:
+def test_where_there_is_nothing_to_draw_it_says_so(tmp_path, capsys):
     path = written(CASES["a constant input"][0], tmp_path / "a.csv")
     figure = tmp_path / "a.svg"
     assert command.main([str(path), "--target", "t", "--plot", str(figure)]) == 0
@@ -214,7 +207,7 @@ def test_where_there_is_nothing_to_draw_it_says_so(tmp_path: Path, capsys: Any) 
         plot.plot(check(CASES["equal examples"][0]), figure)
 
 
-def test_the_page_shows_what_the_command_prints(three: Path, capsys: Any) -> None:
+def test_the_page_shows_what_the_command_prints(three, capsys):
     page = PAGE.read_text(encoding="utf-8")
     assert f"```text\n{THREE}```" in page
     shown = re.search(r"```console\n\$ python -m bnlib check (three.*?)\n(.*?)```", page, re.DOTALL)
@@ -227,7 +220,7 @@ def test_the_page_shows_what_the_command_prints(three: Path, capsys: Any) -> Non
         assert option in command._parser("").format_help()
 
 
-def test_the_readme_names_the_command_and_what_it_says_of_the_three_points() -> None:
+def test_the_readme_names_the_command_and_what_it_says_of_the_three_points():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "python -m bnlib check" in readme
     said = re.search(r"θ = ([\d.]+)°", readme)

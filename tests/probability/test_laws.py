@@ -67,8 +67,7 @@ def count_violations(star, point, ratio, n, seed):
 
 
 @oracles.each(itertools.product([np.arctan(2 / 9), 1.2, 2.6], [0.4, 1.0, 8.0], [2, 20]))
-def test_the_law_of_a_point_agrees_with_counting(case):
-    angle, ratio, d = case
+def test_the_law_of_a_point_agrees_with_counting(angle, ratio, d):
     star, ray = sampling.plane_with(angle, d, seed=d)
     point, n = bnlib.Point(0.7 * ray.direction), 2_000_000 // (d + 8)
     count_violations(star, point, ratio, n, seed=d + int(10 * ratio))
@@ -181,8 +180,7 @@ def test_arguments_without_a_probability_are_refused(law):
 
 
 @oracles.each(itertools.product([0.0, np.arctan(2 / 9), 1.2, 2.5], [0.3, 1.0, 4.0], [2, 7]))
-def test_the_mean_gain_agrees_with_counting(case):
-    angle, scale, d = case
+def test_the_mean_gain_agrees_with_counting(angle, scale, d):
     starts = scale * np.random.default_rng(d).normal(size=(50_000, d))
     star = 2.0 * np.eye(d)[0]
     ray = np.eye(d)[0] * np.cos(angle) + np.eye(d)[1] * np.sin(angle)

@@ -20,8 +20,7 @@ BOTH_WAYS = np.vstack([STAR.weights, STARTS, -STARTS])
 
 
 @oracles.each(itertools.product([1, 2, 3, 10], [1, 3]))
-def test_both_sides_and_the_verdict_agree_with_a_blind_search(case):
-    d, count = case
+def test_both_sides_and_the_verdict_agree_with_a_blind_search(d, count):
     rng = np.random.default_rng(10 * d + count)
     stars, rays = rng.normal(1.0, 1.0, (2, count, d))
     far, near = 2 * rng.normal(size=(20, d)), stars + 0.05 * rng.normal(size=(count, d))
@@ -64,8 +63,7 @@ def strict_law(angle, ratio, lowest=0.0):
 
 
 @oracles.each(itertools.product([0.2, 1.0, 2.5], [0.5, 3.0, 300.0]))
-def test_in_the_strict_reading_the_law_is_the_integral_over_the_starts_before_the_ray(case):
-    angle, ratio = case
+def test_in_the_strict_reading_the_law_is_the_integral_over_the_starts_before_the_ray(angle, ratio):
     star, ray = sampling.plane_with(angle, 3, seed=4, length=2.0)
 
     def strictly(*arguments):

@@ -1,7 +1,5 @@
 """Importing bnlib loads nothing heavy; the public names exist and are documented."""
 
-from __future__ import annotations
-
 import doctest
 import functools
 import importlib
@@ -10,7 +8,6 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +39,7 @@ PUBLIC = {
 CLASSES = [name for name, thing in PUBLIC.items() if inspect.isclass(thing)]
 
 
-def loaded_after(code: str) -> set[str]:
+def loaded_after(code):
     """Return the names of the packages that a fresh interpreter has loaded after some code."""
     script = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
     run = subprocess.run(
@@ -51,11 +48,11 @@ def loaded_after(code: str) -> set[str]:
     return set(run.stdout.split())
 
 
-def test_import_loads_nothing_heavy() -> None:
+def test_import_loads_nothing_heavy():
     assert not loaded_after("import bnlib").intersection(HEAVY)
 
 
-def test_the_work_of_the_chapters_without_symbols_loads_nothing_heavy() -> None:
+def test_the_work_of_the_chapters_without_symbols_loads_nothing_heavy():
     code = (
         "from bnlib import BatchNorm, Neuron, check_lemma, counterexample\n"
         "data = counterexample()\n"
@@ -66,7 +63,7 @@ def test_the_work_of_the_chapters_without_symbols_loads_nothing_heavy() -> None:
     assert not loaded_after(code).intersection(HEAVY)
 
 
-def test_simulations_and_sweeps_load_nothing_heavy() -> None:
+def test_simulations_and_sweeps_load_nothing_heavy():
     code = (
         "import numpy as np\n"
         "from bnlib import Point, Ray\n"
@@ -87,11 +84,11 @@ def test_simulations_and_sweeps_load_nothing_heavy() -> None:
     assert "tqdm" in loaded_after(bar)
 
 
-def test_only_the_exact_half_loads_sympy() -> None:
+def test_only_the_exact_half_loads_sympy():
     assert "sympy" in loaded_after("from bn_experiments import exact")
 
 
-def test_all_names_exist_and_are_sorted() -> None:
+def test_all_names_exist_and_are_sorted():
     assert bnlib.__all__ == sorted(set(bnlib.__all__))
     for name in bnlib.__all__:
         assert getattr(bnlib, name) is not None
@@ -103,19 +100,19 @@ def test_all_names_exist_and_are_sorted() -> None:
     assert imported <= set(bnlib.__all__)
 
 
-def names(*entries: Any) -> set[str]:
+def names(*entries):
     """Return the names that entries like ``a, b : float`` document."""
     return {name.strip() for each in entries for name in each.name.split(",")}
 
 
-def made_by_calling(thing: Any) -> bool:
+def made_by_calling(thing):
     """Return whether calling it makes one: neither a union nor a protocol does."""
     return inspect.isroutine(thing) or (
         inspect.isclass(thing) and not getattr(thing, "_is_protocol", False)
     )
 
 
-def contracts(thing: Any, owner: Any = None) -> list[FunctionDoc]:
+def contracts(thing, owner=None):
     """Return the docstring of an object, and of those that its See Also names.
 
     A contract that many functions share is written once, and the others point to it.
@@ -138,12 +135,12 @@ def contracts(thing: Any, owner: Any = None) -> list[FunctionDoc]:
     return found
 
 
-def documented(*docs: FunctionDoc) -> set[str]:
+def documented(*docs):
     return names(*(each for doc in docs for each in (*doc["Parameters"], *doc["Attributes"])))
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_public_objects_document_what_they_take_and_return(name: str) -> None:
+def test_public_objects_document_what_they_take_and_return(name):
     thing = PUBLIC[name]
     doc, *others = contracts(thing)
     assert doc["Summary"], name
@@ -156,7 +153,7 @@ def test_public_objects_document_what_they_take_and_return(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_public_methods_document_their_parameters(name: str) -> None:
+def test_public_methods_document_their_parameters(name):
     for method, function in vars(PUBLIC[name]).items():
         if method.startswith("_") or not inspect.isfunction(function):
             continue
@@ -167,7 +164,7 @@ def test_public_methods_document_their_parameters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", lacking.marked(MODULES))
-def test_examples_in_docstrings_are_true(name: str) -> None:
+def test_examples_in_docstrings_are_true(name):
     module = importlib.import_module(name)
     assert module.__doc__
     results = doctest.testmod(module, extraglobs={"bnlib": bnlib, "np": np})
@@ -175,7 +172,7 @@ def test_examples_in_docstrings_are_true(name: str) -> None:
 
 
 @lacking.needs_jax
-def test_every_module_of_every_package_is_walked() -> None:
+def test_every_module_of_every_package_is_walked():
     files = {
         ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
         for package in PACKAGES
@@ -186,7 +183,7 @@ def test_every_module_of_every_package_is_walked() -> None:
     assert {each for each in files if not each.endswith("__main__")} == walked
 
 
-def test_some_docstrings_have_examples() -> None:
+def test_some_docstrings_have_examples():
     modules = [importlib.import_module(name) for name in HERE]
     found = [test for each in modules for test in doctest.DocTestFinder().find(each)]
     assert sum(bool(test.examples) for test in found) >= 4

@@ -137,7 +137,7 @@ PLANTED = {
         ("pages.yml", r"    permissions:\n      contents: read\n", "", "job build has"),
     ],
     credentials_are_not_left: [
-        ("links.yml", "persist-credentials: false", "fetch-depth: 1", "job links leaves"),
+        ("links.yml", "persist-credentials: false", "fetch-depth: 1", "job links leaves")
     ],
     runs_are_bounded: [
         ("links.yml", r"    timeout-minutes: 30\n", "", "job links has no timeout"),
@@ -146,7 +146,7 @@ PLANTED = {
         ("links.yml", r"  cancel-in-progress: true\n", "", "concurrency"),
     ],
     scripts_hold_no_expressions: [
-        ("links.yml", "run: make book", "run: make book ${{ github.ref }}", "job links puts"),
+        ("links.yml", "run: make book", "run: make book ${{ github.ref }}", "job links puts")
     ],
     commands_exist: [
         ("links.yml", "make book", "make books", "calls make books"),

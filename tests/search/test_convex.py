@@ -1,9 +1,5 @@
 """Convex losses: derivatives, minima against scikit-learn and mpmath, the laws, what is refused."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import mpmath as mp
 import numpy as np
 import pytest
@@ -20,7 +16,7 @@ from tests import oracles
 FAMILIES = ("logistic", "poisson")
 
 
-def sample(family: str, seed: int, m: int = 30, d: int = 3) -> LearningSet:
+def sample(family, seed, m=30, d=3):
     """Draw inputs off the origin, and targets for which the minimum is finite."""
     rng = np.random.default_rng(seed)
     x = rng.normal(0.5, 1.0, (m, d))
@@ -30,7 +26,7 @@ def sample(family: str, seed: int, m: int = 30, d: int = 3) -> LearningSet:
 
 
 @given(st.sampled_from(FAMILIES), st.booleans(), st.integers(0, 999))
-def test_derivatives_in_random_directions(family: str, bias: bool, seed: int) -> None:
+def test_derivatives_in_random_directions(family, bias, seed):
     data, neuron = sample(family, seed), ConvexNeuron(family, bias)
     rng = np.random.default_rng(seed)
     w, v = rng.normal(size=(2, data.d + bias)) / 2
@@ -46,8 +42,7 @@ def test_derivatives_in_random_directions(family: str, bias: bool, seed: int) ->
 
 
 @oracles.each([(bias, seed) for bias in (False, True) for seed in range(3)])
-def test_poisson_minima_are_those_of_scikit_learn(case: Any) -> None:
-    bias, seed = case
+def test_poisson_minima_are_those_of_scikit_learn(bias, seed):
     data = sample("poisson", seed)
     other = PoissonRegressor(alpha=0, fit_intercept=bias, tol=1e-10, max_iter=2000)
     other.fit(data.inputs, data.targets)
@@ -57,7 +52,7 @@ def test_poisson_minima_are_those_of_scikit_learn(case: Any) -> None:
 
 
 @oracles.each([(bias, seed) for bias in (False, True) for seed in range(3)])
-def test_logistic_minima_are_those_of_scikit_learn(case: Any) -> None:
+def test_logistic_minima_are_those_of_scikit_learn(case):
     """A soft label t is one example of each class, with the weights t and 1 − t."""
     bias, seed = case
     data = sample("logistic", seed)
@@ -70,7 +65,7 @@ def test_logistic_minima_are_those_of_scikit_learn(case: Any) -> None:
 
 
 @oracles.each([(family, bias, seed) for family in FAMILIES for bias in (0, 1) for seed in range(4)])
-def test_the_true_minimum_is_within_the_bound(case: Any) -> None:
+def test_the_true_minimum_is_within_the_bound(case):
     """Newton's method in mpmath with 40 digits, from the formulas of the docstring."""
     family, bias, seed = case
     data = sample(family, seed, m=8, d=2)
@@ -92,7 +87,7 @@ def test_the_true_minimum_is_within_the_bound(case: Any) -> None:
 
 
 @oracles.each(FAMILIES)
-def test_the_laws_of_one_point_and_one_ray_hold(family: str) -> None:
+def test_the_laws_of_one_point_and_one_ray_hold(family):
     """With γ > 0 and β trained the BN optima are the ray of the slope with a bias."""
     data, rng = sample(family, 5), np.random.default_rng(6)
     star = ConvexNeuron(family).optimum(data)
@@ -103,7 +98,7 @@ def test_the_laws_of_one_point_and_one_ray_hold(family: str) -> None:
     assert abs(counted.violated.z_score(bnlib.failure_probability(theta))) < 4
 
 
-def test_what_has_no_finite_minimum_or_no_meaning_is_refused() -> None:
+def test_what_has_no_finite_minimum_or_no_meaning_is_refused():
     x = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 1.0]]
     for family, targets, said in (
         ("logistic", [0.0, 0.5, 0.5, 0.5], "lie strictly between 0 and 1"),
@@ -132,8 +127,7 @@ def test_what_has_no_finite_minimum_or_no_meaning_is_refused() -> None:
         "variance": ("logistic", {"variance": lambda z: convex.FAMILIES["logistic"].mean(z)}),
     }
 )
-def test_a_wrong_family_is_noticed(case: Any) -> None:
-    family, wrong = case
+def test_a_wrong_family_is_noticed(family, wrong):
     data, w, v = sample(family, 1), np.full(3, 0.2), np.array([1.0, -0.5, 0.3])
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(convex.FAMILIES, family, convex.FAMILIES[family]._replace(**wrong))

@@ -9,7 +9,6 @@ import threading
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
@@ -132,7 +131,7 @@ def items(cache):
 def whole(tmp_path_factory):
     """Return a cache with all cases of the toy, and the file of each case in it."""
     cache = tmp_path_factory.mktemp("whole")
-    files: list[Path] = []
+    files = []
     for n in range(1, N + 1):
         run_toy(cache, n)
         files += items(cache).difference(files)
@@ -209,12 +208,12 @@ def test_a_result_that_cannot_be_pickled_is_refused(backend, value, tmp_path):
 
 
 def test_tasks_and_cases_that_cannot_be_pickled_or_looked_up_are_refused(tmp_path):
-    def inner(case: Any, rng: np.random.Generator) -> None: ...
+    def inner(case, rng): ...
 
     for task, case in ((normals, threading.Lock()), (normals, lambda: 0), (inner, 1)):
         with pytest.raises(ValueError, match="^task, cases: case 0 cannot be pickled"):
             sweep(task, [case], seed=0, cache=tmp_path)
-    space: dict[str, Any] = {}
+    space = {}
     exec(compile("def task(case, rng): ...", "<cell 3>", "exec"), space)
     for task in (space["task"], print):
         with pytest.raises(ValueError, match="^task: its source cannot be read"):
