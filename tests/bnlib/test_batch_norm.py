@@ -1,11 +1,10 @@
 """Batch normalization: the formula, its first and its second derivative."""
 
-import contextlib
 import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bnlib import BatchNorm
@@ -32,24 +31,12 @@ def written_out(norm, y):
 
 
 @every_variant
-def test_forward_is_the_printed_formula_row_by_row(norm):
+def test_it_is_the_printed_formula_row_by_row_with_the_derivatives_of_jax(norm):
     y = np.random.default_rng(1).normal(1.0, 2.0, (2, 3, 5))
     z = norm.forward(y)
     assert z.shape == y.shape
     for index in np.ndindex(2, 3):
         oracles.agree("z", z[index], written_out(norm, y[index]), 1e-14)
-
-
-def test_the_normalized_values_have_mean_zero_and_population_variance_one():
-    y = np.random.default_rng(2).normal(3.0, 0.1, (50, 7))
-    z, rms = BatchNorm().forward(y), BatchNorm(center=False).forward(y)
-    assert np.abs(z.mean(axis=-1)).max() < 1e-13
-    for each in (z, rms):
-        oracles.agree("mean square", (each**2).mean(axis=-1), np.ones(50), 1e-13)
-
-
-@every_variant
-def test_derivatives_agree_with_automatic_differentiation(norm):
     oracles.compare_batch_norm_with_jax(norm, seed=3)
 
 
@@ -88,21 +75,7 @@ def test_epsilon_is_inside_the_root():
 
 @given(st.integers(2, 30), st.floats(-1e150, 1e150))
 def test_constant_preactivations_are_refused_whatever_their_value(m, value):
-    with pytest.raises(ValueError, match="constant over the examples"):
-        BatchNorm().forward(np.full(m, value))
-
-
-three = st.lists(oracles.wild_number, min_size=3, max_size=3)
-
-
-@settings(max_examples=200)
-@given(three, three, st.booleans(), st.booleans(), st.sampled_from([1.0, -1e-200, 1e200]))
-def test_wild_numbers_give_finite_results_or_a_value_error(y, v, center, scale, gamma):
-    norm = BatchNorm(center, scale, gamma)
-    arguments = {"forward": (y,), "derivative": (y, v), "second_derivative": (y, v, v, y)}
-    for name, of in arguments.items():
-        with contextlib.suppress(ValueError):
-            assert np.isfinite(getattr(norm, name)(*of)).all()
+    oracles.refused("constant over the examples", lambda: BatchNorm().forward(np.full(m, value)))
 
 
 def test_it_is_a_value():

@@ -99,7 +99,7 @@ def test_with_one_direction_and_a_kernel_the_gap_is_the_formula():
 def test_the_smallest_example_where_the_lemma_is_strictly_true():
     data = LearningSet([[1, 0], [0, 1]], [2, 1])
     check = check_lemma([1.0, 0.0], Neuron().optima(data), BN.optima(data))
-    assert check.applies & check.exists & ~check.undecided
+    assert check.applies & check.exists & ~check.undecided & ~check.violated
     oracles.agree("left", check.left, 0.0, 1e-30, 1.0)
     oracles.agree("right", check.right, 0.2, 1e-15)
 

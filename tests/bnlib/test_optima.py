@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize
 
@@ -98,27 +98,13 @@ def test_they_are_values(optimum):
     array = optimum.weights if isinstance(optimum, Point) else optimum.direction
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 2.0
-    with pytest.raises(ValueError, match="WRITEABLE"):
-        array.setflags(write=True)
+    oracles.refused("WRITEABLE", array.setflags, write=True)
     assert Point([0.0, -0.0]) == Point([-0.0, 0.0])
     assert hash(Point([0.0])) == hash(Point([-0.0]))
     assert Point([1.0]) != Ray([1.0])
     assert Ray([5.0, 3.0]) == Ray([10.0, 6.0])
     assert repr(Ray([3.0, 4.0])) == "Ray([0.6, 0.8])"
     assert repr(Point([3.0, 1.0])) == "Point([3., 1.])"
-
-
-@settings(max_examples=200)
-@given(*[st.lists(oracles.wild_number, min_size=2, max_size=2)] * 2)
-def test_wild_numbers_give_finite_results_or_a_value_error(u, w):
-    for kind in (Point, Ray):
-        for method in ("nearest", "squared_distance"):
-            try:
-                result = getattr(kind(u), method)(w)
-            except ValueError:
-                continue
-            assert np.isfinite(result).all()
-            assert method == "nearest" or (result >= 0).all()
 
 
 # ---------------------------------------------------------------- with a kernel

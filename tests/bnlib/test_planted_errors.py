@@ -13,7 +13,7 @@ import bn_solver
 import bnlib
 from bn_experiments import datasets, exact, probability
 from bn_experiments.datasets import stacked
-from bn_experiments.probability import simulation
+from bn_experiments.probability import Estimate, Sphere, simulation
 from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample
 from bnlib.activations import ACTIVATIONS
 from tests import oracles
@@ -58,10 +58,10 @@ COMPARISONS = {
     "stacked": partial(sampling.compare_stacked, SETS, TARGETS),
     "identity": partial(sampling.compare_sherman_morrison, SETS, TARGETS),
     "estimates": partial(sampling.compare_estimate, seed=1),
-    "projection": partial(sampling.compare_projection, probability.Sphere(2.0), 5, seed=1),
+    "projection": partial(sampling.compare_projection, Sphere(2.0), 5, seed=1),
     "shortcut": partial(simulated, probability.Gaussian(), 1.0, shortcut=True),
     "full-draws": partial(simulated, probability.Gaussian(), 1.0, shortcut=False),
-    "sphere": partial(simulated, probability.Sphere(), 1 / 5, shortcut=True),
+    "sphere": partial(simulated, Sphere(), 1 / 5, shortcut=True),
     "weaker": partial(sampling.compare_weaker_with_quadrature, 0.7, 2.0),
     "weaker-simulated": partial(
         sampling.compare_weaker_with_simulation, 0.7, 2.0, 3, seed=1, n=100_000
@@ -136,6 +136,10 @@ def tanh_gelu(z):
     return 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
 
 
+def tanh_bent_upwards(z):
+    return 2 * np.tanh(z) / np.cosh(z) ** 2
+
+
 def percent(quantity, *_):
     """Return the quantity with an error of 0.1 %."""
     return 1.001 * quantity
@@ -188,9 +192,9 @@ def of_mean(error, missing=0):
 
     def wrong(total, squares, n):
         deviation = np.sqrt(max(squares / n - (total / n) ** 2, 0) * n / (n - 1))
-        return probability.Estimate(total / (n - missing), float(error(deviation, n)), n)
+        return Estimate(total / (n - missing), float(error(deviation, n)), n)
 
-    return instead(probability.Estimate, "of_mean", staticmethod(wrong))
+    return instead(Estimate, "of_mean", staticmethod(wrong))
 
 
 def on_the_circle(sphere, rng, n, d):
@@ -224,176 +228,106 @@ def law(name, wrong):
 
 probability_by = partial(law, "failure_probability")
 mean_by = partial(law, "mean_excess")
-check_by = partial(around, bnlib, "check_lemma")
-weaker_by = partial(around, probability, "check_weaker")
 
-# By the comparison that must catch the error, and the quantity that it must name.
+
+def altered(owner, name, **parts):
+    """Replace fields of what `owner.name` returns, each by a function of the right result."""
+    return around(owner, name, lambda c, *_: replace(c, **{k: of(c) for k, of in parts.items()}))
+
+
+checked = partial(altered, bnlib, "check_lemma")
+optima, gain = partial(instead, bnlib.neuron, "linear_optima"), partial(around, bnlib.lemma, "gain")
+distance, bound = (
+    partial(around, bnlib._verdict, each) for each in ("_distance", "distance_error")
+)
+bent, project = partial(around, BatchNorm, "second_derivative"), partial(instead, Sphere, "project")
+
+# The comparison that must catch the error, and the quantity that it must name, are before the
+# colon.
 PLANTED = {
-    ("jax", "loss"): {
-        "variance-divided-by-m-1": around(BatchNorm, "_normalize", unbiased),
-        "epsilon-outside-the-root": instead(BatchNorm, "_normalize", epsilon_outside),
-        "half-in-the-loss": around(Neuron, "loss", lambda loss, *_: loss / 2),
-    },
-    ("jax", "gradient"): {
-        "jacobian-sign-of-second-term": jacobian(-1.0),
-        "jacobian-without-second-term": jacobian(0.0),
-        "gradient-0.1%-jax": around(Neuron, "gradient", percent),
-        "tanh-slope-without-square": wrong_activation("tanh", derivative=lambda z: 1 - np.tanh(z)),
-    },
-    ("jax-alone", "J a"): {"jacobian-without-mean": jacobian(1.0, center=False)},
-    ("differences", "gradient"): {
-        "jacobian-second-term-0.1%": jacobian(1.001),
-        "gradient-0.1%": around(Neuron, "gradient", percent),
-    },
-    ("sympy", "gradient"): {"jacobian-second-term-0.1%-sympy": jacobian(1.001)},
-    ("sympy", "loss"): {
-        "sum-instead-of-mean": around(Neuron, "loss", lambda loss, _, w, data: loss * data.m)
-    },
-    ("differences", "hessian"): {
-        "hessian-0.1%": around(Neuron, "hessian", percent),
-        "curvature-of-z-0.1%": around(BatchNorm, "second_derivative", percent),
-    },
-    ("jax", "hessian"): {
-        "curvature-of-z-missing": around(BatchNorm, "second_derivative", lambda bent, *_: 0 * bent),
-        "tanh-curvature-sign": wrong_activation(
-            "tanh", second_derivative=lambda z: 2 * np.tanh(z) / np.cosh(z) ** 2
-        ),
-    },
-    ("jax-gelu", "loss"): {"gelu-by-tanh": wrong_activation("gelu", value=tanh_gelu)},
-    ("lemma", "left side"): {
-        "sides-swapped": check_by(lambda c, *_: replace(c, left=c.right, right=c.left)),
-        "no-positive-part": around(bnlib._verdict, "_distance", no_positive_part),
-        "left-side-0.1%": around(bnlib._verdict, "_distance", lambda r, *_: (1.001 * r[0], *r[1:])),
-    },
-    ("lemma", "right side"): {
-        "right-side-0.1%": around(bnlib.lemma, "gain", lambda r, *_: (1.001 * r[0], r[1]))
-    },
-    ("lemma", "exists"): {
-        "a-closest-optimum-always": around(
-            bnlib._verdict, "_distance", lambda r, *_: (r[0], r[1] | True, r[2])
-        )
-    },
-    ("kernel", "left side"): {"kernel-of-the-ray-dropped": without_kernel(Ray)},
-    ("kernel", "right side"): {"kernel-of-the-point-dropped": without_kernel(Point)},
-    ("kernel", "undecided"): {
-        "error-as-large-as-the-start": around(
-            bnlib._verdict, "distance_error", lambda _, optimum, size, *__: size
-        )
-    },
-    ("kernel", "error"): {"error-0": check_by(lambda c, *_: replace(c, error=0 * c.error))},
-    ("doubted-star", "undecided"): {
-        "error-of-the-point-ignored": around(bnlib.lemma, "gain", lambda r, *_: (r[0], 0 * r[1])),
-        "numbers-decide": check_by(
-            lambda c, *_: replace(
-                c, violated=c.applies & (c.left > c.right), undecided=c.undecided & False
-            )
-        ),
-    },
-    ("doubted-ray", "undecided"): {
-        "error-of-the-ray-ignored": around(
-            bnlib._verdict, "distance_error", lambda error, *_: 0 * error
-        )
-    },
-    ("doubted-star", "violated"): {
-        "undecided-counted-as-violated": check_by(
-            lambda c, *_: replace(c, violated=c.violated | c.undecided)
-        )
-    },
-    ("lemma", "verdict"): {
-        "hypothesis-ignored": check_by(lambda c, *_: replace(c, applies=c.applies | True))
-    },
-    ("search-ray", "ray"): {
-        "ray-of-the-standard-optimum": instead(bnlib.neuron, "linear_optima", ray_of_star),
-        "only-targets-centred": instead(bnlib.neuron, "linear_optima", only_shift_targets),
-        "ray-turned-by-0.1%": around(bnlib.neuron, "linear_optima", turned),
-    },
-    ("search-point", "point"): {
-        "point-0.1%": around(Neuron, "optima", lambda found, *_: [Point(1.001 * found[0].weights)])
-    },
-    ("quadrature", "probability"): {
-        "probability-theta-over-pi": probability_by(lambda a, _: 0.5 + a / np.pi),
-        "probability-0.1%": probability_by(lambda _, right: 1.001 * right),
-        "probability-2π-for-π": probability_by(lambda a, _: 0.5 + a / (4 * np.pi)),
-    },
-    ("simulation", "probability"): {
-        "probability-theta-over-pi-simulated": probability_by(lambda a, _: 0.5 + a / np.pi)
-    },
-    ("quadrature", "mean"): {
-        "mean-plus-sine": mean_by(lambda a, _: (2 * a + np.sin(2 * a)) / (2 * np.pi)),
-        "mean-0.1%": mean_by(lambda _, right: 1.001 * right),
-        "mean-2π-for-π": mean_by(lambda a, _: (2 * a - np.sin(2 * a)) / (4 * np.pi)),
-    },
-    ("simulation", "mean"): {
-        "mean-plus-sine-simulated": mean_by(lambda a, _: (2 * a + np.sin(2 * a)) / (2 * np.pi))
-    },
-    ("identity", "identity"): {
-        "identity-sign": sherman_morrison(-1, 1),
-        "identity-1-minus-q": sherman_morrison(1, -1),
-    },
-    ("stacked", "û"): {
-        "stacked-centring-by-m-1": with_intercept(divided_by_one_less),
-        "stacked-uncentred-targets-and-inputs": with_intercept(
-            lambda fit, x, t: bn_solver.least_squares(x, t)
-        ),
-    },
-    ("stacked", "intercept"): {
-        "stacked-means-by-m-1": around(
-            datasets, "stacked_optima", lambda o, *_: replace(o, intercepts=o.intercepts * 5 / 4)
-        )
-    },
-    ("estimates", "mean"): {
-        "estimate-mean-by-n-1": of_mean(lambda s, n: s / np.sqrt(n), missing=1)
-    },
-    ("estimates", "standard error"): {
-        "estimate-population-variance": of_mean(lambda s, n: s * np.sqrt(n - 1) / n),
-        "estimate-without-root-of-n": of_mean(lambda s, n: s / n),
-        "estimate-of-deviation-not-of-mean": of_mean(lambda s, n: s),
-        "proportion-without-root-of-n": around(
-            probability.Estimate,
-            "of_proportion",
-            lambda e, *_: replace(e, standard_error=e.standard_error / e.n**0.5),
-        ),
-    },
-    ("projection", "first coordinate"): {
-        "sphere-without-chi-square": instead(probability.Sphere, "project", on_the_circle)
-    },
-    ("sphere", "excess"): {
-        "sphere-without-chi-square-simulated": instead(probability.Sphere, "project", on_the_circle)
-    },
-    ("shortcut", "violated"): {
-        "shortcut-sine-for-cosine": instead(simulation, "_in_the_plane", sine_for_cosine)
-    },
-    ("weaker", "weaker probability"): {
-        "weaker-law-rho-not-squared": weaker_law(1),
-        "weaker-law-no-positive-part": weaker_law(2, False),
-    },
-    ("weaker-simulated", "weaker probability"): {
-        "weaker-law-rho-not-squared-simulated": weaker_law(1)
-    },
-    ("weaker-limit", "limit"): {
-        "weaker-limit-2π-for-π": instead(sampling, "far_limit", lambda angle: angle / (2 * np.pi))
-    },
-    ("weaker-check", "right side"): {
-        "weaker-right-side-not-squared": weaker_by(
-            lambda c, *_: replace(c, right=np.sqrt(c.right))
-        ),
-        "weaker-is-the-lemma": weaker_by(lambda _, *arguments: bnlib.check_lemma(*arguments)),
-    },
-    ("full-draws", "violated"): {
-        "probability-2π-for-π-simulated": probability_by(lambda a, _: 0.5 + a / (4 * np.pi))
-    },
-    ("full-draws", "excess"): {
-        "mean-2π-for-π-simulated": mean_by(lambda a, _: (2 * a - np.sin(2 * a)) / (4 * np.pi))
-    },
-}
-PLANTS = {
-    name: (patch, *guard) for guard, group in PLANTED.items() for name, patch in group.items()
+    "jax, loss: variance divided by m − 1": around(BatchNorm, "_normalize", unbiased),
+    "jax, loss: ε outside the root": instead(BatchNorm, "_normalize", epsilon_outside),
+    "jax, loss: half": around(Neuron, "loss", lambda loss, *_: loss / 2),
+    "jax, gradient: sign of the second term": jacobian(-1.0),
+    "jax, gradient: no second term": jacobian(0.0),
+    "jax, gradient: 0.1 %": around(Neuron, "gradient", percent),
+    "jax, gradient: no square": wrong_activation("tanh", derivative=lambda z: 1 - np.tanh(z)),
+    "jax-alone, J a: no mean": jacobian(1.0, center=False),
+    "differences, gradient: second term 0.1 %": jacobian(1.001),
+    "differences, gradient: 0.1 %": around(Neuron, "gradient", percent),
+    "sympy, gradient: second term 0.1 %": jacobian(1.001),
+    "sympy, loss: sum for mean": around(Neuron, "loss", lambda loss, _, w, data: loss * data.m),
+    "differences, hessian: 0.1 %": around(Neuron, "hessian", percent),
+    "differences, hessian: curvature of z 0.1 %": bent(percent),
+    "jax, hessian: no curvature of z": bent(lambda right, *_: 0 * right),
+    "jax, hessian: sign": wrong_activation("tanh", second_derivative=tanh_bent_upwards),
+    "jax-gelu, loss: by tanh": wrong_activation("gelu", value=tanh_gelu),
+    "lemma, left side: swapped": checked(left=lambda c: c.right, right=lambda c: c.left),
+    "lemma, left side: no positive part": distance(no_positive_part),
+    "lemma, left side: 0.1 %": distance(lambda r, *_: (1.001 * r[0], *r[1:])),
+    "lemma, right side: 0.1 %": gain(lambda r, *_: (1.001 * r[0], r[1])),
+    "lemma, exists: always": distance(lambda r, *_: (r[0], r[1] | True, r[2])),
+    "lemma, verdict: without the hypothesis": checked(applies=lambda c: c.applies | True),
+    "kernel, left side: no kernel of the ray": without_kernel(Ray),
+    "kernel, right side: no kernel of the point": without_kernel(Point),
+    "kernel, undecided: as large as the start": bound(lambda _, optimum, size, *__: size),
+    "kernel, error: 0": checked(error=lambda c: 0 * c.error),
+    "doubted-star, undecided: no error of the point": gain(lambda r, *_: (r[0], 0 * r[1])),
+    "doubted-star, undecided: numbers decide": checked(
+        violated=lambda c: c.applies & (c.left > c.right), undecided=lambda c: c.undecided & False
+    ),
+    "doubted-ray, undecided: no error of the ray": bound(lambda error, *_: 0 * error),
+    "doubted-star, violated: or undecided": checked(violated=lambda c: c.violated | c.undecided),
+    "search-ray, ray: of the standard optimum": optima(ray_of_star),
+    "search-ray, ray: only targets centred": optima(only_shift_targets),
+    "search-ray, ray: turned by 0.1 %": around(bnlib.neuron, "linear_optima", turned),
+    "search-point, point: 0.1 %": around(
+        Neuron, "optima", lambda found, *_: [Point(1.001 * found[0].weights)]
+    ),
+    "quadrature, probability: θ/π": probability_by(lambda a, _: 0.5 + a / np.pi),
+    "quadrature, probability: 0.1 %": probability_by(lambda _, right: 1.001 * right),
+    "quadrature, probability: 2π for π": probability_by(lambda a, _: 0.5 + a / (4 * np.pi)),
+    "simulation, probability: θ/π": probability_by(lambda a, _: 0.5 + a / np.pi),
+    "full-draws, violated: 2π for π": probability_by(lambda a, _: 0.5 + a / (4 * np.pi)),
+    "quadrature, mean: plus sine": mean_by(lambda a, _: (2 * a + np.sin(2 * a)) / (2 * np.pi)),
+    "quadrature, mean: 0.1 %": mean_by(lambda _, right: 1.001 * right),
+    "quadrature, mean: 2π for π": mean_by(lambda a, _: (2 * a - np.sin(2 * a)) / (4 * np.pi)),
+    "simulation, mean: plus sine": mean_by(lambda a, _: (2 * a + np.sin(2 * a)) / (2 * np.pi)),
+    "full-draws, excess: 2π for π": mean_by(lambda a, _: (2 * a - np.sin(2 * a)) / (4 * np.pi)),
+    "identity, identity: sign": sherman_morrison(-1, 1),
+    "identity, identity: 1 − q": sherman_morrison(1, -1),
+    "stacked, û: centring by m − 1": with_intercept(divided_by_one_less),
+    "stacked, û: not centred": with_intercept(lambda fit, x, t: bn_solver.least_squares(x, t)),
+    "stacked, intercept: means by m − 1": altered(
+        datasets, "stacked_optima", intercepts=lambda o: o.intercepts * 5 / 4
+    ),
+    "estimates, mean: by n − 1": of_mean(lambda s, n: s / np.sqrt(n), missing=1),
+    "estimates, standard error: of the population": of_mean(lambda s, n: s * np.sqrt(n - 1) / n),
+    "estimates, standard error: no root of n": of_mean(lambda s, n: s / n),
+    "estimates, standard error: deviation": of_mean(lambda s, n: s),
+    "estimates, standard error: of a proportion, no root of n": altered(
+        Estimate, "of_proportion", standard_error=lambda e: e.standard_error / e.n**0.5
+    ),
+    "projection, first coordinate: no χ²": project(on_the_circle),
+    "sphere, excess: no χ²": project(on_the_circle),
+    "shortcut, violated: sine for cosine": instead(simulation, "_in_the_plane", sine_for_cosine),
+    "weaker, weaker probability: ρ not squared": weaker_law(1),
+    "weaker, weaker probability: no positive part": weaker_law(2, False),
+    "weaker-simulated, weaker probability: ρ not squared": weaker_law(1),
+    "weaker-limit, limit: 2π for π": instead(sampling, "far_limit", lambda a: a / (2 * np.pi)),
+    "weaker-check, right side: not squared": altered(
+        probability, "check_weaker", right=lambda c: np.sqrt(c.right)
+    ),
+    "weaker-check, right side: the lemma": around(
+        probability, "check_weaker", lambda _, *arguments: bnlib.check_lemma(*arguments)
+    ),
 }
 
 
-@pytest.mark.parametrize(("patch", "comparison", "quantity"), PLANTS.values(), ids=PLANTS)
-def test_a_planted_error_is_caught_and_named(patch, comparison, quantity, monkeypatch):
-    patch(monkeypatch)
+@pytest.mark.parametrize("plant", PLANTED)
+def test_a_planted_error_is_caught_and_named(plant, monkeypatch):
+    PLANTED[plant](monkeypatch)
+    comparison, quantity = plant.partition(": ")[0].split(", ")
     with pytest.raises(oracles.Disagreement, match=f"^{re.escape(quantity)}\\b"):
         COMPARISONS[comparison]()
 

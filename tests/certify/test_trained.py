@@ -149,13 +149,10 @@ FORGED = {
     "W* elsewhere": (lambda c: with_box(c, "box", Fraction(1, 50)), r"\((a|b|d)\)"),
     "optimum elsewhere": (lambda c: with_box(c, "with_bias", Fraction(1, 50)), r"\((a|b)\)"),
     "box too wide": (
-        lambda c: replace(c, box=tuple((low - 9, high + 9) for low, high in c.box)),
-        r"\((a|b|d)\)|kink|point",
+        lambda c: replace(c, box=tuple((a - 9, b + 9) for a, b in c.box)),
+        r"\([abd]\)|kink|point",
     ),
-    "target changed": (
-        lambda c: replace(c, targets=(Fraction(2, 3), *c.targets[1:])),
-        r"\((a|b)\)",
-    ),
+    "target changed": (lambda c: replace(c, targets=(Fraction(2, 3), *c.targets[1:])), r"\([ab]\)"),
     "ends swapped": (lambda c: replace(c, box=tuple(ends[::-1] for ends in c.box)), "swapped|a"),
     "unknown activation": (lambda c: replace(c, activation="relu6"), "unknown"),
     "one line": (
@@ -193,11 +190,9 @@ def test_hostile_json_and_other_classes_are_refused():
 
     lie = Liar(**{each.name: getattr(claim, each.name) for each in fields(claim)})
     for bad in (lie, 3):
-        with pytest.raises(ValueError, match="expected a TrainedCertificate or its JSON"):
-            verify_trained(bad)
+        oracles.refused("expected a TrainedCertificate or its JSON", verify_trained, bad)
     for part, value in (("with_bias", claim.box), ("with_bias", [1, 2, 3]), ("box", ())):
-        with pytest.raises(ValueError, match=part):
-            replace(claim, **{part: value})
+        oracles.refused(part, replace, claim, **{part: value})
 
 
 def test_bad_arguments_are_named():
@@ -205,10 +200,8 @@ def test_bad_arguments_are_named():
     for position, value, name in ((3, [1], "approximate"), (4, [1, 1], "with_bias")):
         wrong = [*right]
         wrong[position] = value
-        with pytest.raises(ValueError, match=f"{name}: expected"):
-            certify_trained(*wrong)
-    with pytest.raises(ValueError, match="precision"):
-        certify_trained(*right, precision=10)
+        oracles.refused(f"{name}: expected", certify_trained, *wrong)
+    oracles.refused("precision", certify_trained, *right, precision=10)
     refusal = certify_trained(INPUTS, TARGETS, "tanh", [9, 9], [0.4, -0.07, 0.55])
     assert "not near a minimum" in str(refusal) or "converge" in str(refusal)
 

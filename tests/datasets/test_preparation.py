@@ -18,7 +18,6 @@ from bn_experiments.datasets import (
 from bnlib import BatchNorm, LearningSet, Ray
 from bnlib.closed_form import linear_optima
 from tests import oracles
-from tests.oracles import sampling
 
 GOOD = LearningSet([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 0.5]], [2.0, 0.0, 5.0, 1.0])
 FLAT = LearningSet([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [2.0, 0.0, 5.0])
@@ -117,10 +116,10 @@ def test_bad_input_is_refused_with_a_reason():
         (np.empty((0, 2)), "inputs: need at least"),
         (np.empty((2, 0)), "inputs: need at least"),
     ):
-        sampling.refused(message, independent_columns, inputs)
+        oracles.refused(message, independent_columns, inputs)
     for tolerance in (0.0, 1.0):
         message = "tolerance: must lie"
-        sampling.refused(message, independent_columns, GOOD.inputs, tolerance=tolerance)
+        oracles.refused(message, independent_columns, GOOD.inputs, tolerance=tolerance)
     none = "data: expected a LearningSet"
     for call, arguments, message in (
         (prepare, (GOOD, "whitened"), "preparation: unknown 'whitened'"),
@@ -134,4 +133,4 @@ def test_bad_input_is_refused_with_a_reason():
         (with_fit, (GOOD, [1.0], 0.0), "slope: "),
         (with_fit, (GOOD, [1.0, 2.0], np.nan), "intercept: "),
     ):
-        sampling.refused(message, call, *arguments)
+        oracles.refused(message, call, *arguments)

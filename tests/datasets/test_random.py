@@ -78,7 +78,7 @@ def test_centred_inputs_have_no_angle_as_sets_grow():
 def test_the_fewest_examples_allowed_make_both_optima_unique(d):
     found = stacked_optima(*drawn(RandomLearningSets(d + 1, d), 50))
     assert np.isfinite(found.angles).all()
-    sampling.refused(f"m, d: got {d} examples", RandomLearningSets, d, d)
+    oracles.refused(f"m, d: got {d} examples", RandomLearningSets, d, d)
 
 
 def test_what_is_no_family_is_refused_by_name():
@@ -94,7 +94,7 @@ def test_what_is_no_family_is_refused_by_name():
         ("m, d: got 2 examples", {"m": 2}),
         ("activation: 'tanhh' is unknown", {"activation": "tanhh"}),
     ):
-        sampling.refused(message, family, **arguments)
+        oracles.refused(message, family, **arguments)
 
 
 def test_families_are_values_and_take_an_activation_of_your_own():

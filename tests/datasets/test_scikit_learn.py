@@ -24,7 +24,7 @@ from bn_experiments.datasets import (
 from bnlib import BatchNorm
 from bnlib.closed_form import linear_optima
 from tests import oracles
-from tests.oracles import rational, sampling
+from tests.oracles import rational
 
 TASKS = load_tasks()
 SIGNED = load_tasks(coding=(-1.0, 1.0))
@@ -137,7 +137,7 @@ def test_what_cannot_be_loaded_is_refused(monkeypatch):
         ("coding: entry", {"coding": (0.0, np.nan)}),
         ("coding: expected", {"coding": (0.0, 1.0, 2.0)}),
     ):
-        sampling.refused(message, load_tasks, **arguments)
+        oracles.refused(message, load_tasks, **arguments)
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ImportError, match=r"scikit-learn.*bnlib\[data\]"):
         load_tasks(["iris"])

@@ -137,7 +137,7 @@ def test_a_collinear_set_is_refused_with_its_index(collinear):
             message = r"inputs: columns \[.*\] of learning set \(%s\) are collinear"
         for where, inputs, targets in (("1, 2", x, t), ("0,", x[1, 2:], t[1, 2:])):
             try:
-                sampling.refused(message % where, stacked_optima, inputs, targets)
+                oracles.refused(message % where, stacked_optima, inputs, targets)
             except oracles.Disagreement:
                 assert x[1, 2].max() > 1e5  # rounding of 1e6 is no small change
                 found = stacked_optima(x[1, 2], t[1, 2])
@@ -153,7 +153,7 @@ def test_columns_whose_differences_are_another_column_are_refused(order):
     first, third = np.array([3.0, 1, 4, 1, 5, 9, 2]), np.array([1.0, 2, -1, 3, 0, 1, -2])
     x = np.column_stack([first, first + 2.0**-26 * third, third])[:, order]
     message = "inputs: (centred )?rank 2 with 3"
-    sampling.refused(message, stacked_optima, x, np.arange(7.0) ** 2)
+    oracles.refused(message, stacked_optima, x, np.arange(7.0) ** 2)
 
 
 def refused_angle(x, t):
@@ -215,7 +215,7 @@ def test_what_does_not_fit_is_refused_by_name():
         (np.ones((3, 1)), [1, np.inf, 0], "targets: entry"),
         ([["a"]], [1], "inputs: entries must be real"),
     ):
-        sampling.refused(message, stacked_optima, inputs, targets)
+        oracles.refused(message, stacked_optima, inputs, targets)
 
 
 def test_no_set_has_no_optimum_and_no_error():

@@ -1,7 +1,6 @@
 """The exact module: every number of the counterexample, and the library it mirrors."""
 
 import numpy as np
-import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,5 +158,4 @@ ERRORS = [
 
 @oracles.each(ERRORS)
 def test_errors_name_the_argument(message, call):
-    with pytest.raises(ValueError, match=message):
-        call()
+    oracles.refused(message, call)

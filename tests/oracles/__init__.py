@@ -78,6 +78,12 @@ class Disagreement(AssertionError):
     """The library and an oracle differ by more than the tolerance."""
 
 
+def refused(message, call, *arguments, **options):
+    """Check that a call raises ``ValueError`` with a message that begins so."""
+    with pytest.raises(ValueError, match=f"(?s:^(?:{message}))"):
+        call(*arguments, **options)
+
+
 def relative_error(actual, expected, size=None):
     """Return max |actual − expected| / size; infinite for NaN or another shape.
 

@@ -85,13 +85,13 @@ def test_what_is_shown_is_within_a_tenth_of_a_standard_error(value, error):
 def test_samples_that_have_no_estimate_are_refused():
     for n in (1, 0, -3):
         message = f"n: .*at least 2 draws, got {n}; draw more"
-        sampling.refused(message, Estimate.of_mean, 1.0, 1.0, n)
-        sampling.refused(message, Estimate.of_proportion, 0, n)
+        oracles.refused(message, Estimate.of_mean, 1.0, 1.0, n)
+        oracles.refused(message, Estimate.of_proportion, 0, n)
     message = "total, total_of_squares: not finite"
-    sampling.refused(message, Estimate.of_mean, np.inf, np.inf, 3)
+    oracles.refused(message, Estimate.of_mean, np.inf, np.inf, 3)
     for count in (-1, 4):
         message = f"count: must lie between 0 and n = 3, got {count}"
-        sampling.refused(message, Estimate.of_proportion, count, 3)
+        oracles.refused(message, Estimate.of_proportion, count, 3)
 
 
 def test_estimates_are_values_and_know_how_far_they_are_off():
@@ -137,4 +137,4 @@ def test_what_cannot_be_resampled_is_refused():
         (flat, 10, "data: constant or collinear"),
         ("iris", 10, "data: expected a LearningSet"),
     ):
-        sampling.refused(message, resampled_angles, data, np.random.default_rng(7), n)
+        oracles.refused(message, resampled_angles, data, np.random.default_rng(7), n)

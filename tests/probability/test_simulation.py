@@ -204,4 +204,4 @@ def test_what_cannot_be_simulated_is_refused(shortcut):
         ([RAY], [STAR], 10, "standard_optima: .* is not a Point"),
     ):
         rng = np.random.default_rng(0)
-        sampling.refused(message, simulate, Gaussian(), stars, images, n, rng, shortcut=shortcut)
+        oracles.refused(message, simulate, Gaussian(), stars, images, n, rng, shortcut=shortcut)

@@ -90,7 +90,7 @@ def test_the_weaker_check_refuses_what_the_lemma_refuses():
     ):
         with pytest.raises(ValueError, match="start|optima") as said:
             check_lemma(*arguments)
-        sampling.refused(f"{re.escape(str(said.value))}$", check_weaker, *arguments)
+        oracles.refused(f"{re.escape(str(said.value))}$", check_weaker, *arguments)
 
 
 @oracles.each(
@@ -153,7 +153,7 @@ def test_another_check_and_what_the_check_refuses():
     starts = 0.4 * BOTH_WAYS / np.linalg.norm(BOTH_WAYS, axis=1, keepdims=True)
     assert verdict(starts, [STAR], [RAY]) == "fails"
     assert verdict(starts, [STAR], [RAY], check=check_weaker) == "true"
-    sampling.refused(".*start", verdict, [[1.0, 2.0, 3.0]], [STAR], [BEYOND])
+    oracles.refused(".*start", verdict, [[1.0, 2.0, 3.0]], [STAR], [BEYOND])
 
 
 def test_both_readings_from_starts_worth_trying():

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import bnlib
+from tests.oracles import refused
 from tools import book, determinism, environment, lab, release
 from tools.project import ROOT
 
@@ -70,8 +71,7 @@ def test_a_book_for_a_repository_has_every_button(branch, expected, tmp_path):
 )
 def test_what_is_no_repository_is_refused(address, tmp_path):
     told = rf"BOOK_REPOSITORY={re.escape(address)} is not .* Remedy: BOOK_REPOSITORY=https://"
-    with pytest.raises(ValueError, match=told):
-        book.settings({"BOOK_REPOSITORY": address}, tmp_path)
+    refused(told, book.settings, {"BOOK_REPOSITORY": address}, tmp_path)
 
 
 def test_a_release_needs_one_version_and_its_tag(tmp_path):

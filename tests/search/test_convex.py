@@ -112,10 +112,8 @@ def test_what_has_no_finite_minimum_or_no_meaning_is_refused():
     for data, bias in ((flat, False), (constant, True)):
         with pytest.raises(ValueError, match="inputs: nearly collinear"):
             ConvexNeuron("logistic", bias).optimum(data)
-    with pytest.raises(ValueError, match="family: 'probit' is unknown"):
-        ConvexNeuron("probit")
-    with pytest.raises(ValueError, match="weights"):
-        ConvexNeuron("logistic").loss([1.0], constant)
+    oracles.refused("family: 'probit' is unknown", ConvexNeuron, "probit")
+    oracles.refused("weights", lambda: ConvexNeuron("logistic").loss([1.0], constant))
     with pytest.raises(ValueError, match="loss"):
         ConvexNeuron("poisson").loss([1e4, 1e4], constant.with_targets([1.0, 1, 1, 1]))
 

@@ -240,5 +240,4 @@ def test_what_has_no_rays_is_refused():
         (BN, 3, "six", "expected a LearningSet"),
     ]
     for neuron, size, data, words in cases:
-        with pytest.raises(ValueError, match=words):
-            MiniBatchNeuron(neuron, size).optima(data)
+        oracles.refused(words, lambda n, s, d: MiniBatchNeuron(n, s).optima(d), neuron, size, data)
