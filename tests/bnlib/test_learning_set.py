@@ -56,7 +56,7 @@ def test_moments_of_the_largest_numbers_are_finite_or_refused():
             assert np.isfinite(getattr(huge, moment)).all(), moment
 
 
-def test_the_arrays_are_copies_that_nobody_can_change():
+def test_the_arrays_are_frozen_copies_of_any_type_and_memory_order():
     x, t = np.eye(2), np.ones(2)
     data = LearningSet(x, t)
     x[0, 0] = t[0] = 9.0
@@ -68,9 +68,6 @@ def test_the_arrays_are_copies_that_nobody_can_change():
         assert array.dtype == np.float64
     with pytest.raises(AttributeError):
         data.inputs = x
-
-
-def test_neither_type_nor_memory_order_matters():
     for dtype in (np.int8, np.uint64, np.float16, np.float32, bool):
         data = LearningSet(np.array([[1, 0], [0, 1], [1, 1]], dtype), [2, 0, 5])
         assert data == counterexample(), dtype
@@ -79,7 +76,7 @@ def test_neither_type_nor_memory_order_matters():
     assert LearningSet(x[:, ::-1][:, ::-1], np.ones(6)[::2]) == LearningSet(x, np.ones(3))
 
 
-def test_equality_hash_and_copies():
+def test_equality_hash_copies_other_targets_and_what_a_reader_sees():
     data = counterexample()
     for same in (copy.copy(data), copy.deepcopy(data), pickle.loads(pickle.dumps(data))):
         assert (same, hash(same)) == (data, hash(data))
@@ -90,9 +87,6 @@ def test_equality_hash_and_copies():
     assert data != "data"
     zero, negative = LearningSet([[0.0]], [0.0]), LearningSet([[-0.0]], [-0.0])
     assert (zero, hash(zero)) == (negative, hash(negative))
-
-
-def test_other_targets_and_what_a_reader_sees():
     data = counterexample().with_targets([1, 2, 3])
     assert data.targets.tolist() == [1, 2, 3]
     assert repr(data) == "LearningSet(3 examples, 2 inputs)"

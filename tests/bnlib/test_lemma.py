@@ -123,7 +123,7 @@ def test_an_orthogonal_start_does_not_fulfil_the_hypothesis(a, b, k):
     assert check.holds
 
 
-def test_degenerate_cases_have_their_documented_answers():
+def test_degenerate_cases_and_where_a_closest_optimum_exists():
     at_zero = check_lemma([0.0, 0.0], [STAR], [RAY])
     assert (at_zero.left, at_zero.right, at_zero.applies, at_zero.holds) == (0, 0, False, True)
     no_star = check_lemma([3.0, 4.0], [Point([0.0, 0.0])], [RAY])
@@ -132,6 +132,11 @@ def test_degenerate_cases_have_their_documented_answers():
     assert (behind.left, behind.applies, behind.holds) == (25.0, False, True)
     single = check_lemma([2.0, 0.0], [STAR], [Point([1.0, 1.0])])  # centre only: a point
     assert single.left == 2.0
+    check = check_lemma([[3, -4], [3, -6], [0, 0]], [STAR], [RAY])
+    assert check.exists.tolist() == [True, False, False]
+    assert check.left.tolist()[1:] == [45.0, 0.0]  # ‖W₀‖², the infimum
+    assert "exists=False" in repr(check_lemma([3, -6], [STAR], [RAY]))
+    assert check_lemma([3, -6], [STAR], [STAR]).exists
 
 
 @pytest.mark.parametrize("optima", [([STAR], [RAY]), ([STAR, Point([0.0, 2.0])], [RAY, STAR])])
@@ -174,9 +179,6 @@ def test_beside_the_starts_only_a_block_is_in_memory():
     assert peak < starts.nbytes / 4
 
 
-# ---------------------------------------------------------------- what is known, and what is not
-
-
 @oracles.each([(0.3, 2), (np.pi / 2, 3), (2.5, 5)])
 def test_the_failure_rate_is_the_law_in_both_readings(theta, d):
     star, ray = sampling.plane_with(theta, d, seed=1)
@@ -191,14 +193,6 @@ def test_the_failure_rate_is_the_law_in_both_readings(theta, d):
     ):
         rate = getattr(check.failure_rate, name)
         sampling.within(name, Estimate.of_proportion(round(rate * count), count), law)
-
-
-def test_a_closest_optimum_exists_where_the_ray_is_not_left_behind():
-    check = check_lemma([[3, -4], [3, -6], [0, 0]], [STAR], [RAY])
-    assert check.exists.tolist() == [True, False, False]
-    assert check.left.tolist()[1:] == [45.0, 0.0]  # ‖W₀‖², the infimum
-    assert "exists=False" in repr(check_lemma([3, -6], [STAR], [RAY]))
-    assert check_lemma([3, -6], [STAR], [STAR]).exists
 
 
 def test_what_the_errors_of_the_optima_cannot_tell_is_undecided():

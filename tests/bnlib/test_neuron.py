@@ -81,7 +81,7 @@ def test_a_rational_point_agrees_with_sympy(case):
 
 
 @every_neuron
-def test_a_batch_is_its_rows(neuron):
+def test_a_batch_is_its_rows_and_shapes_follow_the_weights(neuron):
     data = oracles.normal_set(3, m=5, d=2)
     batch = weights(neuron, data, 2, 3)
     for name in ("output", *METHODS):
@@ -90,10 +90,6 @@ def test_a_batch_is_its_rows(neuron):
         for index in np.ndindex(2, 3):
             oracles.agree(name, together[index], method(batch[index], data), 1e-13)
         assert method(np.zeros((0, batch.shape[-1])), data).shape[0] == 0
-
-
-@every_neuron
-def test_shapes_follow_the_weights(neuron):
     norm = neuron.normalization
     for m, d in ((1, 1), (2, 1), (1, 3), (4, 4)):
         data = oracles.normal_set(4, m, d)

@@ -7,7 +7,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from scipy import optimize
 
 from bnlib import Point, Ray, angle
@@ -46,13 +45,6 @@ def test_a_start_near_the_ray_keeps_its_digits(off, size):
         oracles.agree("distance", actual, expected, 20 * oracles.EPS / off + 1e-13)
 
 
-@given(oracles.vectors(2), oracles.vectors(2), st.floats(1e-3, 1e3))
-def test_nothing_on_the_ray_is_nearer(start, u, k):
-    ray = Ray(u)
-    gap = start - k * ray.direction
-    assert ray.squared_distance(start) <= gap @ gap + 1e-14 * (start @ start + k * k)
-
-
 @given(oracles.vectors(4), oracles.vectors(4))
 def test_the_angle_is_that_of_the_scalar_product(u, v):
     theta = angle(u, v)
@@ -63,18 +55,15 @@ def test_the_angle_is_that_of_the_scalar_product(u, v):
     oracles.agree("supplement", theta + angle(u, -v), np.pi, 1e-14)
 
 
-@pytest.mark.parametrize("tiny", [1e-3, 1e-8, 1e-14, 1e-150])
-def test_small_angles_keep_their_digits(tiny):
-    oracles.agree("small", angle([1.0, 0.0], [1.0, tiny]), np.arctan(tiny), 1e-13)
+def test_small_angles_keep_their_digits_and_a_direction_has_no_length():
+    for tiny in (1e-3, 1e-8, 1e-14, 1e-150):
+        oracles.agree("small", angle([1.0, 0.0], [1.0, tiny]), np.arctan(tiny), 1e-13)
     assert angle([1e-300, 0], [1e300, 0]) == 0.0
     assert angle([0.0, 2.0], [0.0, -5.0]) == np.pi
-
-
-@pytest.mark.parametrize("size", [5e-324, 1e-308, 1e-150, 1e150, 1.7e308])
-def test_a_direction_has_no_length(size):
-    assert Ray([0.0, size]).direction.tolist() == [0.0, 1.0]
-    assert Ray([-size]).direction.tolist() == [-1.0]
-    oracles.agree("unit", Ray([size, size]).direction, np.full(2, np.sqrt(0.5)), 1e-15)
+    for size in (5e-324, 1e-308, 1e-150, 1e150, 1.7e308):
+        assert Ray([0.0, size]).direction.tolist() == [0.0, 1.0]
+        assert Ray([-size]).direction.tolist() == [-1.0]
+        oracles.agree("unit", Ray([size, size]).direction, np.full(2, np.sqrt(0.5)), 1e-15)
 
 
 @pytest.mark.parametrize("optimum", [Point([1.0, 2.0]), Ray([1.0, 2.0])], ids=["point", "ray"])
@@ -106,8 +95,6 @@ def test_they_are_values(optimum):
     assert repr(Ray([3.0, 4.0])) == "Ray([0.6, 0.8])"
     assert repr(Point([3.0, 1.0])) == "Point([3., 1.])"
 
-
-# ---------------------------------------------------------------- with a kernel
 
 SIZES = [(2, 1), (3, 1), (3, 2), (6, 4)]
 
@@ -165,16 +152,13 @@ def test_a_direction_close_to_the_kernel_is_known_less_well():
     assert Ray(ray.direction, error=1e-9, along=along).error < 1.001e-9
 
 
-def test_what_is_excluded_of_a_closure_is_no_closest_element():
+def test_equality_is_by_where_they_lie_and_what_is_excluded_is_no_closest_element():
     normal = np.array([1.0, 2.0, 2.0]) / 3
     closure = Point(np.zeros(3), along=np.eye(3), excluded=normal[:, None])
     starts = [normal, -5 * normal, 1e-300 * normal, normal + [1e-9, 0, 0], [1, 0, 0], [0, 0, 0]]
     assert closure.exists(starts).tolist() == [False, False, False, True, True, False]
     assert not closure.squared_distance(starts).any()
     assert (closure.nearest(starts) == starts).all()
-
-
-def test_they_are_equal_by_where_they_lie_not_by_what_is_known_of_it():
     e, f = np.eye(2)[:, :1], np.eye(2)[:, 1:]
     for kind in (Point, Ray):
         one = kind([0.0, 1.0], 0.1, e, along_error=0.2, origin=b"x")

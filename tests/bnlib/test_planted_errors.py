@@ -71,9 +71,6 @@ COMPARISONS = {
 }
 
 
-# ---------------------------------------------------------------- plants
-
-
 def around(owner, name, change):
     """Replace `owner.name` by change(original result, *its arguments)."""
     original = getattr(owner, name)
@@ -337,7 +334,7 @@ def test_without_a_plant_the_same_comparison_agrees(comparison):
     comparison()
 
 
-def test_a_relative_error_is_relative_to_what_is_compared():
+def test_errors_are_relative_and_a_wrong_ray_survives_where_only_the_loss_is_looked_at():
     for size in (1e-300, 1e-8, 1.0, 1e300):
         assert np.isclose(oracles.relative_error([1.001 * size, 0], [size, 0]), 1e-3)
     for wrong in ([np.nan], [np.inf], [1.0, 1.0], 1.0):
@@ -346,9 +343,6 @@ def test_a_relative_error_is_relative_to_what_is_compared():
     assert oracles.relative_error([0.0], [0.0]) == 0.0
     with pytest.raises(oracles.Disagreement, match="tiny"):
         oracles.agree("tiny", [1.001e-20], [1e-20], 1e-6)
-
-
-def test_a_wrong_ray_survives_where_only_the_loss_is_looked_at():
     # Why the comparisons ask for the direction: near an optimum the loss is flat.
     data = counterexample()
     (ray,) = BN.optima(data)

@@ -65,7 +65,7 @@ def test_the_two_commands_and_the_function_give_one_answer(three, capsys):
     assert "ask whether the lemma holds on a table" in capsys.readouterr().out
 
 
-def test_bnlib_finds_the_command_by_its_entry_point(three):
+def test_bnlib_finds_the_command_and_names_it_beside_an_unknown_one(three, capsys, monkeypatch):
     [found] = importlib.metadata.entry_points(group="bnlib.commands", name="check")
     assert found.load() is command.main
     program = [sys.executable, "-W", "error", "-m", "bnlib", "check", "three.csv", "--target"]
@@ -75,9 +75,6 @@ def test_bnlib_finds_the_command_by_its_entry_point(three):
     run = subprocess.run([*program, "T"], capture_output=True, text=True, encoding="utf-8")
     told = "Error: target: three.csv has no column 'T'; did you mean 't'? It has 'x1', 'x2', 't'."
     assert (run.returncode, run.stdout, run.stderr) == (2, "", f"{told}\n")
-
-
-def test_bnlib_names_its_commands_and_an_unknown_one(capsys, monkeypatch):
     assert bnlib_command.main(["--help"]) == 0
     shown = capsys.readouterr().out
     assert "Without a command: the verdict." in shown
@@ -175,15 +172,13 @@ def test_it_can_be_interrupted_run_out_of_memory_and_of_readers(three, monkeypat
         assert told in capsys.readouterr().err
     program = [sys.executable, "-m", "bn_experiments", "check", three.absolute(), "--target", "t"]
     run = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
-    assert run.stdout is not None
     run.stdout.close()  # long before there is an answer
-    assert run.stderr is not None
     assert run.stderr.read() == b""
     assert run.wait() == 1
     run.stderr.close()
 
 
-def test_the_figure_is_an_svg_of_its_own_and_always_the_same(three, capsys):
+def test_the_figure_is_always_the_same_svg_or_there_is_nothing_to_draw(three, capsys, tmp_path):
     first, again = Path("a.svg"), Path("b.svg")
     for path in (first, again):
         assert command.main([str(three), "--target", "t", "--plot", str(path)]) == 1
@@ -196,9 +191,6 @@ def test_the_figure_is_an_svg_of_its_own_and_always_the_same(three, capsys):
     assert tinted in text.lower()
     plot.plot(check(three, "t", bias=True), again)
     assert tinted not in again.read_text(encoding="utf-8").lower()
-
-
-def test_where_there_is_nothing_to_draw_it_says_so(tmp_path, capsys):
     path = written(CASES["a constant input"][0], tmp_path / "a.csv")
     figure = tmp_path / "a.svg"
     assert command.main([str(path), "--target", "t", "--plot", str(figure)]) == 0
@@ -207,24 +199,18 @@ def test_where_there_is_nothing_to_draw_it_says_so(tmp_path, capsys):
     refused("nothing to draw", lambda: plot.plot(check(CASES["equal examples"][0]), figure))
 
 
-def test_the_page_shows_what_the_command_prints(three, capsys):
+def test_the_page_and_the_readme_show_what_the_command_prints(three, capsys):
     page = PAGE.read_text(encoding="utf-8")
     assert f"```text\n{THREE}```" in page
     shown = re.search(r"```console\n\$ python -m bnlib check (three.*?)\n(.*?)```", page, re.DOTALL)
-    assert shown is not None
     assert command.main(shown[1].split()) == 1
     assert capsys.readouterr().out == shown[2]
     codes = dict(re.findall(r"^\| (\d+) \| (.*?) \|$", page, re.MULTILINE))
     assert set(codes) == {str(each) for each in (*EXITS.values(), 2, 130)}
     for option in re.findall(r"`(--[a-z]+)", page):
         assert option in command._parser("").format_help()
-
-
-def test_the_readme_names_the_command_and_what_it_says_of_the_three_points():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "python -m bnlib check" in readme
     said = re.search(r"θ = ([\d.]+)°", readme)
     theta = check(counterexample()).theta
-    assert said is not None
-    assert theta is not None
     assert f"{np.degrees(theta):.2f}" == said[1]

@@ -167,14 +167,11 @@ def test_a_choice_that_cannot_be_is_named(options, told, tmp_path):
     refused(told, lambda: check(written(tmp_path, THREE), "t", **options))
 
 
-def test_a_file_needs_the_name_of_its_target(tmp_path):
+def test_a_file_needs_the_name_of_its_target_and_there_are_no_false_alarms(tmp_path):
     for target in (None, [1, 2, 3]):
         refused("target: name the column", check, written(tmp_path, THREE), target)
     with pytest.raises(FileNotFoundError):
         check(tmp_path / "none.csv", "t")
-
-
-def test_there_are_no_false_alarms():
     assert {fault(each) for each in ("", " ", "n/a", "None", "-")} == {"is missing"}
     assert {fault(each) for each in ("1,5", "1.234,5", "1,234,567.8", "-2,5e-3")} == {
         "has a comma: write a decimal point, and nothing between thousands"

@@ -121,14 +121,11 @@ def test_lowest_terms_keep_the_direction(direction):
     assert sp.igcd(0, *u) == 1
 
 
-def test_floats_are_the_binary_fractions_they_are():
+def test_floats_are_the_binary_fractions_they_are_and_what_a_reader_sees():
     data = exact.LearningSet(np.array([[0.1], [0.5]]), [0.25, np.float64(0.1)])
     assert data.inputs[0] == R(*(0.1).as_integer_ratio())
     assert data.targets[1] == R(*(0.1).as_integer_ratio())
     assert data.m == 2
-
-
-def test_what_a_reader_sees():
     (star,), (ray,) = OPTIMA
     assert (repr(star), repr(ray)) == ("Point((3, 1))", "Ray((5, 3))")
     assert star._repr_latex_() == r"$\displaystyle \left(3,\; 1\right)$"

@@ -101,7 +101,7 @@ def test_signals_are_derivatives_with_respect_to_each_preactivation(norm):
             agree("sum of signals", signal.sum(axis=0), of_layer["bias"], 1e-12)
 
 
-def test_parameters_are_those_the_normalization_leaves():
+def test_parameters_are_those_the_normalization_leaves_and_weights_depend_on_seed_and_widths():
     norms = (BatchNorm(), BatchNorm(center=False), BatchNorm(scale=False), None)
     network = Network((2, 2, 2, 2, 2), bias=(True, True, True, False), normalization=norms)
     names = [sorted(layer) for layer in network.initialize(0)]
@@ -111,9 +111,6 @@ def test_parameters_are_those_the_normalization_leaves():
         ["beta", "weights"],
         ["weights"],
     ]
-
-
-def test_weights_depend_on_the_seed_and_the_widths_only():
     widths = (4, 3, 2)
     one = Network(widths).initialize(5)
     other = Network(widths, "gelu", False, "cross-entropy", BatchNorm()).initialize(5, scale=2.0)
@@ -135,12 +132,9 @@ WRONG = [
 ]
 
 
-def test_a_wrong_architecture_is_refused():
+def test_what_is_wrong_is_refused_and_not_nan():
     for change, message in WRONG:
         refused(f"^{message}", Network, **{"widths": (2, 3, 1)} | change)
-
-
-def test_wrong_arguments_are_refused():
     network = Network((2, 3, 1))
     params, x = network.initialize(0), np.eye(2)
     unbiased = [{"weights": params[0]["weights"]}, params[1]]
@@ -155,9 +149,6 @@ def test_wrong_arguments_are_refused():
     ]
     for call, message in wrong:
         refused(f"^{message}", call)
-
-
-def test_a_constant_unit_is_refused_and_not_nan():
     network = Network((2, 1), normalization=(BatchNorm(),))
     params = [{"weights": np.zeros((2, 1)), "gamma": np.ones(1), "beta": np.zeros(1)}]
     with pytest.raises(ValueError, match="^outputs: not finite; a unit may be constant"):

@@ -72,13 +72,17 @@ def test_a_perfect_fit_converges_and_is_not_isolated():
     assert point.model.flat > 0
 
 
-def test_wrong_arguments_are_refused():
+def test_what_does_not_fit_is_refused():
     network = Network((2, 1))
     params, x, t = network.initialize(0), np.eye(2), np.ones(2)
     with pytest.raises(ValueError, match="^iterations: must be at least 1"):
         stationary_point(network, params, x, t, iterations=0)
     with pytest.raises(ValueError, match="^params: loss or gradient is not finite"):
         stationary_point(network, [{"weights": np.full((2, 1), np.nan), "bias": np.zeros(1)}], x, t)
+    w = np.ones((2, 3, 2))
+    refused("^stars: shape", lambda: reached_sides(w, np.ones((2, 2, 2)), w))
+    refused("^normalized: shape", lambda: pooled_sides(w, w, np.ones((0, 3, 2)), odd=True))
+    refused("^starts: entry", lambda: reached_sides(np.full((2, 3, 2), np.nan), w, w))
 
 
 NORMS = [
@@ -104,9 +108,6 @@ def test_symmetries_are_the_directions_that_no_data_can_see(norms, bias, objecti
     rows = [np.asarray(each).reshape(60, -1) for each in jax.tree.leaves(gradients(params, x, t))]
     size = np.linalg.svd(np.hstack(rows), compute_uv=False)
     assert np.sum(size < 1e-10 * size[0]) == symmetries(network)
-
-
-# ---------------------------------------------------------------- the lemma for networks
 
 
 def test_one_unit_is_the_lemma():
@@ -157,16 +158,6 @@ def test_the_lemma_is_true_where_the_rays_are_those_of_the_plain_optima():
     assert not reached_sides(w, stars, scaled).violated.any()
     assert not pooled_sides(w, stars[:20], scaled[:20], odd=True).violated.any()
     assert reached_sides(w, stars, scaled).applies.any()
-
-
-def test_sides_refuse_what_does_not_fit():
-    w = np.ones((2, 3, 2))
-    refused("^stars: shape", lambda: reached_sides(w, np.ones((2, 2, 2)), w))
-    refused("^normalized: shape", lambda: pooled_sides(w, w, np.ones((0, 3, 2)), odd=True))
-    refused("^starts: entry", lambda: reached_sides(np.full((2, 3, 2), np.nan), w, w))
-
-
-# ---------------------------------------------------------------- the experiment
 
 
 def test_cases_are_many_and_what_json_can_hold():

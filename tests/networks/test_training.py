@@ -120,9 +120,6 @@ def test_losses_are_those_of_the_oracle(norm):
     np.testing.assert_allclose(training.losses(net, stack, X, T), expected, rtol=1e-12)
 
 
-# ---------------------------------------------------------------- planted errors
-
-
 def unbiased(y, norm, of_layer):
     y = y - y.mean(axis=0) if norm.center else y
     y = y / jnp.sqrt(y.var(axis=0, ddof=1) + norm.epsilon)
@@ -158,9 +155,6 @@ def test_another_order_of_the_batches_is_caught(monkeypatch):
     monkeypatch.setattr(training, "train", shifted)
     with pytest.raises(AssertionError):
         compare_loop(small(), order)
-
-
-# ---------------------------------------------------------------- identities
 
 
 def test_all_variants_start_from_the_same_weights_times_the_scale():
@@ -238,7 +232,6 @@ def test_frozen_gamma_and_beta_are_folded_too():
 def test_diverged_networks_are_told_and_have_no_accuracy():
     net = Network((3, 4, 2), "identity", objective="squared")
     run = training.train(net, starts(net, 0, 0), X, T, [1e6, 0.01], steps=40, watch=True)
-    assert run.losses is not None
     for lost in (run.losses[:, -1], training.losses(net, run.params, X, T)):
         assert not np.isfinite(lost[0])
         assert np.isfinite(lost[1])
@@ -276,8 +269,7 @@ def test_travel_is_what_the_definition_says():
 def test_a_longer_weight_is_no_travel_modulo_scale():
     net = small()
     start = starts(net, 0)
-    longer = [{**each, "weights": each["weights"] * (3.0 if i < 2 else 1.0)}
-              for i, each in enumerate(start)]  # fmt: skip
+    longer = [{**each, "weights": 3.0 * each["weights"]} for each in start[:2]] + start[2:]
     found = trained.travel(net, start, longer)
     assert found.modulo_scale[0] < 1e-7 < found.distance_from_start[0]
     assert found.angle[0] < 1e-7
@@ -292,8 +284,6 @@ def test_a_longer_weight_is_no_travel_modulo_scale():
     assert turned.modulo_scale[0] == pytest.approx(expected)
     assert turned.hidden_modulo_scale[0] == pytest.approx(1.0)
 
-
-# ---------------------------------------------------------------- bad input
 
 NET = small()
 STACK = starts(NET, 0, 1)
@@ -327,9 +317,6 @@ BAD = [
 def test_bad_input_is_refused():
     for call, message in BAD:
         refused(f"^{message}", call)
-
-
-# ---------------------------------------------------------------- the experiment
 
 
 def test_cases_are_what_json_holds_and_cover_the_grid():

@@ -2,10 +2,15 @@
 
 import jax
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from bnlib import BatchNorm
 
 PHI = {"identity": lambda z: z, "tanh": np.tanh, "softplus": lambda z: np.logaddexp(0.0, z)}
+
+
+def flat(tree):
+    return np.asarray(ravel_pytree(tree)[0])
 
 
 def disturbed(network, seed):

@@ -79,8 +79,8 @@ class Disagreement(AssertionError):
 
 
 def refused(message, call, *arguments, **options):
-    """Check that a call raises ``ValueError`` with a message that begins so."""
-    with pytest.raises(ValueError, match=f"(?s:^(?:{message}))"):
+    """Check that a call raises ``ValueError`` with a message that matches somewhere."""
+    with pytest.raises(ValueError, match=message):
         call(*arguments, **options)
 
 
@@ -102,9 +102,6 @@ def agree(quantity, actual, expected, tolerance, size=None):
     error = relative_error(actual, expected, size)
     if not error <= tolerance:
         raise Disagreement(f"{quantity}: relative error {error:.2g} exceeds {tolerance:.2g}")
-
-
-# ---------------------------------------------------------------- learning sets
 
 
 def normal_set(seed, m=7, d=3):
@@ -145,9 +142,6 @@ EXTREMES = (0.0, 1.0, -3.0, 1e-150, -1e-150, 1e150, -2e150, 5e-324, 1e-308, 1.7e
 """Entries that overflow, underflow, cancel and repeat."""
 
 wild_number = st.one_of(st.sampled_from(EXTREMES), st.floats(allow_nan=False, allow_infinity=False))
-
-
-# ---------------------------------------------------------------- forward pass, derivatives
 
 
 def forward(xp, phi, neuron, w, data):
@@ -256,9 +250,6 @@ def compare_with_differences(neuron, w, data, seed, tolerance=1e-6):
         agree(f"{name} against differences", actual @ direction, slope, tolerance, size)
 
 
-# ---------------------------------------------------------------- optima
-
-
 def brute_force(loss, starts):
     """Return the smallest loss found from many starts, and where."""
     found = [
@@ -294,9 +285,6 @@ def compare_optimum(neuron, data, tolerance=1e-5):
         size = max(float(np.linalg.norm(optimum.weights)), EPS)
         _, at = brute_force(loss, size * rng.normal(size=(6, optimum.d)))
         agree("point", optimum.weights, at, tolerance)
-
-
-# ---------------------------------------------------------------- the lemma
 
 
 def printed_right_side(start, star):
@@ -339,9 +327,6 @@ def compare_lemma(starts, star, ray, tolerance=1e-11):
         verdict = bool(check.applies[index]), bool(check.violated[index])
         if verdict != (applies, applies and left - right > 1e-9 * size):
             raise Disagreement(f"verdict: wrong at {start}")
-
-
-# ---------------------------------------------------------------- the laws
 
 
 def compare_laws_with_quadrature(angle, tolerance=1e-5):

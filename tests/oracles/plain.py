@@ -34,7 +34,6 @@ def loss_of(name, data):
 def normalized(neuron, data, angles):
     """Return z of directions in the plane."""
     norm = neuron.normalization
-    assert norm is not None
     y = np.stack([np.cos(angles), np.sin(angles)], axis=-1) @ data.inputs.T
     y = y - y.mean(axis=-1, keepdims=True) if norm.center else y
     y = y / np.sqrt((y**2).mean(axis=-1, keepdims=True))

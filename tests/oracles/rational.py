@@ -123,6 +123,10 @@ def as_float(number):
     return float(Fraction(int(number.p), int(number.q)))
 
 
+def floats(a):
+    return np.array([as_float(each) for each in a.entries()])
+
+
 def compare_lemma(data, starts):
     """Compare the lemma, for the closed-form optima, with exact optima of any rank."""
     x, t = matrix(data.inputs.tolist()), column(data.targets)

@@ -94,8 +94,8 @@ def test_a_law_survives_pickling_and_draws_the_same(law):
 def test_what_is_no_law_is_refused_by_name():
     for law, name in ((Gaussian, "scale"), (Sphere, "radius"), (Uniform, "bound")):
         for value in (0.0, -1.0, np.nan, np.inf, "wide", [1.0, 2.0]):
-            oracles.refused(f"{name}: ", law, value)
+            oracles.refused(f"^{name}: ", law, value)
     for law, d in itertools.product((he, xavier, partial(he, normal=True)), (0, -3)):
-        oracles.refused("d: ", law, d)
+        oracles.refused("^d: ", law, d)
     message = "d: a plane needs at least 2 weights, got 1"
-    oracles.refused(message, Sphere().project, np.random.default_rng(0), 5, 1)
+    oracles.refused(f"^{message}", Sphere().project, np.random.default_rng(0), 5, 1)

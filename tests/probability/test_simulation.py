@@ -30,16 +30,6 @@ def test_both_modes_obey_both_laws_in_every_dimension(angle, d, shortcut):
         sampling.compare_simulation(law, square, angle, d, seed=d, n=n, shortcut=shortcut)
 
 
-@oracles.each(itertools.product([Gaussian(), Sphere(2.0)], [2, 3, 50, 1000]))
-def test_the_shortcut_and_full_draws_agree(law, d):
-    optima, n = sampling.plane_with(0.9, d, seed=d), max(1_000_000 // d, 3000)
-    quick, full = (run(law, n, *optima, seed=2 - each, shortcut=each) for each in MODES)
-    for name in ("violated", "excess"):
-        one, other = getattr(quick, name), getattr(full, name)
-        error = np.hypot(one.standard_error, other.standard_error)
-        assert abs(one.value - other.value) < sampling.Z * error, name
-
-
 def compare_with(found, check):
     """Compare a simulation with the check of all its starts at once."""
     gaps = -check.margin[check.applies]
@@ -204,4 +194,6 @@ def test_what_cannot_be_simulated_is_refused(shortcut):
         ([RAY], [STAR], 10, "standard_optima: .* is not a Point"),
     ):
         rng = np.random.default_rng(0)
-        oracles.refused(message, simulate, Gaussian(), stars, images, n, rng, shortcut=shortcut)
+        oracles.refused(
+            f"^{message}", simulate, Gaussian(), stars, images, n, rng, shortcut=shortcut
+        )

@@ -89,7 +89,7 @@ def test_a_wrong_side_is_noticed_before_anything_is_timed(monkeypatch):
         benchmarks.stacked.rows(50, 1, 5)
 
 
-def test_ratios_pair_the_runs_and_targets_are_on_the_median():
+def test_ratios_pair_the_runs_targets_are_on_the_median_and_nan_never_agrees():
     ours, other = np.array([1.0, 4.0, 9.0]), np.array([2.0, 2.0, 3.0])
     share = measure.Row("a", "b", ours, other, limit=2.0)
     assert share.ratios.tolist() == [0.5, 2.0, 3.0]
@@ -99,9 +99,6 @@ def test_ratios_pair_the_runs_and_targets_are_on_the_median():
     assert fast.ratios.tolist() == [2.0, 0.5, 1 / 3]
     assert (fast.target, fast.met) == ("≥ 0.6", "no")
     assert "| 2.00 × (0.50–3.00) | ≤ 2 | yes |" in report.table([share])
-
-
-def test_nan_never_agrees():
     with pytest.raises(measure.DisagreementError, match="^x: "):
         measure.agree("x", [1.0, np.nan], [1.0, 1.0], 1e-3, 1.0)
 

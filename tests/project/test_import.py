@@ -48,43 +48,32 @@ def loaded_after(code):
     return set(run.stdout.split())
 
 
-def test_import_loads_nothing_heavy():
-    assert not loaded_after("import bnlib").intersection(HEAVY)
+WORK_OF_THE_CHAPTERS = """
+from bnlib import BatchNorm, Neuron, check_lemma, counterexample
+data = counterexample()
+neuron = Neuron('tanh', BatchNorm())
+neuron.loss([3, 1], data), neuron.gradient([3, 1], data), neuron.hessian([3, 1], data)
+check_lemma([3, 1], Neuron().optima(data), Neuron(normalization=BatchNorm()).optima(data))
+"""
+SIMULATIONS_AND_SWEEPS = """
+import numpy as np
+from bnlib import Point, Ray
+from bn_experiments.datasets import RandomLearningSets, stacked_optima
+from bn_experiments.probability import Sphere, check_weaker, simulate, xavier
+from bn_experiments.sweeps import sweep
+rng = np.random.default_rng(0)
+found = stacked_optima(*RandomLearningSets(9, 2).sample(rng, 3))
+star, ray = Point(found.stars[0]), Ray(found.slopes[0])
+check_weaker(xavier(2).sample(rng, 5, 2), [star], [ray])
+sweep(lambda n, rng: simulate(Sphere(), [star], [ray], n, rng), [50, 60], seed=0)
+"""
 
 
-def test_the_work_of_the_chapters_without_symbols_loads_nothing_heavy():
-    code = (
-        "from bnlib import BatchNorm, Neuron, check_lemma, counterexample\n"
-        "data = counterexample()\n"
-        "neuron = Neuron('tanh', BatchNorm())\n"
-        "neuron.loss([3, 1], data), neuron.gradient([3, 1], data), neuron.hessian([3, 1], data)\n"
-        "check_lemma([3, 1], Neuron().optima(data), Neuron(normalization=BatchNorm()).optima(data))"
-    )
-    assert not loaded_after(code).intersection(HEAVY)
-
-
-def test_simulations_and_sweeps_load_nothing_heavy():
-    code = (
-        "import numpy as np\n"
-        "from bnlib import Point, Ray\n"
-        "from bn_experiments.datasets import RandomLearningSets, stacked_optima\n"
-        "from bn_experiments.probability import Sphere, check_weaker, simulate, xavier\n"
-        "from bn_experiments.sweeps import sweep\n"
-        "rng = np.random.default_rng(0)\n"
-        "found = stacked_optima(*RandomLearningSets(9, 2).sample(rng, 3))\n"
-        "star, ray = Point(found.stars[0]), Ray(found.slopes[0])\n"
-        "check_weaker(xavier(2).sample(rng, 5, 2), [star], [ray])\n"
-        "sweep(lambda n, rng: simulate(Sphere(), [star], [ray], n, rng), [50, 60], seed=0)"
-    )
-    assert not loaded_after(code).intersection(HEAVY)
-    bar = (
-        "from bn_experiments.sweeps import sweep\n"
-        "sweep(lambda case, rng: case, [1], seed=0, progress=True)"
-    )
-    assert "tqdm" in loaded_after(bar)
-
-
-def test_only_the_exact_half_loads_sympy():
+def test_nothing_heavy_is_loaded_but_by_what_needs_it():
+    for code in ("import bnlib", WORK_OF_THE_CHAPTERS, SIMULATIONS_AND_SWEEPS):
+        assert not loaded_after(code).intersection(HEAVY), code
+    bar = "sweep(lambda case, rng: case, [1], seed=0, progress=True)"
+    assert "tqdm" in loaded_after(f"from bn_experiments.sweeps import sweep\n{bar}")
     assert "sympy" in loaded_after("from bn_experiments import exact")
 
 
@@ -125,9 +114,8 @@ def contracts(thing, owner=None):
             named, *attributes = target.split(".")
             assert named in scope, f"{thing.__qualname__}: See Also {target} is not there"
             found.append(FunctionDoc(functools.reduce(getattr, attributes, scope[named])))
-    if thing.__module__.startswith(
-        "bn_experiments.exact"
-    ):  # it mirrors bnlib, whose docstrings hold
+    # It mirrors bnlib, whose docstrings hold.
+    if thing.__module__.startswith("bn_experiments.exact"):
         found += contracts(
             functools.reduce(getattr, thing.__qualname__.split("."), bnlib),
             owner and getattr(bnlib, owner.__name__),

@@ -102,42 +102,31 @@ def test_a_wheel_holds_the_packages_their_style_and_that_they_are_typed(tmp_path
     assert "bn_experiments/book/book.mplstyle" in held
 
 
-def test_figures_of_the_landing_page_are_files_too():
+def test_the_verdict_is_computed_and_figures_of_the_landing_page_are_files_too():
     for name, svg in zip(("verdict", "fits"), guards.figures(toc.notebooks()[0]), strict=True):
         kept = (ROOT / "chapters" / f"{name}.svg").read_text(encoding="utf-8")
         assert kept == svg, "Remedy: make rerun"
         assert ET.fromstring(kept).tag.endswith("svg")
-
-
-def test_verdict_is_computed_and_says_that_the_lemma_fails():
     assert "8/17 > 0: the lemma FAILS" in verdict()
     assert run(sys.executable, "-m", "bnlib") == f"{verdict()}\n"
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
-def test_documents_name_only_commands_and_files_that_exist(document):
+def test_documents_name_every_room_and_only_commands_and_files_that_exist(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     assert set(re.findall(r"`make (\w+)", text)) <= set(re.findall(r"^(\w+):", MAKEFILE, re.M))
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
     named = re.findall(r"`((?:\w+/)+[\w.]*)`", text)
     assert [each for each in links + named if not (ROOT / each).exists()] == []
-
-
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
-def test_documents_name_every_room(document):
-    text = (ROOT / document).read_text(encoding="utf-8")
     rooms = {f"bn_experiments/{path.parent.name}/" for path in ROOT.glob("bn_experiments/*/*.py")}
     named = re.findall(r"^\| `(bn_experiments/\w+/)`", text, re.MULTILINE)
     assert sorted(named) == sorted(rooms), "Remedy: one row of the table for each room"
 
 
-def test_contributing_explains_every_command():
+def test_contributing_explains_every_command_and_hooks_are_those_of_make_lint():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for target in re.findall(r"^(\w+):.*##", MAKEFILE, re.MULTILINE):
         assert f"`make {target}`" in text
-
-
-def test_hooks_before_a_commit_are_the_commands_of_make_lint():
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     hooks = [hook for repository in config["repos"] for hook in repository["hooks"]]
     recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)[1]

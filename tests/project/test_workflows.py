@@ -200,27 +200,20 @@ def test_zizmor_finds_nothing_and_finds_what_is_planted(tmp_path):
     assert "unpinned-uses" in found.stdout
 
 
-@pytest.mark.parametrize(("required", "code"), [("", 0), ("1", 1)])
-def test_a_missing_actionlint_is_told_and_fails_where_it_must_not_miss(
-    required, code, monkeypatch, capsys
+def test_actionlint_fails_with_what_it_finds_and_where_it_must_not_miss(
+    tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setenv("BNLIB_REQUIRE_ACTIONLINT", required)
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert workflows.main() == code
-    assert f"Remedy: {workflows.ACTIONLINT}" in capsys.readouterr().out
-
-
-def test_what_actionlint_finds_fails(tmp_path, monkeypatch):
     program = tmp_path / "actionlint"
     program.write_text("#!/bin/sh\nexit 3\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert workflows.main() == 3
-
-
-def test_the_workflow_installs_the_actionlint_that_the_remedy_names():
-    runs = [step.get("run", "") for _, _, step in each_step(HERE)]
-    assert workflows.ACTIONLINT in runs
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    for required, code in (("", 0), ("1", 1)):
+        monkeypatch.setenv("BNLIB_REQUIRE_ACTIONLINT", required)
+        assert workflows.main() == code
+        assert f"Remedy: {workflows.ACTIONLINT}" in capsys.readouterr().out
+    assert workflows.ACTIONLINT in [step.get("run", "") for _, _, step in each_step(HERE)]
 
 
 def test_issue_forms_and_dependabot_are_whole():

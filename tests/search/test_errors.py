@@ -15,7 +15,7 @@ from bn_experiments.search import (
     search_weights,
 )
 from bn_experiments.search.newton import distance_to_zero
-from bnlib import BatchNorm, LearningSet, Neuron, Point
+from bnlib import BatchNorm, LearningSet, Neuron
 from bnlib.activations import ACTIVATIONS
 from tests import oracles
 from tests.oracles import certificates
@@ -152,7 +152,6 @@ def compare_pieces(name, data):
     exact = exact_minima(data, (Fraction(slopes[0]), Fraction(slopes[1])))
     shares = []
     for point in search_weights(Neuron(name), data, np.zeros((1, 2))).minima:
-        assert isinstance(point, Point)
         w = [Fraction(v) for v in point.weights.tolist()]
         squares = [sum((a - b) ** 2 for a, b in zip(w, each, strict=True)) for each in exact]
         if not squares or min(squares) > Fraction(point.error) ** 2:
@@ -161,9 +160,6 @@ def compare_pieces(name, data):
         if point.weights.any():
             shares.append(point.error / float(np.linalg.norm(point.weights)))
     return shares
-
-
-# ---------------------------------------------------------------- the bounds
 
 
 def checked(compare, neuron, sets, least):

@@ -88,18 +88,12 @@ def compare_minima(name, data):
             raise oracles.Disagreement(f"minimum: {w} is none")
 
 
-# ---------------------------------------------------------------- by hand
-
-
-def test_the_counterexample_keeps_its_optimum():
+def test_by_hand_the_counterexample_its_plateau_and_its_valley():
     # All pre-activations are positive at W* = (3, 1), where ReLU is the identity.
     for name in SLOPES:
         found = minima_of(Neuron(name), counterexample())
         assert np.allclose([each.weights for each in found.minima], [[3, 1]], rtol=1e-13), name
         assert found.kinds == ["minimum"], name
-
-
-def test_plateau_and_valley_of_relu():
     # Below both axes nothing is active; between -y and x + y = 0 only (1, 0) is: w₁ = 2.
     plateau, valley = minima_of(RELU, counterexample()).flat
     assert plateau[2:] == ("plateau", pytest.approx(29 / 3))
@@ -109,16 +103,13 @@ def test_plateau_and_valley_of_relu():
     assert not minima_of(LEAKY, counterexample()).flat
 
 
-def test_a_minimum_at_a_kink():
+def test_by_hand_a_minimum_at_a_kink_and_one_on_the_border_of_two_pieces():
     # At w = (0, 3/2): ∂L/∂w₁ is 1/3 from the right, where (1, 0) with target -1 is active,
     # and -1/3 from the left, where it is not.
     found = minima_of(RELU, BENT)
     assert np.allclose(found.minima[0].weights, [0, 1.5], atol=1e-15)
     assert found.kinds[0] == "kink"
     assert np.isclose(loss_of("relu", BENT)(found.minima[0].weights), 0.5)
-
-
-def test_a_fit_on_the_border_of_two_pieces_is_listed_once():
     # The target 0 of (1, 0) is met on its own line, where the loss has no kink.
     data = LearningSet([[1, 0], [0, 1], [1, 1]], [0, 1, 1])
     for neuron in (RELU, LEAKY):
@@ -128,7 +119,7 @@ def test_a_fit_on_the_border_of_two_pieces_is_listed_once():
         assert sum(np.allclose(each.weights, [0, 1]) for each in found.minima) == 1
 
 
-def test_the_origin_is_a_minimum_if_every_output_makes_things_worse():
+def test_by_hand_where_the_origin_or_a_single_direction_is_a_minimum():
     around = LearningSet([[1, 0], [0, 1], [-1, -1]], [-1, -2, -1])
     found = minima_of(RELU, around)
     assert [tuple(each.weights) for each in found.minima] == [(0.0, 0.0)]
@@ -140,25 +131,16 @@ def test_the_origin_is_a_minimum_if_every_output_makes_things_worse():
     # Leaky ReLU fits them from far away.
     far = minima_of(LEAKY, LearningSet(around.inputs[:2], [-1, -2]))
     assert np.allclose(far.minima[0].weights, [-100, -200])
-
-
-def test_a_single_direction_without_output():
     # Along (0, -1) every output is 0; to both sides one with a negative target appears.
     data = LearningSet([[1, 0], [-1, 0], [0, 1]], [-1, -1, 2])
     (flat,) = minima_of(RELU, data).flat
     assert flat.begin == flat.end == pytest.approx(1.5 * np.pi)
     assert flat.loss == pytest.approx(2.0)
     assert flat.kind == "plateau"
-
-
-def test_zero_targets_make_the_origin_the_optimum():
     data = LearningSet([[1, 0], [0, 1], [-1, -1], [0, 0]], [0, 0, 0, 0])
     for neuron in (RELU, LEAKY, Neuron()):
         (point,) = minima_of(neuron, data).minima
         assert not point.weights.any()
-
-
-# ---------------------------------------------------------------- against others
 
 
 @given(oracles.well_conditioned(max_d=2, min_d=2))
@@ -239,9 +221,6 @@ def test_slopes_are_those_of_the_activations():
         else:
             for side, slope in ((-z, each.slopes[0]), (0 * z, 0.0), (z, each.slopes[1])):
                 assert np.array_equal(each.value(side), slope * side), name
-
-
-# ---------------------------------------------------------------- errors, planted and raised
 
 
 def test_planted_errors_are_caught(monkeypatch):

@@ -53,9 +53,6 @@ def compare_with_blind_search(name, data):
             raise oracles.Disagreement(f"minimum: {end} is not in the list")
 
 
-# ---------------------------------------------------------------- known landscapes
-
-
 @given(oracles.well_conditioned(), st.integers(0, 10))
 def test_the_identity_has_the_closed_form(data, seed):
     (expected,) = linear_optima(data)
@@ -134,9 +131,6 @@ def test_pieces_are_enumerated_where_they_can_be():
         assert land.outcomes == counts | ({"flat": len(land.flat)} if land.flat else {})
 
 
-# ---------------------------------------------------------------- against others
-
-
 @oracles.each(SMOOTH)
 def test_other_searches_find_nothing_else(name):
     for seed in range(3):
@@ -208,7 +202,7 @@ def test_units_of_the_inputs_do_not_matter(name):
         assert np.allclose(here, np.array(there) * [scale, 1.0], rtol=1e-6), scale
 
 
-def test_large_and_small_targets_are_met():
+def test_large_small_and_far_targets_are_met():
     # softplus is nearly linear far out, so targets of any size have a neuron that fits.
     x = np.array([[1, 0.2], [0.3, 1], [1, 1], [0.5, 2]])
     for size in (1e-3, 1.0, 1e4):
@@ -216,9 +210,6 @@ def test_large_and_small_targets_are_met():
         data = LearningSet(x, Neuron("softplus").output(w, LearningSet(x, np.zeros(4))))
         (found,) = points("softplus", data)
         oracles.agree(f"point {size}", found, w, 1e-6)
-
-
-def test_a_far_minimum_between_saturated_examples_is_found():
     # x₁ and x₂ point nearly the same way: both fit exactly only with |w| ≈ 200, where the two
     # other outputs are saturated at the targets they have.
     x = np.array([[1, 0], [1, 0.01], [0, 1], [1, 1]])
@@ -242,9 +233,6 @@ def test_a_bias_is_one_more_weight():
     first = points(Neuron("sigmoid", bias=True), LearningSet(x, t))
     second = points("sigmoid", LearningSet(np.column_stack([x, np.ones(4)]), t))
     assert np.allclose(first, second, rtol=1e-9)
-
-
-# ---------------------------------------------------------------- errors, planted and raised
 
 
 def test_planted_errors_are_caught(monkeypatch):

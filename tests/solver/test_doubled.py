@@ -25,14 +25,15 @@ def rationals(values):
     return [Fraction(v) for v in values.ravel().tolist()]
 
 
-# --- sums and products ------------------------------------------------------------------------
-
-
-def test_sums_and_products_lose_nothing():
+def test_sums_and_products_lose_nothing_and_terms_may_cancel():
     pairs = list(zip(rationals(A), rationals(B), strict=True))
     assert exact(doubled.two_sum(A, B)) == [v + w for v, w in pairs]
     assert exact(doubled.two_sum(B, A)) == [v + w for v, w in pairs]
     assert exact(doubled.two_product(A, B)) == [v * w for v, w in pairs]
+    rest = 1e-20 * np.abs(A)
+    terms = [A, B, -A, 3 * A, -B, -3 * A]
+    found = doubled.cancelled(terms, rest)
+    assert (np.abs(found - rest) <= 2.0**-100 * (np.abs(A) + np.abs(B))).all()
 
 
 @oracles.each(range(1, 12))
@@ -41,13 +42,6 @@ def test_totals_of_any_length(n):
     for column, found in zip(values.T, exact(doubled.total(values)), strict=True):
         size = sum(map(abs, rationals(column)))
         assert abs(found - sum(rationals(column))) <= size / 2**100
-
-
-def test_a_sum_of_terms_that_cancel():
-    rest = 1e-20 * np.abs(A)
-    terms = [A, B, -A, 3 * A, -B, -3 * A]
-    found = doubled.cancelled(terms, rest)
-    assert (np.abs(found - rest) <= 2.0**-100 * (np.abs(A) + np.abs(B))).all()
 
 
 @oracles.each([1, 2, 3, 7, 64, 1000])
@@ -89,9 +83,6 @@ def test_lengths_neither_overflow_nor_underflow(size):
 
 def test_a_length_beyond_float64_is_infinite():
     assert doubled.length(np.full(4, 1.7e308)) == np.inf
-
-
-# --- modulo primes ----------------------------------------------------------------------------
 
 
 @oracles.each(doubled._PRIMES)
@@ -137,7 +128,7 @@ def test_orthogonal_rows():
     ]
 
 
-def test_what_solves_exactly():
+def test_what_solves_exactly_and_with_a_residual():
     x = RNG(5).integers(-9, 9, size=(7, 3)) / 8.0
     w, zero = np.array([0.5, -2.0, 3.0]), np.zeros(7)
     t = x @ w
@@ -150,9 +141,6 @@ def test_what_solves_exactly():
     assert not doubled.solves_exactly(x, (t + 4, zero), w, intercept=False)
     assert doubled.solves_exactly(x, (t, zero + 1e-30), w, intercept=True)
     assert not doubled.solves_exactly(x, (t, zero + 1e-30), w, intercept=False)
-
-
-def test_a_solution_with_a_residual():
     x, t = np.array([[1.0, 0], [0, 1], [1, 1]]), np.array([2.0, 0, 5])
     assert doubled.solves_exactly(x, (t, 0 * t), np.array([3.0, 1.0]), intercept=False)
     assert not doubled.solves_exactly(x, (t, 0 * t), np.array([5.0, 3.0]), intercept=False)

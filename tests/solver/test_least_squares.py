@@ -26,9 +26,6 @@ def solved(x, t, intercept):
     return found
 
 
-# --- known answers ----------------------------------------------------------------------------
-
-
 @oracles.each({data.name: data for data in nist.written()})
 def test_every_coefficient_of_nist_is_the_rounded_one(data):
     found = solved(data.inputs, data.targets, data.intercept)
@@ -98,9 +95,6 @@ def test_targets_that_are_the_sum_of_integer_inputs(x):
         assert (found.error < 1.2e-16).all()
 
 
-# --- rank -------------------------------------------------------------------------------------
-
-
 def dependent():
     """Return inputs and their rank, None where an intercept changes it."""
     x = RNG(3).normal(size=(7, 3))
@@ -123,11 +117,17 @@ def dependent():
 
 
 @oracles.each(dependent())
-def test_exact_dependence(x, rank):
+def test_exact_dependence_and_that_the_kernel_can_be_left_out(x, rank):
+    t = RNG(7).normal(size=len(x))
     for intercept in (False, True):
-        found = solved(x, RNG(7).normal(size=len(x)), intercept)
+        found = solved(x, t, intercept)
         assert rank is None or found.rank == rank
         assert found.error.max() <= 1e-14 * max(np.abs(found.solution).max(), 1e-300)
+        alone = least_squares(x, t, intercept=intercept, kernel=False)
+        assert alone.kernel.shape == (x.shape[1], 0)
+        assert alone.kernel_error == 0
+        assert alone.rank == found.rank == x.shape[1] - found.kernel.shape[1]
+        assert (np.abs(alone.solution - found.solution) <= alone.error + found.error).all()
 
 
 @oracles.each(range(10))
@@ -156,32 +156,14 @@ def test_nearly_dependent_columns_are_refused_and_named(intercept):
         assert ("constant" in str(caught.value)) == intercept
 
 
-def test_a_determinant_below_rounding_is_refused():
+def test_what_float64_cannot_hold_or_tell_is_refused():
     x = np.array([[1 + EPS, 1], [1, 1 - EPS]])  # determinant −ε²: the rank is 2, exactly
     oracles.refused(r"columns \[0, 1\]", lambda: least_squares(x, np.ones(2)))
-
-
-def test_an_optimum_beyond_float64_is_refused():
     with pytest.raises(ValueError, match="too large for float64"):
         least_squares(np.array([[1e-200], [2e-200]]), np.array([1e200, 0]))
 
 
-# --- the kernel -------------------------------------------------------------------------------
-
-
-@oracles.each(dependent())
-def test_the_kernel_can_be_left_out(x, dependence):
-    t = RNG(7).normal(size=len(x))
-    for intercept in (False, True):
-        with_it = least_squares(x, t, intercept=intercept)
-        alone = least_squares(x, t, intercept=intercept, kernel=False)
-        assert alone.kernel.shape == (x.shape[1], 0)
-        assert alone.kernel_error == 0
-        assert alone.rank == with_it.rank == x.shape[1] - with_it.kernel.shape[1]
-        assert (np.abs(alone.solution - with_it.solution) <= alone.error + with_it.error).all()
-
-
-def test_a_large_wide_problem():
+def test_large_problems_and_none():
     x = RNG(13).normal(size=(100, 250))
     found = least_squares(x, x @ np.ones(250))
     assert found.rank == 100
@@ -191,9 +173,16 @@ def test_a_large_wide_problem():
     np.testing.assert_allclose(
         found.solution, np.linalg.pinv(x) @ x @ np.ones(250), rtol=0, atol=1e-12
     )
-
-
-# --- properties -------------------------------------------------------------------------------
+    found = least_squares(np.zeros((0, 3, 2)), np.zeros((0, 3)))
+    assert found.solution.shape == (0, 2)
+    assert found.rank.shape == (0,)
+    x = RNG(12).integers(-9, 9, size=(60, 60)).astype(float)
+    t = x @ np.ones(60)
+    found = least_squares(x, t)
+    assert (found.solution == 1).all()
+    assert (found.error < 1.2e-16).all()
+    assert (np.abs(found.residual) <= found.residual_error).all()
+    assert found.residual_error < 1e-13
 
 
 @st.composite
@@ -272,25 +261,9 @@ def test_a_stack_refined_in_several_rounds():
             assert (off <= together.error[i] + alone.error).all()
 
 
-def test_no_problems_are_solved_too():
-    found = least_squares(np.zeros((0, 3, 2)), np.zeros((0, 3)))
-    assert found.solution.shape == (0, 2)
-    assert found.rank.shape == (0,)
-
-
 @oracles.each(WAYS)
 def test_long_sums_stay_within_the_bound(intercept):
     rng, m = RNG(11), 200 if intercept else 2000
     x = rng.normal(size=(m, 3)) * np.exp(3 * rng.normal(size=(m, 1)))
     found = solved(x, rng.standard_cauchy(size=m), intercept)
     assert (found.error <= 1.2e-16 * np.abs(found.solution)).all()
-
-
-def test_a_large_square_problem():
-    x = RNG(12).integers(-9, 9, size=(60, 60)).astype(float)
-    t = x @ np.ones(60)
-    found = least_squares(x, t)
-    assert (found.solution == 1).all()
-    assert (found.error < 1.2e-16).all()
-    assert (np.abs(found.residual) <= found.residual_error).all()
-    assert found.residual_error < 1e-13

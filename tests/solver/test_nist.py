@@ -44,16 +44,13 @@ def test_rows_made_again_are_the_stored_ones():
         assert 1 / 4 < kept[4] / bound < 4, name
 
 
-def test_fifteen_digits_in_every_coefficient():
+def test_digits_are_of_the_worst_coefficient_capped_and_fifteen_in_every_row():
     for name, (_, plain, centred, ours, bound, _) in cells(STORED).items():
         assert ours == 15.0, name
         assert bound < 1e-15, name
         assert max(plain, centred) < 15 or name.startswith("NoInt"), name
     assert cells(STORED)["Filip"][-1] == 7.6
     assert "7.6 for Filip" in STORED
-
-
-def test_digits_are_of_the_worst_coefficient_and_capped():
     truth = [Fraction(2), Fraction(-1, 3)]
     assert nist.digits([2.0, -0.3333], truth) == pytest.approx(4)
     assert nist.digits([2.002, -0.3333], truth) == pytest.approx(3)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import bnlib
 from bn_experiments import probability
-from bnlib import BatchNorm, Neuron, Point
+from bnlib import BatchNorm, Neuron
 from tests import oracles
 
 CHAPTER = Path(__file__).resolve().parents[2] / "chapters" / "variants.ipynb"
@@ -43,7 +43,6 @@ def test_below_the_threshold_one_point_above_it_none(data, ratio, epsilon):
     for sign in (1.0, -1.0):
         norm = BatchNorm(gamma=sign * size / ratio, beta=2.0, epsilon=epsilon)
         (point,) = bnlib.closed_form.linear_optima(data, norm)
-        assert isinstance(point, Point)
         expected = sign * np.sqrt(epsilon) / np.sqrt((size / ratio) ** 2 - size**2) * u
         oracles.agree("point", point.weights, expected, 1e-7)
         above = BatchNorm(gamma=sign * size * ratio, epsilon=epsilon)
@@ -81,7 +80,6 @@ def test_in_the_limit_of_small_epsilon_the_lemma_fails_almost_always():
         optima = bnlib.closed_form.linear_optima(quarter, BatchNorm(epsilon=epsilon))
         rng, stars = np.random.default_rng(2), Neuron().optima(quarter)
         share = probability.simulate(law, stars, optima, 400_000, rng).violated
-        assert isinstance(optima[0], Point)
         length = np.linalg.norm(optima[0].weights)
         leading = 0.463868 * np.sqrt(length * np.sin(np.arctan(2 / 9)))
         assert abs(1 - share.value - leading) < 4 * share.standard_error + length / 2
