@@ -47,7 +47,7 @@ def test_optima_are_stationary_and_minimal(neuron, data):
         assert curvature[0] >= -1e-9 * curvature[-1]
 
 
-def test_without_an_optimum_the_loss_falls_along_the_ray():
+def test_without_an_optimum_the_loss_falls_along_the_ray_also_at_the_threshold():
     data = counterexample()
     for gamma in (1.0, -1.0):
         neuron = Neuron(normalization=BatchNorm(epsilon=0.5, gamma=gamma))
@@ -58,6 +58,14 @@ def test_without_an_optimum_the_loss_falls_along_the_ray():
         assert (np.diff(losses) < 0).all()
         infimum = Neuron(normalization=BatchNorm(gamma=gamma)).loss(ray.direction, data)
         assert 0 < losses[-1] - infimum < 1e-5 * infimum
+    # Targets with unit standard deviation and an exact fit: r is 1, computed or not.
+    fitted = data.inputs @ linear_optima(data, BatchNorm(scale=False))[0].weights
+    for scale in (1.0, 1 / 3, 7.0, 1e-5):
+        level = fitted.std() * scale
+        normalization = BatchNorm(gamma=level, epsilon=1e-5)
+        assert linear_optima(data.with_targets(scale * fitted), normalization) == []
+        wider = BatchNorm(gamma=1.001 * level, epsilon=1e-5)
+        assert len(linear_optima(data.with_targets(scale * fitted), wider)) == 1
 
 
 @given(data=oracles.well_conditioned())
@@ -158,7 +166,7 @@ def test_an_optimum_beyond_float64_is_blamed_on_the_data(data, norm):
     oracles.refused("^(inputs|targets|data|gamma)", linear_optima, data, norm)
 
 
-def test_a_ray_has_its_direction_where_the_weights_themselves_would_underflow():
+def test_what_would_underflow_or_cancel_has_its_optimum():
     data = LearningSet([[1e150, 3e150], [-2e150, 1e150], [0, 5e150]], [1e-200, 2e-200, 0.0])
     unit = LearningSet([[1, 3], [-2, 1], [0, 5]], [1, 2, 0])
     for norm in (BatchNorm(), BatchNorm(center=False), BatchNorm(center=False, beta=1e-200)):
@@ -168,9 +176,6 @@ def test_a_ray_has_its_direction_where_the_weights_themselves_would_underflow():
     (point,) = linear_optima(data)
     assert not point.weights.any()
     assert point.error > 0  # it is not 0, and says so
-
-
-def test_beta_with_centring_and_c_zero_with_epsilon():
     data = LearningSet([[1.0], [-2.0]], [1.7e308, -1.7e308])
     assert linear_optima(data, BatchNorm(beta=-1.7e308)) == [Ray([1.0])]
     # At ε > 0 the loss is γ²r² + mean(t²) there: not the same in all directions.
@@ -179,15 +184,3 @@ def test_beta_with_centring_and_c_zero_with_epsilon():
     (point,) = neuron.optima(data)
     assert point == Point([0.0])
     assert (neuron.loss([[-0.1], [0.1]], data) > neuron.loss([0.0], data)).all()
-
-
-def test_at_the_threshold_there_is_no_point_whatever_the_rounding():
-    # Targets with unit standard deviation and an exact fit: r is 1, computed or not.
-    data = counterexample()
-    fitted = data.inputs @ linear_optima(data, BatchNorm(scale=False))[0].weights
-    for scale in (1.0, 1 / 3, 7.0, 1e-5):
-        level = fitted.std() * scale
-        normalization = BatchNorm(gamma=level, epsilon=1e-5)
-        assert linear_optima(data.with_targets(scale * fitted), normalization) == []
-        wider = BatchNorm(gamma=1.001 * level, epsilon=1e-5)
-        assert len(linear_optima(data.with_targets(scale * fitted), wider)) == 1

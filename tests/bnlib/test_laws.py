@@ -53,11 +53,15 @@ def test_a_reflection_swaps_the_two_sides_where_an_optimum_is_closest():
     assert (one.violated != other.violated).all()
 
 
-def test_readings_that_do_not_exist_are_refused():
+def test_known_values_the_jump_at_zero_and_readings_that_do_not_exist():
     for arguments in ((1.0, "weak"), (np.pi, "given_closest")):
         oracles.refused("reading: unknown|angle: at π", failure_probability, *arguments)
         with pytest.raises(ValueError, match="reading, angle: "):
             exact.failure_probability(sp.pi if arguments[0] > 3 else 1, arguments[1])
+    values = [failure_probability(a) for a in (0, 5e-324, np.pi / 2, np.pi)]
+    assert values == [0.0, 0.5, 0.75, 1.0]
+    assert mean_excess(0) == 0.0
+    oracles.agree("mean", mean_excess([np.pi / 2, np.pi], 3.0), [4.5, 9.0], 1e-15)
 
 
 def test_the_check_of_the_lemma_obeys_both_laws():
@@ -88,13 +92,6 @@ def test_laws_keep_their_digits_at_every_angle(angle):
         mean = float((2 * theta - mp.sin(2 * theta)) / (2 * mp.pi))
     oracles.agree("probability", failure_probability(angle), probability, 1e-15)
     oracles.agree("mean", mean_excess(angle), mean, 1e-11)
-
-
-def test_known_values_and_the_jump_at_zero():
-    values = [failure_probability(a) for a in (0, 5e-324, np.pi / 2, np.pi)]
-    assert values == [0.0, 0.5, 0.75, 1.0]
-    assert mean_excess(0) == 0.0
-    oracles.agree("mean", mean_excess([np.pi / 2, np.pi], 3.0), [4.5, 9.0], 1e-15)
 
 
 @given(st.lists(st.floats(0, np.pi), min_size=2, max_size=9))

@@ -214,9 +214,6 @@ def test_what_the_errors_of_the_optima_cannot_tell_is_undecided():
     known = check_lemma(starts, [STAR], [Ray(RAY.direction, error=2.0)])
     assert not known.violated.any()  # of a direction that is not known at all
     assert known.failure_rate.infimum == 0
-
-
-def test_of_several_standard_optima_that_may_be_closest_all_must_agree():
     ray, points = Ray([1.0, 0.0]), [Point([4.0, 2.0]), Point([4.0, 0.0])]
     check = check_lemma([[4.0, 1.0], [4.0, 1.01], [4.0, 0.99]], points, [ray])
     assert check.undecided.tolist() == [True, False, False]

@@ -127,16 +127,13 @@ def test_misuse_ends_with_2_and_a_reason_on_the_standard_error(arguments, told, 
     assert "Traceback" not in shown.err
 
 
-def test_constant_columns_are_named_on_the_standard_error(tmp_path, capsys):
+def test_options_reach_the_function_and_constant_columns_are_named(tmp_path, capsys, three):
     path = tmp_path / "a.csv"
     path.write_text("a,one,t\n1,0.1,2\n2,0.1,0\n4,0.1,5\n", encoding="utf-8")
     assert command.main([str(path), "--target", "t", "--json"]) == 0
     shown = capsys.readouterr()
     assert shown.err == "Note: column 'one' is constant, 0.1 in every row.\n"
     assert json.loads(shown.out)["notes"] == ["column 'one' is constant, 0.1 in every row"]
-
-
-def test_options_reach_the_function(three, capsys):
     for options, expected in [
         (["--bias"], {"bias": True}),
         (["--center"], {"preparation": "centred"}),

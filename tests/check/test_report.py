@@ -130,16 +130,15 @@ def test_a_repair_makes_it_true_on_any_table(options, twice):
         np.testing.assert_allclose(after.standard[0].vector, slope[:-1], rtol=1e-9)
 
 
-def test_standardised_inputs_have_the_slope_in_their_own_units():
+def test_standardised_inputs_have_the_slope_in_their_units_and_repairs_were_seen_to_work(
+    monkeypatch,
+):
     data = normal_set(3)
     found = check(data, preparation="standardised")
     z = (data.inputs - data.inputs.mean(axis=0)) / data.inputs.std(axis=0)
     slope = np.linalg.lstsq(z, data.targets)[0]
     np.testing.assert_allclose(found.standard[0].vector, slope, rtol=1e-12)
     assert (found.verdict, found.intercept, found.repairs) == ("true", None, ())
-
-
-def test_no_repair_is_named_that_was_not_seen_to_work(monkeypatch):
     fails = verdict.Found("fails", "fails", "apart", 0.1, 0.0)
     monkeypatch.setattr(report, "judged", lambda *arguments: fails)
     assert check(counterexample()).repairs == ()

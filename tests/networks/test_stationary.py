@@ -160,16 +160,13 @@ def test_the_lemma_is_true_where_the_rays_are_those_of_the_plain_optima():
     assert reached_sides(w, stars, scaled).applies.any()
 
 
-def test_cases_are_many_and_what_json_can_hold():
+def test_cases_and_tasks_are_what_json_can_hold_and_a_bias_keeps_every_minimum():
     cases = networks.cases()
     assert json.loads(json.dumps(cases)) == cases
     assert len({json.dumps(case, sort_keys=True) for case in cases}) == len(cases)
     kinds = {(case["kind"], case["data"], case["objective"], case["bias"]) for case in cases}
     assert {("insertion", "teacher", "cross-entropy", bias) for bias in (True, False)} <= kinds
     assert ("lemma", "teacher", "squared", False) in kinds
-
-
-def test_a_task_gives_what_json_can_hold_and_a_bias_keeps_every_minimum():
     # The chapter on networks runs more cases, without biases among them, and the lemma.
     case = insertion_case("teacher", (2,), "tanh", "squared", True, 0)
     row = networks.task(case, np.random.default_rng(0))

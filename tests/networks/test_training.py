@@ -157,7 +157,7 @@ def test_another_order_of_the_batches_is_caught(monkeypatch):
         compare_loop(small(), order)
 
 
-def test_all_variants_start_from_the_same_weights_times_the_scale():
+def test_all_variants_start_from_the_same_float64_weights_times_the_scale():
     plain = starts(small("none"), 9)
     for norm in NORMS:
         for first, other in zip(plain, starts(small(norm), 9), strict=True):
@@ -166,9 +166,6 @@ def test_all_variants_start_from_the_same_weights_times_the_scale():
     for layer, one, other in zip(plain, *compiled, strict=True):
         np.testing.assert_array_equal(one["weights"], other["weights"])
         np.testing.assert_allclose(one["weights"][1], 3 * layer["weights"][0], rtol=1e-14)
-
-
-def test_a_stack_is_float64_and_comes_apart():
     stack = starts(small(), 0, 1, 2)
     apart = training.unstacked(stack)
     losses = training.losses(small(), stack, X, T)
@@ -319,7 +316,7 @@ def test_bad_input_is_refused():
         refused(f"^{message}", call)
 
 
-def test_cases_are_what_json_holds_and_cover_the_grid():
+def test_cases_cover_the_grid_and_all_variants_share_one_network():
     every = experiment.cases()
     assert json.loads(json.dumps(every)) == every
     setups = {
@@ -329,6 +326,11 @@ def test_cases_are_what_json_holds_and_cover_the_grid():
     }
     assert len(setups) == 4 * 2 * (5 + 3)
     assert all(len(each["seeds"]) >= 10 for each in every if each["kind"] in ("grid", "long"))
+    plain = experiment.network("none")
+    for variant in experiment.VARIANTS:
+        net = experiment.network(variant)
+        assert replace(net, normalization=None) == replace(plain, normalization=None)
+        assert net.norms[2] is None
 
 
 def test_the_digits_are_what_they_are_said_to_be():
@@ -345,14 +347,11 @@ def test_the_digits_are_what_they_are_said_to_be():
     refused("^inputs: 'raw' is unknown", experiment.digits, "raw")
 
 
-def test_quartiles_count_what_is_missing_as_largest():
+def test_quartiles_count_what_is_missing_as_largest_and_diverged_is_above_the_start():
     assert experiment.quartiles([5.0, 1.0, 2.0, 4.0, 3.0]) == [2.0, 3.0, 4.0]
     assert experiment.quartiles([None, 1.0, 2.0, None, 3.0]) == [2.0, 3.0, None]
     thirteen = [float(each) for each in np.random.default_rng(0).permutation(13)]
     assert experiment.quartiles(thirteen) == [3.0, 6.0, 9.0]
-
-
-def test_divergence_is_a_loss_above_the_start_or_none():
     assert experiment.diverged([1.0, 3.0, None, 2.0], [2.0, 2.0, 2.0, 2.0]) == 2
 
 
@@ -362,14 +361,6 @@ def test_a_task_gives_what_json_can_hold(kind):
     short = {**first, "seeds": [0, 1], "variant": "full", "inputs": "standardised"}
     row = experiment.task(short | ({"steps": [200]} if kind == "long" else {}), RNG)
     assert json.loads(json.dumps(row, allow_nan=False)) == row
-
-
-def test_all_variants_share_one_network_but_the_normalization():
-    plain = experiment.network("none")
-    for variant in experiment.VARIANTS:
-        net = experiment.network(variant)
-        assert replace(net, normalization=None) == replace(plain, normalization=None)
-        assert net.norms[2] is None
 
 
 def test_the_stored_summary_is_what_the_code_gives():

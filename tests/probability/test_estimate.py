@@ -38,7 +38,7 @@ def test_a_constant_sample_has_no_standard_error_and_never_a_nan(value):
     assert np.isclose(estimate.value, value)
 
 
-def test_estimates_are_as_far_off_as_their_standard_errors_say():
+def test_estimates_are_values_and_as_far_off_as_their_standard_errors_say():
     # 4000 scores of variance 1: the variance of a sample of them errs by √(2/4000).
     scores = {}
     for p in (0.5, 0.53, 0.95):
@@ -50,6 +50,11 @@ def test_estimates_are_as_far_off_as_their_standard_errors_say():
     scores["mean"] = [Estimate.of_mean(*each, 2000).z_score(2.0) for each in totals]
     for name, each in scores.items():
         assert abs(np.var(each) - 1) < 4.5 * np.sqrt(2 / 4000) + 1e-2, name
+    one = Estimate(0.53, 0.01, 100)
+    assert pickle.loads(pickle.dumps(one)) == one == Estimate(0.53, 0.01, 100)
+    assert one != Estimate(0.53, 0.01, 101)
+    assert np.isclose(one.z_score(0.50), 3.0)
+    assert np.isclose(one.z_score(0.55), -2.0)
 
 
 @oracles.each([2, 10, 10**7])
@@ -99,14 +104,6 @@ def test_what_has_no_estimate_or_cannot_be_resampled_is_refused():
         ("iris", 10, "data: expected a LearningSet"),
     ):
         oracles.refused(f"^{message}", resampled_angles, data, np.random.default_rng(7), n)
-
-
-def test_estimates_are_values_and_know_how_far_they_are_off():
-    one = Estimate(0.53, 0.01, 100)
-    assert pickle.loads(pickle.dumps(one)) == one == Estimate(0.53, 0.01, 100)
-    assert one != Estimate(0.53, 0.01, 101)
-    assert np.isclose(one.z_score(0.50), 3.0)
-    assert np.isclose(one.z_score(0.55), -2.0)
 
 
 @oracles.each(["iris", "wine", "diabetes", "linnerud"])

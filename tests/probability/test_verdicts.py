@@ -110,7 +110,7 @@ def test_each_word_where_it_is_right(case):
     assert verdict(1e3 * BOTH_WAYS, *optima) == word  # one point, one ray: no scale
 
 
-def test_one_start_among_many_decides():
+def test_one_start_decides_and_another_check_may_be_asked():
     for start in BOTH_WAYS:
         check = check_lemma(start, [STAR], [RAY])
         word = "fails" if check.violated else "true" if check.applies else "void"
@@ -118,6 +118,10 @@ def test_one_start_among_many_decides():
     holding = BOTH_WAYS[check_lemma(BOTH_WAYS, [STAR], [RAY]).holds]
     assert verdict(holding, [STAR], [RAY]) == "true"
     assert verdict(np.vstack([holding, STAR.weights]), [STAR], [RAY]) == "fails"
+    starts = 0.4 * BOTH_WAYS / np.linalg.norm(BOTH_WAYS, axis=1, keepdims=True)
+    assert verdict(starts, [STAR], [RAY]) == "fails"
+    assert verdict(starts, [STAR], [RAY], check=check_weaker) == "true"
+    oracles.refused("^.*start", verdict, [[1.0, 2.0, 3.0]], [STAR], [BEYOND])
 
 
 def test_what_the_errors_cannot_tell_apart_is_no_failure():
@@ -144,13 +148,6 @@ def test_equal_is_what_the_errors_of_the_optima_cannot_tell_apart(size):
     for e, word in ((0.42e-3, "equal"), (0.41e-3, "true"), (0.0, "true")):
         star = Point(STAR.weights, error=e / 2 * np.sqrt(10))
         assert verdict(start, [star], optima) == word
-
-
-def test_another_check_and_what_the_check_refuses():
-    starts = 0.4 * BOTH_WAYS / np.linalg.norm(BOTH_WAYS, axis=1, keepdims=True)
-    assert verdict(starts, [STAR], [RAY]) == "fails"
-    assert verdict(starts, [STAR], [RAY], check=check_weaker) == "true"
-    oracles.refused("^.*start", verdict, [[1.0, 2.0, 3.0]], [STAR], [BEYOND])
 
 
 def test_both_readings_from_starts_worth_trying():

@@ -77,7 +77,7 @@ def test_nothing_heavy_is_loaded_but_by_what_needs_it():
     assert "sympy" in loaded_after("from bn_experiments import exact")
 
 
-def test_all_names_exist_and_are_sorted():
+def test_all_names_exist_and_are_sorted_and_some_docstrings_have_examples():
     assert bnlib.__all__ == sorted(set(bnlib.__all__))
     for name in bnlib.__all__:
         assert getattr(bnlib, name) is not None
@@ -87,6 +87,9 @@ def test_all_names_exist_and_are_sorted():
         if not name.startswith("_") and not inspect.ismodule(value)
     }
     assert imported <= set(bnlib.__all__)
+    modules = [importlib.import_module(name) for name in HERE]
+    found = [test for each in modules for test in doctest.DocTestFinder().find(each)]
+    assert sum(bool(test.examples) for test in found) >= 4
 
 
 def names(*entries):
@@ -169,9 +172,3 @@ def test_every_module_of_every_package_is_walked():
     }
     walked = {each.__name__ for each in PACKAGES}.union(MODULES)
     assert {each for each in files if not each.endswith("__main__")} == walked
-
-
-def test_some_docstrings_have_examples():
-    modules = [importlib.import_module(name) for name in HERE]
-    found = [test for each in modules for test in doctest.DocTestFinder().find(each)]
-    assert sum(bool(test.examples) for test in found) >= 4

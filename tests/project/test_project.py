@@ -77,14 +77,11 @@ def test_lock_satisfies_every_requirement(python):
             assert versions[0] in requirement.specifier, f"{line}: {versions[0]}. {RELOCK}"
 
 
-def test_every_pin_has_hashes_and_the_lock_names_no_index():
+def test_every_pin_has_hashes_and_is_what_is_installed():
     lines = [line for line in LOCK.splitlines() if line and line[0] not in "# "]
     assert len(lines) == len(PIN.findall(LOCK)), f"a line of the lock is not a pin. {RELOCK}"
     assert all(hashes for _, _, hashes in PIN.findall(LOCK)), f"a pin without hash. {RELOCK}"
     assert not re.search(r"^\s*--(?!hash)|https?://|file://", LOCK, re.MULTILINE)
-
-
-def test_what_is_installed_is_what_is_locked():
     for name, [version] in pins(default_environment() | {"extra": ""}).items():
         installed = Version(importlib.metadata.version(name))
         assert installed == version, f"{name} {installed} is installed. Remedy: make clean"
@@ -210,7 +207,9 @@ def test_only_what_is_out_of_date_is_installed_again(kind, checkout):
     assert [*planned(folder)] == expected
 
 
-def test_jupyterlab_is_installed_when_asked_for_and_again_when_its_lock_changes(checkout):
+def test_another_python_another_lock_and_an_interruption_have_things_installed_again(
+    checkout, tmp_path, monkeypatch
+):
     assert [*planned(checkout, command="test")] == []
     [(what, path)] = planned(checkout, command="lab").items()
     assert what == "lab"
@@ -219,13 +218,8 @@ def test_jupyterlab_is_installed_when_asked_for_and_again_when_its_lock_changes(
     change(checkout / "requirements-lab.txt")
     assert [*planned(checkout)] == []
     assert [*planned(checkout, command="lab")] == ["lab"]
-
-
-def test_another_python_has_everything_installed_again(checkout, tmp_path):
     assert [*planned(checkout, fake(tmp_path / "python", "echo Python 3.12.99"))] == EVERYTHING
 
-
-def test_an_interrupted_installation_is_not_taken_for_whole(checkout, monkeypatch):
     def interrupted(what):
         raise KeyboardInterrupt
 

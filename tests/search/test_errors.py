@@ -261,15 +261,12 @@ def test_pieces_are_as_close_to_an_exact_minimum_as_they_say(name):
     assert np.median(shares) < 1e-14
 
 
-def test_the_border_of_a_piece_beyond_which_the_loss_falls_holds_no_minimum():
+def test_what_the_border_of_a_piece_holds_and_planted_errors_of_pieces(monkeypatch):
     # The stationary point (2/3, -4/5) of one piece is on the line of (6, 5), whose target is 10.
     data = LearningSet([[-6, -5], [0, -1.25], [2.25, 1.25]], [10.0, 1.0, 0.5])
     compare_pieces("relu", data)
     found = search_weights(Neuron("relu"), data, np.zeros((1, 2))).minima
     assert all(np.abs(each.weights - [2 / 3, -0.8]).max() > 0.1 for each in found)
-
-
-def test_planted_errors_of_pieces_are_caught(monkeypatch):
     right, sets = pieces._Pieces._error, list(problems("relu", 20, seed=5))
     monkeypatch.setattr(pieces._Pieces, "_error", lambda self, k: 1e-3 * right(self, k))
     with pytest.raises(oracles.Disagreement, match="more than"):

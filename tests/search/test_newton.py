@@ -6,7 +6,7 @@ import pytest
 from bn_experiments.search.newton import polish, quadratic_model
 
 
-def test_a_quadratic_is_its_own_model():
+def test_a_quadratic_is_its_own_model_and_the_polish_ends_at_the_zero_or_stays():
     turn = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
     at, zero = np.array([1.0, -2.0, 0.5]), np.array([0.3, 0.1, -0.7])
     for values, kind, flat in (
@@ -27,8 +27,6 @@ def test_a_quadratic_is_its_own_model():
         largest = max(map(abs, values)) or 1.0
         assert model.smallest == pytest.approx(min(values) / largest, abs=1e-12), values
 
-
-def test_the_polish_ends_at_the_zero_or_stays():
     def gradient(v):
         if np.abs(v).max() > 1e6:
             raise ValueError("out of range")

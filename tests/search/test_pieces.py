@@ -185,15 +185,13 @@ def test_units_do_not_matter(data, name, power):
         assert gaps.min() <= 1e-9 * (1 + np.linalg.norm(point.weights))
 
 
-def test_a_bias_is_a_weight():
+def test_a_bias_is_a_weight_and_an_activation_may_be_your_own():
     x, t = np.array([[-1.0], [0.5], [2.0]]), np.array([0.3, 1.0, 2.5])
     with_bias = minima_of(Neuron("relu", bias=True), LearningSet(x, t))
     by_hand = minima_of(RELU, LearningSet(np.column_stack([x, np.ones(3)]), t))
     assert with_bias.minima == by_hand.minima
     assert with_bias.minima
 
-
-def test_an_activation_of_your_own():
     def value(z):
         return np.where(z > 0, 2 * z, -z)
 

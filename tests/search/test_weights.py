@@ -220,15 +220,12 @@ def test_large_small_and_far_targets_are_met():
     assert all(np.linalg.norm(each.weights - w) > 1 for each in near)
 
 
-def test_batch_norm_has_the_rays_of_the_scan():
+def test_batch_norm_has_the_rays_of_the_scan_and_a_bias_is_one_more_weight():
     for name in ACTIVATIONS:
         neuron = Neuron(name, BatchNorm())
         found = numerical_optima(neuron, TWO_MINIMA, np.random.default_rng(0))
         assert found == scan_directions(neuron, TWO_MINIMA).minima, name
         assert found, name
-
-
-def test_a_bias_is_one_more_weight():
     x, t = np.array([[-1.0], [0.5], [2.0], [1.0]]), np.array([0.1, 0.6, 0.9, 0.5])
     first = points(Neuron("sigmoid", bias=True), LearningSet(x, t))
     second = points("sigmoid", LearningSet(np.column_stack([x, np.ones(4)]), t))
