@@ -6,13 +6,10 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
-from bn_experiments.datasets import (
-    PREPARATIONS,
+from bn_experiments.datasets import PREPARATIONS, load_tasks, prepare, with_fit
+from bn_experiments.datasets.preparation import (
     centred_targets,
     independent_columns,
-    load_tasks,
-    prepare,
-    with_fit,
     without_intercept,
 )
 from bnlib import BatchNorm, LearningSet, Ray

@@ -11,14 +11,8 @@ from sklearn import datasets
 from sklearn.preprocessing import StandardScaler
 
 import bnlib
-from bn_experiments.datasets import (
-    DATA_SETS,
-    PREPARATIONS,
-    load,
-    load_tasks,
-    prepare,
-    stacked_optima,
-)
+from bn_experiments.datasets import PREPARATIONS, load, load_tasks, prepare, stacked_optima
+from bn_experiments.datasets.scikit_learn import DATA_SETS
 from bnlib import BatchNorm
 from bnlib.closed_form import linear_optima
 from tests import oracles

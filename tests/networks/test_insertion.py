@@ -14,15 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jax.flatten_util import ravel_pytree
 
-from bn_experiments.networks import (
-    Network,
-    check_insertion,
-    fold,
-    insert,
-    inserted_gradient,
-    insertion,
-    network,
-)
+from bn_experiments.networks import Network, insertion, network
+from bn_experiments.networks.insertion import check_insertion, fold, insert, inserted_gradient
 from bnlib import BatchNorm
 from tests.networks.written_out import disturbed, flat
 from tests.oracles import Disagreement, agree, refused
