@@ -119,11 +119,11 @@ def test_optima_agree_with_sympy(data):
 
 
 def test_optima_follow_the_units_of_all_inputs_or_of_each():
-    x, t = [[1, 0], [0, 1], [1, 1]], np.array([2.0, 0, 5])
+    data = counterexample()
     powers = [(-150, -150), (150, 150), (-75, 150), (150, -75), (0, 150), ([-140, 140], 0)]
     for p, q in powers:
         units, unit = 10.0 ** np.array(p), 10.0**q
-        scaled = LearningSet(x * units, t * unit)
+        scaled = LearningSet(data.inputs * units, data.targets * unit)
         (point,) = linear_optima(scaled)
         oracles.agree("point", point.weights * units / unit, [3.0, 1.0], 1e-13)
         if np.ndim(p) == 0:

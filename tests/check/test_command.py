@@ -189,7 +189,7 @@ def test_the_figure_is_always_the_same_svg_or_there_is_nothing_to_draw(three, ca
     plot.plot(check(three, "t", bias=True), again)
     assert tinted not in again.read_text(encoding="utf-8").lower()
     path = written(CASES["a constant input"][0], tmp_path / "a.csv")
-    figure = tmp_path / "a.svg"
+    figure = tmp_path / "none.svg"
     assert command.main([str(path), "--target", "t", "--plot", str(figure)]) == 0
     assert f"Note: {figure} was not written: there is no angle" in capsys.readouterr().err
     assert not figure.exists()
