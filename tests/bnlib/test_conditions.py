@@ -97,9 +97,7 @@ def test_in_each_case_of_the_condition_the_lemma_holds_with_equality(kind, seed)
 
 
 @oracles.each([([1, 1, -1], [-1.0, -1.0]), ([-3, -3, 3], [1.0, 1.0])])
-def test_with_factor_zero_the_lemma_is_void(
-    targets, direction
-):  # orthogonal to both inputs, exactly
+def test_with_factor_zero_the_lemma_is_void(targets, direction):  # orthogonal to the inputs
     data = LearningSet([[1, 0], [0, 1], [1, 1]], targets)
     star, ray = optima(data)
     assert (star, star.error, ray) == (Point([0.0, 0.0]), 0.0, Ray(direction))

@@ -25,13 +25,11 @@ def exact_squared_distance(start, direction):
 @given(oracles.vectors(3), oracles.vectors(3))
 def test_the_distance_to_a_ray_is_the_exact_one(start, u):
     ray = Ray(u)
-    expected = float(exact_squared_distance(start, u))
-    oracles.agree("distance", ray.squared_distance(start), expected, 1e-13, float(start @ start))
-    oracles.agree(
-        "search", oracles.searched_left_side(start, u), expected, 1e-13, float(start @ start)
-    )
+    expected, size = float(exact_squared_distance(start, u)), float(start @ start)
+    oracles.agree("distance", ray.squared_distance(start), expected, 1e-13, size)
+    oracles.agree("search", oracles.searched_left_side(start, u), expected, 1e-13, size)
     gap = start - ray.nearest(start)
-    oracles.agree("nearest", gap @ gap, expected, 1e-13, float(start @ start))
+    oracles.agree("nearest", gap @ gap, expected, 1e-13, size)
 
 
 @pytest.mark.parametrize("off", [1e-1, 1e-3, 1e-6])

@@ -166,9 +166,7 @@ def without_kernel(kind):
     """Replace sets of optima of this kind by one element, or its ray."""
 
     def change(optima, *_):
-        return [
-            kind(each.vector, each.error) if isinstance(each, kind) else each for each in optima
-        ]
+        return [kind(o.vector, o.error) if isinstance(o, kind) else o for o in optima]
 
     return around(bnlib.neuron, "linear_optima", change)
 

@@ -17,9 +17,7 @@ from tests.check.comparisons import compare_json, compare_large, compare_laws, c
 from tests.oracles import Disagreement, each, normal_set, refused
 from tools.project import ROOT
 
-SCHEMA = json.loads(
-    (ROOT / "bn_experiments" / "check" / "report.schema.json").read_text(encoding="utf-8")
-)
+SCHEMA = json.loads((ROOT / "bn_experiments/check/report.schema.json").read_text(encoding="utf-8"))
 X = np.random.default_rng(1).integers(-9, 10, (12, 3)).astype(float)
 T = np.random.default_rng(2).integers(-9, 10, 12).astype(float)
 ONE, TWICE = np.ones((12, 1)), X[:, :1]
@@ -130,9 +128,7 @@ def test_a_repair_makes_it_true_on_any_table(options, twice):
         np.testing.assert_allclose(after.standard[0].vector, slope[:-1], rtol=1e-9)
 
 
-def test_standardised_inputs_have_the_slope_in_their_units_and_repairs_were_seen_to_work(
-    monkeypatch,
-):
+def test_standardised_inputs_have_the_slope_in_their_units_and_repairs_were_seen(monkeypatch):
     data = normal_set(3)
     found = check(data, preparation="standardised")
     z = (data.inputs - data.inputs.mean(axis=0)) / data.inputs.std(axis=0)

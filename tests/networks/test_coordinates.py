@@ -103,9 +103,7 @@ def lowest(network, params, size=1e-3):
     """Return the lowest loss of two thousand neighbours, less that at the parameters."""
     rng, (x, t) = np.random.default_rng(0), KINK
     value = jax.jit(jax.vmap(lambda each: network.loss(each, x, t)))
-    many = jax.tree.map(
-        lambda each: each + size * rng.normal(size=(2000, *each.shape)), arrays(params)
-    )
+    many = jax.tree.map(lambda p: p + size * rng.normal(size=(2000, *p.shape)), arrays(params))
     return float(value(many).min() - network.loss(arrays(params), x, t))
 
 

@@ -176,9 +176,7 @@ def test_the_lock_of_jupyterlab_has_hashes_and_is_not_in_the_other_one():
     assert not re.search(r"^jupyterlab==", installed, re.MULTILINE)
 
 
-def test_jupyterlab_has_an_environment_of_its_own_and_the_python_of_the_checkout(
-    tmp_path, monkeypatch
-):
+def test_jupyterlab_has_its_own_environment_and_the_python_of_the_checkout(tmp_path, monkeypatch):
     ran = []
     monkeypatch.setattr(environment, "LAB", tmp_path / "lab")
     monkeypatch.setattr(environment, "pip", lambda at, title, *rest, total: ran.append((at, rest)))

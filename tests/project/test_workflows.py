@@ -13,9 +13,7 @@ from tools import workflows
 from tools.project import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-TARGETS = set(
-    re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-)
+TARGETS = set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
 USES = re.compile(r"uses: (\S+)(.*)")
 PINNED = re.compile(r"([\w.-]+/[\w./-]+)@([0-9a-f]{40})")
 # What a job may be given; anything else is a mistake, or belongs here with its reason.
@@ -117,9 +115,7 @@ def machines_are_covered(folder):
 
 def schedules_are_weekly(folder):
     for name in ("test.yml", "links.yml"):
-        [when] = [
-            each["cron"] for each in read(folder / name)["on"].get("schedule", [{"cron": ""}])
-        ]
+        [when] = [at["cron"] for at in read(folder / name)["on"].get("schedule", [{"cron": ""}])]
         if not re.fullmatch(r"\d+ \d+ \* \* [0-6]", when):
             yield f"{name}: not every week"
 
@@ -200,9 +196,7 @@ def test_zizmor_finds_nothing_and_finds_what_is_planted(tmp_path):
     assert "unpinned-uses" in found.stdout
 
 
-def test_actionlint_fails_with_what_it_finds_and_where_it_must_not_miss(
-    tmp_path, monkeypatch, capsys
-):
+def test_actionlint_fails_with_what_it_finds_and_where_it_must_run(tmp_path, monkeypatch, capsys):
     program = tmp_path / "actionlint"
     program.write_text("#!/bin/sh\nexit 3\n", encoding="utf-8")
     program.chmod(0o755)

@@ -139,9 +139,7 @@ def test_the_scan_looks_closer_where_the_derivative_comes_near_zero(monkeypatch)
         return np.array([len(scan_directions(*case, n=n).minima) for case in cases])
 
     expected, coarse = found(720), found(36)
-    monkeypatch.setattr(
-        directions._Circle, "closer", lambda _, where, values, level: (where, values)
-    )
+    monkeypatch.setattr(directions._Circle, "closer", lambda _, where, values, __: (where, values))
     assert (coarse != expected).sum() < (found(36) != expected).sum() / 2
 
 

@@ -41,10 +41,9 @@ def test_a_polynomial_of_degree_ten_as_ill_conditioned_as_filip():
     x = np.linspace(-8.8, -3.1, 82)[:, None] ** np.arange(1, 11)
     columns = np.column_stack([np.ones(82), x])
     assert np.linalg.cond(columns / np.linalg.norm(columns, axis=0)) > 3e9
-    found = solved(x, np.cos(x[:, 0]), True)
-    truth = rational.solutions(
-        rational.matrix(x), rational.column(np.cos(x[:, 0])), intercept=True
-    ).w
+    t = np.cos(x[:, 0])
+    found = solved(x, t, True)
+    truth = rational.solutions(rational.matrix(x), rational.column(t), intercept=True).w
     assert found.solution.tolist() == [float(v) for v in fractions(truth)]
     assert (found.error <= 2e-16 * np.abs(found.solution)).all()
 

@@ -111,9 +111,7 @@ def test_the_loss_is_the_stated_mean_of_covariances():
     gamma, beta, w = -1.7, 0.6, np.array([1.0, -0.4])
     y, t = SIX.inputs @ w, SIX.targets
     for b in (2, 3, 4, 5, 6):
-        score = np.mean(
-            [np.cov(y[[*i]], t[[*i]], ddof=0)[0, 1] / y[[*i]].std() for i in by_masks(6, b)]
-        )
+        score = np.mean([np.cov(y[i], t[i], ddof=0)[0, 1] / y[i].std() for i in by_masks(6, b)])
         neuron = Neuron(normalization=BatchNorm(gamma=gamma, beta=beta))
         stated = gamma**2 + np.mean((t - beta) ** 2) - 2 * gamma * score
         assert MiniBatchNeuron(neuron, b).loss(w, SIX) == pytest.approx(stated, rel=1e-13)
