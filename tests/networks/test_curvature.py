@@ -37,7 +37,7 @@ def compare_spectrum():
 
 def compare_along():
     hessian, g = quadratic()
-    eta, params = np.array([0.05, 0.2, 1.0]), LINEAR.initialize(3)
+    eta, params = np.array([0.05, 0.2, 0.7]), LINEAR.initialize(3)
     found = curvature.along_gradient(LINEAR, params, X, T, eta)
     size, bent = np.sum(g**2), hessian @ g
     first = float(LINEAR.loss(params, X, T))
