@@ -76,7 +76,8 @@ WIDTHS = [(2, 2), (1, 2, 2), (2, 2, 1), (2, 2, 2, 2), (2, 2, 1, 2, 2)]
 )
 def test_formula_is_the_derivative(widths, name, bias, objective, norm, seed, data):
     plain = Network(widths, name, bias, objective)
-    compare(plain, seed, data.draw(st.integers(0, plain.depth - 1)), norm)
+    # A unit that hardly varies over the examples costs a digit: 2e-8 was seen.
+    compare(plain, seed, data.draw(st.integers(0, plain.depth - 1)), norm, tolerance=1e-7)
 
 
 @pytest.mark.parametrize("objective", ["squared", "cross-entropy"])
