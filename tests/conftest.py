@@ -1,10 +1,6 @@
 """Fixtures of the tests."""
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,12 +11,12 @@ from tools import book, project
 class Lacking(pytest.Module):
     """A test file that cannot even be imported here."""
 
-    def collect(self) -> Iterator[pytest.Item]:
+    def collect(self):
         """Say why it is skipped."""
         pytest.skip(lacking.NO_JAX, allow_module_level=True)
 
 
-def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> Lacking | None:
+def pytest_pycollect_makemodule(module_path, parent):
     """Skip a test file that needs JAX where there is none."""
     needs = any(module_path.is_relative_to(each) for each in lacking.TESTS_WITH_JAX)
     if needs and not lacking.has_jax():
@@ -29,7 +25,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 @pytest.fixture(scope="session")
-def html(testrun_uid: str) -> Path:
+def html(testrun_uid):
     """Return the folder of the book, built anew by the first worker of this run to ask for it."""
     built = project.BUILD / "tested"
     with project.exclusive():
@@ -40,7 +36,7 @@ def html(testrun_uid: str) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def compiled_functions_are_dropped() -> Iterator[None]:
+def compiled_functions_are_dropped():
     """Free what JAX has compiled after each module: together it is gigabytes."""
     yield
     if jax := sys.modules.get("jax"):

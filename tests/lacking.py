@@ -9,8 +9,6 @@ import importlib.util
 import os
 import platform
 import tomllib
-from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pytest
 from packaging.markers import default_environment
@@ -25,14 +23,14 @@ CHAPTERS_WITH_JAX = [CHAPTERS / f"{name}.ipynb" for name in WITH_JAX]
 TESTS_WITH_JAX = [ROOT / "tests/networks", ROOT / "tests/project/test_benchmarks.py"]
 
 
-def has_jax() -> bool:
+def has_jax():
     return all(importlib.util.find_spec(name) is not None for name in ("jax", "optax"))
 
 
 needs_jax = pytest.mark.skipif(not has_jax(), reason=NO_JAX)
 
 
-def importable(module: str) -> bool:
+def importable(module):
     """Return whether a module can be imported here: all can, where JAX is."""
     if has_jax():
         return True
@@ -45,7 +43,7 @@ def importable(module: str) -> bool:
     return True
 
 
-def marked(modules: Iterable[str], prefix: str = "") -> list[Any]:
+def marked(modules, prefix=""):
     """Return them as parameters of a test, those that need JAX skipped where there is none."""
     return [
         name if importable(f"{prefix}{name}") else pytest.param(name, marks=needs_jax)
@@ -53,7 +51,7 @@ def marked(modules: Iterable[str], prefix: str = "") -> list[Any]:
     ]
 
 
-def jax_expected(machine: Mapping[str, str], libc: tuple[str, str]) -> bool:
+def jax_expected(machine, libc):
     """Return whether JAX has a wheel: as pyproject.toml says; on Linux for glibc 2.27 or newer."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for line in extras["optional-dependencies"]["network"]:
@@ -65,7 +63,7 @@ def jax_expected(machine: Mapping[str, str], libc: tuple[str, str]) -> bool:
     return machine["sys_platform"] != "linux" or (name == "glibc" and numbers >= [2, 27])
 
 
-def mistake() -> str:
+def mistake():
     """Return what is wrong where JAX is missing on a machine that should have it, or nothing."""
     if os.environ.get("CI") != "true" or has_jax():
         return ""

@@ -1,13 +1,10 @@
 """Batch normalization: the formula, its first and its second derivative."""
 
-from __future__ import annotations
-
-import contextlib
 import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bnlib import BatchNorm
@@ -25,7 +22,7 @@ VARIANTS = {
 every_variant = oracles.each(VARIANTS)
 
 
-def written_out(norm: BatchNorm, y: oracles.Array) -> oracles.Array:
+def written_out(norm, y):
     """Return z with the formula of the paper, for one row of pre-activations."""
     mu = sum(y) / len(y) if norm.center else 0.0
     variance = sum((each - mu) ** 2 for each in y) / len(y)
@@ -34,29 +31,17 @@ def written_out(norm: BatchNorm, y: oracles.Array) -> oracles.Array:
 
 
 @every_variant
-def test_forward_is_the_printed_formula_row_by_row(norm: BatchNorm) -> None:
+def test_it_is_the_printed_formula_row_by_row_with_the_derivatives_of_jax(norm):
     y = np.random.default_rng(1).normal(1.0, 2.0, (2, 3, 5))
     z = norm.forward(y)
     assert z.shape == y.shape
     for index in np.ndindex(2, 3):
         oracles.agree("z", z[index], written_out(norm, y[index]), 1e-14)
-
-
-def test_the_normalized_values_have_mean_zero_and_population_variance_one() -> None:
-    y = np.random.default_rng(2).normal(3.0, 0.1, (50, 7))
-    z, rms = BatchNorm().forward(y), BatchNorm(center=False).forward(y)
-    assert np.abs(z.mean(axis=-1)).max() < 1e-13
-    for each in (z, rms):
-        oracles.agree("mean square", (each**2).mean(axis=-1), np.ones(50), 1e-13)
-
-
-@every_variant
-def test_derivatives_agree_with_automatic_differentiation(norm: BatchNorm) -> None:
     oracles.compare_batch_norm_with_jax(norm, seed=3)
 
 
 @every_variant
-def test_leading_axes_broadcast(norm: BatchNorm) -> None:
+def test_leading_axes_broadcast(norm):
     rng = np.random.default_rng(4)
     y, v = rng.normal(size=(3, 1, 5)), rng.normal(size=(4, 5))
     product, bent = norm.derivative(y, v), norm.second_derivative(y, v, v, y)
@@ -68,7 +53,7 @@ def test_leading_axes_broadcast(norm: BatchNorm) -> None:
 
 
 @given(st.integers(0, 10**6), st.sampled_from([1e-150, 1e-30, 1e30, 1e150]))
-def test_units_cancel_where_epsilon_is_zero(seed: int, size: float) -> None:
+def test_units_cancel_where_epsilon_is_zero(seed, size):
     y = np.random.default_rng(seed).normal(size=5)
     for norm in (BatchNorm(), BatchNorm(center=False), BatchNorm(gamma=-2.0, beta=0.5)):
         oracles.agree("z", norm.forward(size * y), norm.forward(y), 1e-12)
@@ -76,44 +61,28 @@ def test_units_cancel_where_epsilon_is_zero(seed: int, size: float) -> None:
 
 
 @given(st.integers(0, 10**6), st.floats(-1e6, 1e6))
-def test_centring_removes_every_shift(seed: int, shift: float) -> None:
+def test_centring_removes_every_shift(seed, shift):
     y = np.random.default_rng(seed).normal(size=5)
     for norm in (BatchNorm(), BatchNorm(epsilon=0.1), BatchNorm(scale=False)):
         oracles.agree("z", norm.forward(y + shift), norm.forward(y), 1e-8)
 
 
-def test_epsilon_is_inside_the_root() -> None:
+def test_epsilon_is_inside_the_root():
     # y = ±2: σ² = 4; with ε = 5 the divisor is √9.
     oracles.agree("z", BatchNorm(epsilon=5.0).forward([-2, 2]), [-2 / 3, 2 / 3], 1e-15)
     assert not BatchNorm(epsilon=1e-300).forward([3.0, 3.0, 3.0]).any()
 
 
 @given(st.integers(2, 30), st.floats(-1e150, 1e150))
-def test_constant_preactivations_are_refused_whatever_their_value(m: int, value: float) -> None:
-    with pytest.raises(ValueError, match="constant over the examples"):
-        BatchNorm().forward(np.full(m, value))
+def test_constant_preactivations_are_refused_whatever_their_value(m, value):
+    oracles.refused("constant over the examples", lambda: BatchNorm().forward(np.full(m, value)))
 
 
-three = st.lists(oracles.wild_number, min_size=3, max_size=3)
-
-
-@settings(max_examples=200)
-@given(three, three, st.booleans(), st.booleans(), st.sampled_from([1.0, -1e-200, 1e200]))
-def test_wild_numbers_give_finite_results_or_a_value_error(
-    y: list[float], v: list[float], center: bool, scale: bool, gamma: float
-) -> None:
-    norm = BatchNorm(center, scale, gamma)
-    arguments = {"forward": (y,), "derivative": (y, v), "second_derivative": (y, v, v, y)}
-    for name, of in arguments.items():
-        with contextlib.suppress(ValueError):
-            assert np.isfinite(getattr(norm, name)(*of)).all()
-
-
-def test_it_is_a_value() -> None:
+def test_it_is_a_value():
     norm = BatchNorm(gamma=np.float32(0.5), center=np.bool_(True))
     assert norm == BatchNorm(gamma=0.5)
     assert hash(norm) == hash(BatchNorm(gamma=0.5))
     assert pickle.loads(pickle.dumps(norm)) == norm
     assert (type(norm.gamma), type(norm.center)) == (float, bool)
     with pytest.raises(AttributeError):
-        norm.gamma = 2.0  # type: ignore[misc]
+        norm.gamma = 2.0

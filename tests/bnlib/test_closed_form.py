@@ -1,12 +1,8 @@
 """Closed-form optima: against blind minimisation, SymPy and the identities they must obey."""
 
-from __future__ import annotations
-
-import contextlib
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bn_experiments import exact
@@ -32,13 +28,13 @@ every_case = pytest.mark.parametrize("neuron", CASES.values(), ids=CASES)
 
 @every_case
 @pytest.mark.parametrize("seed", [1, 2])
-def test_optima_agree_with_blind_minimisation(neuron: Neuron, seed: int) -> None:
+def test_optima_agree_with_blind_minimisation(neuron, seed):
     oracles.compare_optimum(neuron, oracles.normal_set(seed, m=6, d=2))
 
 
 @every_case
 @given(data=oracles.well_conditioned(min_d=2))
-def test_optima_are_stationary_and_minimal(neuron: Neuron, data: LearningSet) -> None:
+def test_optima_are_stationary_and_minimal(neuron, data):
     for optimum in neuron.optima(data):
         w = optimum.weights if isinstance(optimum, Point) else 2.0 * optimum.direction
         step = 0.1 * np.linalg.norm(w)
@@ -51,7 +47,7 @@ def test_optima_are_stationary_and_minimal(neuron: Neuron, data: LearningSet) ->
         assert curvature[0] >= -1e-9 * curvature[-1]
 
 
-def test_without_an_optimum_the_loss_falls_along_the_ray() -> None:
+def test_without_an_optimum_the_loss_falls_along_the_ray_also_at_the_threshold():
     data = counterexample()
     for gamma in (1.0, -1.0):
         neuron = Neuron(normalization=BatchNorm(epsilon=0.5, gamma=gamma))
@@ -62,10 +58,18 @@ def test_without_an_optimum_the_loss_falls_along_the_ray() -> None:
         assert (np.diff(losses) < 0).all()
         infimum = Neuron(normalization=BatchNorm(gamma=gamma)).loss(ray.direction, data)
         assert 0 < losses[-1] - infimum < 1e-5 * infimum
+    # Targets with unit standard deviation and an exact fit: r is 1, computed or not.
+    fitted = data.inputs @ linear_optima(data, BatchNorm(scale=False))[0].weights
+    for scale in (1.0, 1 / 3, 7.0, 1e-5):
+        level = fitted.std() * scale
+        normalization = BatchNorm(gamma=level, epsilon=1e-5)
+        assert linear_optima(data.with_targets(scale * fitted), normalization) == []
+        wider = BatchNorm(gamma=1.001 * level, epsilon=1e-5)
+        assert len(linear_optima(data.with_targets(scale * fitted), wider)) == 1
 
 
 @given(data=oracles.well_conditioned())
-def test_a_small_gamma_loses_the_optimum_and_a_large_one_has_it(data: LearningSet) -> None:
+def test_a_small_gamma_loses_the_optimum_and_a_large_one_has_it(data):
     # R9: the optimum exists exactly if the fitted values are smaller than γ in root mean square.
     centered = data.inputs - data.mean_input
     fit = centered @ np.linalg.lstsq(centered, data.targets - data.mean_target, rcond=None)[0]
@@ -73,12 +77,11 @@ def test_a_small_gamma_loses_the_optimum_and_a_large_one_has_it(data: LearningSe
     assert linear_optima(data, BatchNorm(gamma=0.99 * spread, epsilon=0.1)) == []
     (point,) = linear_optima(data, BatchNorm(gamma=1.01 * spread, epsilon=0.1))
     (ray,) = linear_optima(data, BatchNorm())
-    assert isinstance(point, Point)
     oracles.agree("ray", Ray(point.weights).direction, ray.direction, 1e-9)
 
 
 @given(data=oracles.well_conditioned())
-def test_centring_is_a_free_intercept_and_scale_alone_changes_nothing(data: LearningSet) -> None:
+def test_centring_is_a_free_intercept_and_scale_alone_changes_nothing(data):
     (star,), (slope,) = linear_optima(data), linear_optima(data, BatchNorm(scale=False))
     (with_bias,) = linear_optima(data, bias=True)  # R7
     oracles.agree("R7", with_bias.weights[:-1], slope.weights, 1e-10)
@@ -90,7 +93,7 @@ def test_centring_is_a_free_intercept_and_scale_alone_changes_nothing(data: Lear
 
 
 @given(data=oracles.well_conditioned())
-def test_sherman_morrison_joins_both_optima(data: LearningSet) -> None:
+def test_sherman_morrison_joins_both_optima(data):
     (star,), (hat,) = linear_optima(data), linear_optima(data, BatchNorm(scale=False))
     s = np.linalg.solve(data.input_covariance, data.mean_input)
     intercept = data.mean_target - data.mean_input @ hat.weights
@@ -101,7 +104,7 @@ def test_sherman_morrison_joins_both_optima(data: LearningSet) -> None:
 
 
 @given(data=oracles.well_conditioned())
-def test_optima_agree_with_sympy(data: LearningSet) -> None:
+def test_optima_agree_with_sympy(data):
     same = exact.LearningSet(data.inputs, data.targets)
     for center, scale in ((True, True), (False, True), (True, False)):
         (actual,) = linear_optima(data, BatchNorm(center, scale))
@@ -115,26 +118,21 @@ def test_optima_agree_with_sympy(data: LearningSet) -> None:
             oracles.agree("point", actual.weights, vector, 1e-11)
 
 
-@pytest.mark.parametrize(("p", "q"), [(-150, -150), (150, 150), (-75, 150), (150, -75), (0, 150)])
-def test_optima_follow_the_units(p: int, q: int) -> None:
+def test_optima_follow_the_units_of_all_inputs_or_of_each():
     data = counterexample()
-    scaled = LearningSet(data.inputs * 10.0**p, data.targets * 10.0**q)
-    (point,), (ray,) = linear_optima(scaled), linear_optima(scaled, BatchNorm())
-    oracles.agree("point", point.weights, np.array([3.0, 1.0]) * 10.0**q / 10.0**p, 1e-13)
-    oracles.agree("ray", ray.direction, np.array([5.0, 3.0]) / np.sqrt(34), 1e-13)
-
-
-def test_columns_may_have_different_units() -> None:
-    units = np.array([1e-140, 1e140])
-    scaled = LearningSet(counterexample().inputs * units, [2, 0, 5])
-    (point,) = linear_optima(scaled)
-    oracles.agree("point", point.weights * units, [3.0, 1.0], 1e-13)
+    powers = [(-150, -150), (150, 150), (-75, 150), (150, -75), (0, 150), ([-140, 140], 0)]
+    for p, q in powers:
+        units, unit = 10.0 ** np.array(p), 10.0**q
+        scaled = LearningSet(data.inputs * units, data.targets * unit)
+        (point,) = linear_optima(scaled)
+        oracles.agree("point", point.weights * units / unit, [3.0, 1.0], 1e-13)
+        if np.ndim(p) == 0:
+            (ray,) = linear_optima(scaled, BatchNorm())
+            oracles.agree("ray", ray.direction, np.array([5.0, 3.0]) / np.sqrt(34), 1e-13)
 
 
 @given(st.integers(1, 9), st.integers(4, 40), st.floats(-1e3, 1e3))
-def test_the_weight_of_a_constant_column_is_free_whatever_its_value(
-    seed: int, m: int, value: float
-) -> None:
+def test_the_weight_of_a_constant_column_is_free_whatever_its_value(seed, m, value):
     # The mean of equal floats need not be exactly that float.
     x, t = np.random.default_rng(seed).normal(size=(2, m))
     data = LearningSet(np.column_stack([np.full(m, value), x]), t)
@@ -150,21 +148,6 @@ def test_the_weight_of_a_constant_column_is_free_whatever_its_value(
         oracles.agree("kernel", np.abs(optimum.along), [[1.0], [0.0]], 1e-15)
 
 
-@settings(max_examples=200)
-@given(
-    st.lists(oracles.wild_number, min_size=6, max_size=6),
-    st.lists(oracles.wild_number, min_size=3, max_size=3),
-    st.sampled_from(sorted(CASES)),
-)
-def test_wild_data_have_finite_optima_or_a_value_error(
-    x: list[float], t: list[float], case: str
-) -> None:
-    data = LearningSet(np.reshape(x, (3, 2)), t)
-    with contextlib.suppress(ValueError):
-        for each in CASES[case].optima(data):
-            assert np.isfinite(each.weights if isinstance(each, Point) else each.direction).all()
-
-
 @pytest.mark.parametrize(
     ("data", "norm"),
     [
@@ -178,15 +161,12 @@ def test_wild_data_have_finite_optima_or_a_value_error(
     ],
     ids=["weights-overflow", "beta-overflow", "gamma-underflow", "fit-overflow"],
 )
-def test_an_optimum_beyond_float64_is_blamed_on_the_data(
-    data: LearningSet, norm: BatchNorm | None
-) -> None:
+def test_an_optimum_beyond_float64_is_blamed_on_the_data(data, norm):
     # An error may not name the weights or the direction: the caller gave neither.
-    with pytest.raises(ValueError, match="^(inputs|targets|data|gamma)"):
-        linear_optima(data, norm)
+    oracles.refused("^(inputs|targets|data|gamma)", linear_optima, data, norm)
 
 
-def test_a_ray_has_its_direction_where_the_weights_themselves_would_underflow() -> None:
+def test_what_would_underflow_or_cancel_has_its_optimum():
     data = LearningSet([[1e150, 3e150], [-2e150, 1e150], [0, 5e150]], [1e-200, 2e-200, 0.0])
     unit = LearningSet([[1, 3], [-2, 1], [0, 5]], [1, 2, 0])
     for norm in (BatchNorm(), BatchNorm(center=False), BatchNorm(center=False, beta=1e-200)):
@@ -196,29 +176,11 @@ def test_a_ray_has_its_direction_where_the_weights_themselves_would_underflow() 
     (point,) = linear_optima(data)
     assert not point.weights.any()
     assert point.error > 0  # it is not 0, and says so
-
-
-def test_with_centring_beta_does_not_matter_however_large() -> None:
     data = LearningSet([[1.0], [-2.0]], [1.7e308, -1.7e308])
     assert linear_optima(data, BatchNorm(beta=-1.7e308)) == [Ray([1.0])]
-
-
-def test_c_zero_with_epsilon_has_its_optimum_at_the_origin() -> None:
     # At ε > 0 the loss is γ²r² + mean(t²) there: not the same in all directions.
     data = LearningSet([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
     neuron = Neuron(normalization=BatchNorm(epsilon=0.1))
     (point,) = neuron.optima(data)
     assert point == Point([0.0])
     assert (neuron.loss([[-0.1], [0.1]], data) > neuron.loss([0.0], data)).all()
-
-
-def test_at_the_threshold_there_is_no_point_whatever_the_rounding() -> None:
-    # Targets with unit standard deviation and an exact fit: r is 1, computed or not.
-    data = counterexample()
-    fitted = data.inputs @ linear_optima(data, BatchNorm(scale=False))[0].weights
-    for scale in (1.0, 1 / 3, 7.0, 1e-5):
-        level = fitted.std() * scale
-        normalization = BatchNorm(gamma=level, epsilon=1e-5)
-        assert linear_optima(data.with_targets(scale * fitted), normalization) == []
-        wider = BatchNorm(gamma=1.001 * level, epsilon=1e-5)
-        assert len(linear_optima(data.with_targets(scale * fitted), wider)) == 1

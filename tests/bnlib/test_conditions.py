@@ -3,11 +3,8 @@
 Each statement twice: from the closed forms, and from a blind search or Monte Carlo.
 """
 
-from __future__ import annotations
-
 import itertools
 from functools import partial
-from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -23,7 +20,7 @@ THETAS = [1e-3, np.arctan(2 / 9), np.pi / 2, 2.0, 3.0]
 every_seed = oracles.each([1, 2, 3])
 
 
-def parts(seed: int) -> tuple[oracles.Array, oracles.Array]:
+def parts(seed):
     """Return inputs and a residual that is orthogonal to them and to the constant."""
     rng = np.random.default_rng(seed)
     x = rng.normal(0.6, 1.0, (M, D))
@@ -31,7 +28,7 @@ def parts(seed: int) -> tuple[oracles.Array, oracles.Array]:
     return x, basis[:, -1]
 
 
-def parallel(seed: int, factor: float) -> LearningSet:
+def parallel(seed, factor):
     """Return a learning set with x̄ ∥ c and W* = factor · û."""
     x, residual = parts(seed)
     mean = x.mean(axis=0)
@@ -40,12 +37,12 @@ def parallel(seed: int, factor: float) -> LearningSet:
     return LearningSet(x, (x @ s + (factor - 1) * (1 + q)) / kappa + residual)
 
 
-def no_intercept(seed: int) -> LearningSet:
+def no_intercept(seed):
     x, residual = parts(seed)
     return LearningSet(x, x @ np.array([1.0, -2.0]) + residual)
 
 
-def centred(seed: int) -> LearningSet:
+def centred(seed):
     x, residual = parts(seed)
     return LearningSet(x - x.mean(axis=0), x @ np.array([1.0, -2.0]) + 5.0 + residual)
 
@@ -58,25 +55,25 @@ EQUAL = {
 }
 
 
-def starts_around(star: oracles.Array, seed: int, near: float = 1e-3) -> oracles.Array:
+def starts_around(star, seed, near=1e-3):
     rng = np.random.default_rng(seed)
     size = np.linalg.norm(star) or 1.0
     far, close = size * rng.normal(size=(400, len(star))), rng.normal(size=(100, len(star)))
     return np.concatenate([far, star + near * size * close, [star]])
 
 
-def beside_the_bisector(star: oracles.Array, ray: oracles.Array) -> oracles.Array:
+def beside_the_bisector(star, ray):
     """Return a start that is a little closer in angle to W* than to the ray."""
     e, u = star / np.linalg.norm(star), ray / np.linalg.norm(ray)
     return np.asarray(e + u + (1 + e @ u) / 2 * (e - u))
 
 
-def optima(data: LearningSet, neuron: Neuron = BN) -> list[Any]:
+def optima(data, neuron=BN):
     """Return the only optimum of the standard neuron, and that of another one."""
     return Neuron().optima(data) + neuron.optima(data)
 
 
-def searched(data: LearningSet, neuron: Neuron = BN) -> tuple[oracles.Array, oracles.Array]:
+def searched(data, neuron=BN):
     """Return W* and the direction of a ray found blindly, from the losses alone."""
     _, star = oracles.brute_force(oracles.plain_loss(Neuron(), data), np.eye(2) * 2 - 1)
     phi = oracles.scan(oracles.plain_loss(neuron, data))
@@ -84,8 +81,7 @@ def searched(data: LearningSet, neuron: Neuron = BN) -> tuple[oracles.Array, ora
 
 
 @oracles.each(itertools.product(EQUAL, [1, 2]))
-def test_in_each_case_of_the_condition_the_lemma_holds_with_equality(case: tuple[str, int]) -> None:
-    kind, seed = case
+def test_in_each_case_of_the_condition_the_lemma_holds_with_equality(kind, seed):
     data = EQUAL[kind](seed)
     star, ray = optima(data)
     assert angle(star.weights, ray.direction) < 1e-12
@@ -101,8 +97,7 @@ def test_in_each_case_of_the_condition_the_lemma_holds_with_equality(case: tuple
 
 
 @oracles.each([([1, 1, -1], [-1.0, -1.0]), ([-3, -3, 3], [1.0, 1.0])])
-def test_with_factor_zero_the_lemma_is_void(case: tuple[list[int], list[float]]) -> None:
-    targets, direction = case  # orthogonal to both inputs, exactly
+def test_with_factor_zero_the_lemma_is_void(targets, direction):  # orthogonal to the inputs
     data = LearningSet([[1, 0], [0, 1], [1, 1]], targets)
     star, ray = optima(data)
     assert (star, star.error, ray) == (Point([0.0, 0.0]), 0.0, Ray(direction))
@@ -117,7 +112,7 @@ def test_with_factor_zero_the_lemma_is_void(case: tuple[list[int], list[float]])
 
 
 @oracles.each(itertools.product([1, 2], [-0.2, -3.0]))
-def test_with_a_negative_factor_every_admissible_start_fails(case: tuple[int, float]) -> None:
+def test_with_a_negative_factor_every_admissible_start_fails(case):
     data = parallel(*case)
     star, ray = optima(data)
     assert angle(star.weights, ray.direction) > np.pi - 1e-12
@@ -134,9 +129,7 @@ def test_with_a_negative_factor_every_admissible_start_fails(case: tuple[int, fl
 
 
 @given(data=oracles.well_conditioned(min_d=2))
-def test_the_lemma_holds_for_every_start_exactly_if_the_directions_are_the_same(
-    data: LearningSet,
-) -> None:
+def test_the_lemma_holds_for_every_start_exactly_if_the_directions_are_the_same(data):
     star, ray = optima(data)
     (hat,) = Neuron(normalization=BatchNorm(scale=False)).optima(data)
     near = min(1e-3, angle(star.weights, ray.direction) / 50)
@@ -150,7 +143,7 @@ def test_the_lemma_holds_for_every_start_exactly_if_the_directions_are_the_same(
         assert check.violated[-101:].all()
 
 
-def test_almost_every_learning_set_with_more_examples_than_inputs_fails() -> None:
+def test_almost_every_learning_set_with_more_examples_than_inputs_fails():
     rng = np.random.default_rng(5)
     for _ in range(200):
         data = LearningSet(rng.normal(size=(5, 3)), rng.normal(size=5))
@@ -162,7 +155,7 @@ def test_almost_every_learning_set_with_more_examples_than_inputs_fails() -> Non
 
 
 @every_seed
-def test_scale_alone_has_the_ray_of_the_standard_optimum_and_equality(seed: int) -> None:
+def test_scale_alone_has_the_ray_of_the_standard_optimum_and_equality(seed):
     data = oracles.normal_set(seed, m=6, d=2)
     half = Neuron(normalization=BatchNorm(center=False))
     star, ray = optima(data, half)
@@ -181,11 +174,10 @@ def test_scale_alone_has_the_ray_of_the_standard_optimum_and_equality(seed: int)
 
 
 @every_seed
-def test_centring_alone_has_one_point_and_fails_even_without_an_intercept(seed: int) -> None:
+def test_centring_alone_has_one_point_and_fails_even_without_an_intercept(seed):
     half = Neuron(normalization=BatchNorm(scale=False))
     data = no_intercept(seed)
     star, point = optima(data, half)
-    assert isinstance(point, Point)
     oracles.agree("û", point.weights, star.weights, 1e-12)  # here W* = û
     oracles.compare_optimum(half, data)
     check = check_lemma(2 * point.weights, [star], [point])
@@ -198,7 +190,7 @@ def test_centring_alone_has_one_point_and_fails_even_without_an_intercept(seed: 
 
 
 @every_seed
-def test_with_a_bias_the_standard_neuron_has_the_ray_of_batch_norm(seed: int) -> None:
+def test_with_a_bias_the_standard_neuron_has_the_ray_of_batch_norm(seed):
     data = oracles.normal_set(seed, m=6, d=2)
     biased = Neuron(bias=True)
     (point,), (ray,) = biased.optima(data), BN.optima(data)
@@ -211,7 +203,7 @@ def test_with_a_bias_the_standard_neuron_has_the_ray_of_batch_norm(seed: int) ->
 
 
 @every_seed
-def test_with_a_trainable_gamma_both_rays_are_optimal(seed: int) -> None:
+def test_with_a_trainable_gamma_both_rays_are_optimal(seed):
     data = oracles.normal_set(seed, m=6, d=2)
     (ray,) = BN.optima(data)
     # The loss with the best γ of either sign and the best β, by least squares in each direction.
@@ -231,8 +223,7 @@ def test_with_a_trainable_gamma_both_rays_are_optimal(seed: int) -> None:
 
 
 @oracles.each(itertools.product(THETAS, [2, 3, 20]))
-def test_with_both_rays_the_lemma_is_a_coin_flip_without_gain(case: tuple[float, int]) -> None:
-    theta, d = case
+def test_with_both_rays_the_lemma_is_a_coin_flip_without_gain(theta, d):
     star, ray = sampling.plane_with(theta, d, seed=d)
     starts = np.random.default_rng(d).normal(size=(400_000 // d, d))
     check = check_lemma(starts, [star], [ray, Ray(-ray.direction)])
@@ -242,7 +233,7 @@ def test_with_both_rays_the_lemma_is_a_coin_flip_without_gain(case: tuple[float,
 
 
 @oracles.each(THETAS)
-def test_the_coin_flip_agrees_with_integration_over_directions(theta: float) -> None:
+def test_the_coin_flip_agrees_with_integration_over_directions(theta):
     phi = -np.pi / 2 + np.pi * (np.arange(200_000) + 0.5) / 200_000
     gap = np.cos(phi) ** 2 - np.cos(phi - theta) ** 2  # left − right at ‖W₀‖ = 1
     assert abs(np.mean(gap > 0) - 0.5) < 1e-5

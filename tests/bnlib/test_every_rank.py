@@ -1,9 +1,5 @@
 """Every learning set: optima and verdict against exact rational arithmetic, or a ``ValueError``."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,12 +12,12 @@ STANDARD, BN = Neuron(), Neuron(normalization=BatchNorm())
 NAMED = ("inputs", "targets", "start", "data")
 
 
-def squared(bound: float) -> Any:
+def squared(bound):
     return rational.column([bound])[0, 0] ** 2
 
 
 @st.composite
-def columns(draw: st.DrawFn) -> oracles.Array:
+def columns(draw):
     """Return inputs whose columns have offsets and units, are doubled, nearly so, or constant."""
     d = draw(st.integers(1, 4))
     m = draw(st.integers(1, d + 3))
@@ -46,7 +42,7 @@ def columns(draw: st.DrawFn) -> oracles.Array:
 
 
 @st.composite
-def learning_sets(draw: st.DrawFn) -> LearningSet:
+def learning_sets(draw):
     x = draw(columns())
     m, d = x.shape
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
@@ -67,7 +63,7 @@ def learning_sets(draw: st.DrawFn) -> LearningSet:
     return LearningSet(x, t * 10.0 ** draw(power))
 
 
-def starts(standard: list[Any], normalized: list[Any], seed: int) -> oracles.Array:
+def starts(standard, normalized, seed):
     """Return starts of the size of W*: random ones, W* itself and close to it, on the ray."""
     rng = np.random.default_rng(seed)
     (star,), found = standard, normalized[0]
@@ -82,11 +78,11 @@ def starts(standard: list[Any], normalized: list[Any], seed: int) -> oracles.Arr
     return np.vstack([w, close, star.weights, ray, star.weights / size + ray / size, across])
 
 
-def require_named(error: ValueError) -> None:
+def require_named(error):
     assert str(error).startswith(NAMED), error
 
 
-def compare_set(optimum: Point | Ray, exact: rational.Solutions) -> None:
+def compare_set(optimum, exact):
     """Check vector and kernel against the stated errors, exactly."""
     kernel = 0 if exact.kernel is None else exact.kernel.ncols()
     assert optimum.along.shape == (optimum.d, kernel)
@@ -102,7 +98,7 @@ def compare_set(optimum: Point | Ray, exact: rational.Solutions) -> None:
 
 @settings(max_examples=400)
 @given(learning_sets(), st.integers(0, 10**6))
-def test_optima_and_verdict_are_the_exact_ones_or_refused(data: LearningSet, seed: int) -> None:
+def test_optima_and_verdict_are_the_exact_ones_or_refused(data, seed):
     x, t = rational.matrix(data.inputs.tolist()), rational.column(data.targets)
     exact = [rational.solutions(x, t, intercept=each) for each in (False, True)]
     try:

@@ -45,15 +45,12 @@ def test_a_line_far_from_zero_has_its_slope(offset):
     assert stacked_optima(data.inputs, data.targets).slopes.tolist() == [2.0]
 
 
-def test_a_column_of_unix_time_leaves_the_others_determined():
+def test_numbers_far_from_zero_keep_their_digits():
     sine = np.sin(0.01 * np.arange(117_001))
     x = np.column_stack([1.7e9 + 0.001 * np.arange(117_000), sine[1:], sine[:-1]])
     data = LearningSet(x, 2 * x[:, 1] - x[:, 2] + 20)
     (found,) = Neuron(normalization=BatchNorm(scale=False)).optima(data)
     oracles.agree("slope", found.weights, [0.0, 2.0, -1.0], 1e-11)  # the targets are rounded
-
-
-def test_batch_norm_and_moments_far_from_zero_are_right_to_the_last_digits():
     y = 1e12 + 0.001 * np.arange(16)
     # The floats are what they are: their exact differences from 1e12, centred, are small numbers.
     small = y - 1e12
@@ -74,8 +71,7 @@ def test_batch_norm_and_moments_far_from_zero_are_right_to_the_last_digits():
         "Longley": 10 * np.array(LONGLEY),  # integers
     }.items()
 )
-def test_targets_that_are_a_sum_of_the_inputs_violate_nothing(case):
-    _, x = case
+def test_targets_that_are_a_sum_of_the_inputs_violate_nothing(name, x):
     data = LearningSet(x.round(), x.round() @ np.ones(x.shape[1]))
     (star,), (ray,) = STANDARD.optima(data), BN.optima(data)
     assert star.weights.tolist() == [1.0] * data.d

@@ -1,7 +1,5 @@
 """The laws of random initialization: quadrature, simulation, limits and the library's check."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np
@@ -19,19 +17,17 @@ ANGLES = [1e-2, np.arctan(2 / 9), 0.7, np.pi / 2, 2.0, 3.1, np.pi]
 
 
 @oracles.each(ANGLES)
-def test_both_laws_agree_with_quadrature(angle: float) -> None:
+def test_both_laws_agree_with_quadrature(angle):
     oracles.compare_laws_with_quadrature(angle)
 
 
 @oracles.each(itertools.product([np.arctan(2 / 9), 1.0, 2.5], [2, 3, 50]))
-def test_both_laws_agree_with_simulation_in_every_dimension(case: tuple[float, int]) -> None:
-    angle, d = case
+def test_both_laws_agree_with_simulation_in_every_dimension(angle, d):
     oracles.compare_laws_with_simulation(angle, d, seed=d)
 
 
 @oracles.each(itertools.product([np.arctan(2 / 9), 1.0, 2.5], [2, 3, 50]))
-def test_every_reading_agrees_with_counting(case: tuple[float, int]) -> None:
-    angle, d = case
+def test_every_reading_agrees_with_counting(angle, d):
     starts = np.random.default_rng(d).normal(size=(100_000, d))
     u = np.eye(d)[0] * np.cos(angle) + np.eye(d)[1] * np.sin(angle)
     check = check_lemma(starts, [Point(np.eye(d)[0])], [Ray(u)])
@@ -45,7 +41,7 @@ def test_every_reading_agrees_with_counting(case: tuple[float, int]) -> None:
     assert abs(gaps.mean()) < 4 * gaps.std() / np.sqrt(closest)
 
 
-def test_a_reflection_swaps_the_two_sides_where_an_optimum_is_closest() -> None:
+def test_a_reflection_swaps_the_two_sides_where_an_optimum_is_closest():
     star, u = np.array([3.0, 1.0]) / np.sqrt(10), np.array([5.0, 3.0]) / np.sqrt(34)
     across = (star - u) / np.linalg.norm(star - u)
     starts = np.random.default_rng(8).normal(size=(1000, 2))
@@ -57,15 +53,18 @@ def test_a_reflection_swaps_the_two_sides_where_an_optimum_is_closest() -> None:
     assert (one.violated != other.violated).all()
 
 
-def test_readings_that_do_not_exist_are_refused() -> None:
+def test_known_values_the_jump_at_zero_and_readings_that_do_not_exist():
     for arguments in ((1.0, "weak"), (np.pi, "given_closest")):
-        with pytest.raises(ValueError, match="reading: unknown|angle: at π"):
-            failure_probability(*arguments)
+        oracles.refused("reading: unknown|angle: at π", failure_probability, *arguments)
         with pytest.raises(ValueError, match="reading, angle: "):
             exact.failure_probability(sp.pi if arguments[0] > 3 else 1, arguments[1])
+    values = [failure_probability(a) for a in (0, 5e-324, np.pi / 2, np.pi)]
+    assert values == [0.0, 0.5, 0.75, 1.0]
+    assert mean_excess(0) == 0.0
+    oracles.agree("mean", mean_excess([np.pi / 2, np.pi], 3.0), [4.5, 9.0], 1e-15)
 
 
-def test_the_check_of_the_lemma_obeys_both_laws() -> None:
+def test_the_check_of_the_lemma_obeys_both_laws():
     starts = 2.0 * np.random.default_rng(6).normal(size=(400_000, 2))
     check = check_lemma(starts, [Point([3, 1])], [Ray([5, 3])])
     theta = np.arctan(2 / 9)
@@ -75,7 +74,7 @@ def test_the_check_of_the_lemma_obeys_both_laws() -> None:
     assert abs(gaps.mean() - mean_excess(theta, 2.0)) < 4 * gaps.std() / root
 
 
-def test_another_rotation_invariant_law_has_the_same_probability() -> None:
+def test_another_rotation_invariant_law_has_the_same_probability():
     rng = np.random.default_rng(7)
     starts = rng.normal(size=(300_000, 3))
     starts *= rng.uniform(0, 9, (300_000, 1)) / np.linalg.norm(starts, axis=1, keepdims=True)
@@ -86,7 +85,7 @@ def test_another_rotation_invariant_law_has_the_same_probability() -> None:
 
 
 @given(st.floats(1e-12, np.pi))
-def test_laws_keep_their_digits_at_every_angle(angle: float) -> None:
+def test_laws_keep_their_digits_at_every_angle(angle):
     with mp.workdps(60):
         theta = mp.mpf(angle)
         probability = float(mp.mpf(1) / 2 + theta / (2 * mp.pi))
@@ -95,15 +94,8 @@ def test_laws_keep_their_digits_at_every_angle(angle: float) -> None:
     oracles.agree("mean", mean_excess(angle), mean, 1e-11)
 
 
-def test_known_values_and_the_jump_at_zero() -> None:
-    values = [failure_probability(a) for a in (0, 5e-324, np.pi / 2, np.pi)]
-    assert values == [0.0, 0.5, 0.75, 1.0]
-    assert mean_excess(0) == 0.0
-    oracles.agree("mean", mean_excess([np.pi / 2, np.pi], 3.0), [4.5, 9.0], 1e-15)
-
-
 @given(st.lists(st.floats(0, np.pi), min_size=2, max_size=9))
-def test_laws_grow_with_the_angle_and_take_any_shape(angles: list[float]) -> None:
+def test_laws_grow_with_the_angle_and_take_any_shape(angles):
     ordered = np.sort(angles)
     for law in (failure_probability, mean_excess):
         assert (np.diff(law(ordered)) >= -1e-15).all()
@@ -112,8 +104,7 @@ def test_laws_grow_with_the_angle_and_take_any_shape(angles: list[float]) -> Non
         assert (table[1, 2] == [law(a) for a in ordered]).all()
 
 
-def test_the_mean_is_in_squared_units_of_the_scale() -> None:
+def test_the_mean_is_in_squared_units_of_the_scale():
     for scale in (1e-150, 1e-3, 1e150):
         oracles.agree("mean", mean_excess(1.0, scale) / scale / scale, mean_excess(1.0), 1e-14)
-    with pytest.raises(ValueError, match="scale: "):
-        mean_excess(1.0, 1e200)
+    oracles.refused("scale: ", mean_excess, 1.0, 1e200)

@@ -1,15 +1,11 @@
 """The neuron: loss, gradient and Hessian against three oracles, and the identities they obey."""
 
-from __future__ import annotations
-
-import contextlib
-import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bn_experiments import exact
@@ -54,13 +50,11 @@ invariant = oracles.each(
 )
 
 
-def weights(neuron: Neuron, data: LearningSet, *batch: int) -> oracles.Array:
+def weights(neuron, data, *batch):
     return np.random.default_rng(5).normal(size=(*batch, data.d + neuron.bias))
 
 
-def same(
-    neuron: Neuron, w: oracles.Array, data: LearningSet, other: LearningSet, tolerance: float
-) -> None:
+def same(neuron, w, data, other, tolerance):
     """Compare loss, gradient and Hessian on two learning sets."""
     for method in METHODS:
         before, after = (getattr(neuron, method)(w, each) for each in (data, other))
@@ -68,26 +62,26 @@ def same(
 
 
 @oracles.each(AGAINST_JAX)
-def test_a_batch_of_weights_agrees_with_automatic_differentiation(neuron: Neuron) -> None:
+def test_a_batch_of_weights_agrees_with_automatic_differentiation(neuron):
     data = oracles.normal_set(1)
     oracles.compare_with_jax(neuron, weights(neuron, data, 2, 2), data)
 
 
 @every_neuron
-def test_derivatives_agree_with_differences(neuron: Neuron) -> None:
+def test_derivatives_agree_with_differences(neuron):
     data = oracles.normal_set(2)
     for seed in range(3):
         oracles.compare_with_differences(neuron, weights(neuron, data), data, seed)
 
 
 @oracles.each(AGAINST_SYMPY)
-def test_a_rational_point_agrees_with_sympy(case: tuple[str, str]) -> None:
+def test_a_rational_point_agrees_with_sympy(case):
     neuron = Neuron(case[0], NORMALIZATIONS[case[1]])
     oracles.compare_with_sympy(neuron, [sp.Rational(3, 2), 1], exact.counterexample())
 
 
 @every_neuron
-def test_a_batch_is_its_rows(neuron: Neuron) -> None:
+def test_a_batch_is_its_rows_and_shapes_follow_the_weights(neuron):
     data = oracles.normal_set(3, m=5, d=2)
     batch = weights(neuron, data, 2, 3)
     for name in ("output", *METHODS):
@@ -96,17 +90,12 @@ def test_a_batch_is_its_rows(neuron: Neuron) -> None:
         for index in np.ndindex(2, 3):
             oracles.agree(name, together[index], method(batch[index], data), 1e-13)
         assert method(np.zeros((0, batch.shape[-1])), data).shape[0] == 0
-
-
-@every_neuron
-def test_shapes_follow_the_weights(neuron: Neuron) -> None:
     norm = neuron.normalization
     for m, d in ((1, 1), (2, 1), (1, 3), (4, 4)):
         data = oracles.normal_set(4, m, d)
         w, k = weights(neuron, data), d + neuron.bias
         if m == 1 and norm is not None and norm.center and norm.scale and not norm.epsilon:
-            with pytest.raises(ValueError, match="constant over the examples"):
-                neuron.loss(w, data)
+            oracles.refused("constant over the examples", neuron.loss, w, data)
             continue
         shapes = {"output": (m,), "loss": (), "gradient": (k,), "hessian": (k, k)}
         for name, shape in shapes.items():
@@ -115,9 +104,7 @@ def test_shapes_follow_the_weights(neuron: Neuron) -> None:
 
 @invariant
 @given(data=oracles.well_conditioned(), draw=st.data())
-def test_batch_norm_does_not_see_the_length_of_the_weights(
-    neuron: Neuron, data: LearningSet, draw: st.DataObject
-) -> None:
+def test_batch_norm_does_not_see_the_length_of_the_weights(neuron, data, draw):
     w = draw.draw(oracles.vectors(data.d))
     loss, gradient = neuron.loss(w, data), neuron.gradient(w, data)
     for k in (3.7, 1e-150, 1e150):
@@ -127,9 +114,7 @@ def test_batch_norm_does_not_see_the_length_of_the_weights(
 
 @invariant
 @given(data=oracles.well_conditioned(min_d=2), draw=st.data())
-def test_euler_relations_of_a_scale_invariant_loss(
-    neuron: Neuron, data: LearningSet, draw: st.DataObject
-) -> None:
+def test_euler_relations_of_a_scale_invariant_loss(neuron, data, draw):
     # L̂ is homogeneous of degree 0: ⟨∇L̂, w⟩ = 0. ∇L̂ is so of degree −1: ∇²L̂ w = −∇L̂.
     w = draw.draw(oracles.vectors(data.d))
     gradient, hessian = neuron.gradient(w, data), neuron.hessian(w, data)
@@ -138,21 +123,21 @@ def test_euler_relations_of_a_scale_invariant_loss(
     oracles.agree("degree −1", hessian @ w, -gradient, 1e-9, size(neuron, w))
 
 
-def size(neuron: Neuron, w: oracles.Array) -> float:
+def size(neuron, w):
     """Return the order of magnitude of a BN gradient on quarters up to 5, away from zeros."""
     gamma = abs(neuron.normalization.gamma) if neuron.normalization else 1.0
     return 10 * gamma / float(np.linalg.norm(w))
 
 
 @oracles.each(itertools.product(ACTIVATIONS, ("full", "centre", "epsilon")))
-def test_centring_does_not_see_a_shift_of_the_inputs(case: tuple[str, str]) -> None:
+def test_centring_does_not_see_a_shift_of_the_inputs(case):
     data = oracles.normal_set(6)
     shifted = LearningSet(data.inputs + [3.0, -2.0, 0.5], data.targets)
     same(NEURONS["-".join(case)], weights(Neuron(), data, 4), data, shifted, 1e-12)
 
 
 @every_neuron
-def test_examples_have_no_order_and_no_double_weight(neuron: Neuron) -> None:
+def test_examples_have_no_order_and_no_double_weight(neuron):
     data = oracles.normal_set(7, m=5)
     order = [3, 0, 4, 1, 2] * 2  # every example twice: means do not change
     twice = LearningSet(data.inputs[order], data.targets[order])
@@ -163,7 +148,7 @@ def test_examples_have_no_order_and_no_double_weight(neuron: Neuron) -> None:
 
 
 @oracles.each([1e-150, 1e150])
-def test_the_loss_scales_with_its_units(size: float) -> None:
+def test_the_loss_scales_with_its_units(size):
     data, w, neuron = counterexample(), np.array([2.0, 3.0]), Neuron()
     scaled = LearningSet(data.inputs, data.targets * size)
     for method, factor in (("loss", size), ("gradient", 1.0)):
@@ -174,26 +159,8 @@ def test_the_loss_scales_with_its_units(size: float) -> None:
         same(Neuron("tanh", norm), w, data, inputs, 1e-12)
 
 
-def wild(count: int) -> st.SearchStrategy[list[float]]:
-    return st.lists(oracles.wild_number, min_size=count, max_size=count)
-
-
-@settings(max_examples=200)
-@given(wild(6), wild(3), wild(2), st.sampled_from(sorted(NEURONS)))
-def test_wild_numbers_give_finite_results_or_a_value_error(
-    x: list[float], t: list[float], w: list[float], name: str
-) -> None:
-    neuron = dataclasses.replace(NEURONS[name], bias=False)
-    data = LearningSet(np.reshape(x, (3, 2)), t)
-    for method in ("output", *METHODS):
-        with contextlib.suppress(ValueError):
-            assert np.isfinite(getattr(neuron, method)(w, data)).all(), method
-
-
 @given(st.integers(0, 10**6), st.integers(2, 9), st.integers(2, 9), st.booleans())
-def test_equal_examples_are_refused_whatever_the_weights(
-    seed: int, m: int, d: int, cancelling: bool
-) -> None:
+def test_equal_examples_are_refused_whatever_the_weights(seed, m, d, cancelling):
     rng = np.random.default_rng(seed)
     row, w = rng.normal(size=(2, d))
     if cancelling:  # then all pre-activations are rounding errors of a sum that is 0
@@ -203,10 +170,9 @@ def test_equal_examples_are_refused_whatever_the_weights(
         Neuron(normalization=BatchNorm()).gradient(w, data)
 
 
-def test_an_activation_can_be_brought_along() -> None:
+def test_an_activation_can_be_brought_along():
     square = Activation("square", np.square, lambda z: 2 * z, lambda z: np.full_like(z, 2.0))
     data = oracles.normal_set(9)
     for norm in (None, BatchNorm(gamma=0.6, beta=0.2)):
         oracles.compare_with_differences(Neuron(square, norm), np.ones(3), data, 1)
-    with pytest.raises(ValueError, match="activation: .*'square'"):
-        Neuron(square).optima(data)
+    oracles.refused("activation: .*'square'", lambda: Neuron(square).optima(data))

@@ -1,15 +1,12 @@
 """Points, rays and angles: distances in exact arithmetic, shapes, and values as objects."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 from scipy import optimize
 
 from bnlib import Point, Ray, angle
@@ -17,7 +14,7 @@ from tests import oracles
 from tests.oracles import rational
 
 
-def exact_squared_distance(start: oracles.Array, direction: oracles.Array) -> Fraction:
+def exact_squared_distance(start, direction):
     """Return the squared distance to a ray of the given direction, without rounding."""
     w = [Fraction(float(v)) for v in start]
     u = [Fraction(float(v)) for v in direction]
@@ -26,20 +23,18 @@ def exact_squared_distance(start: oracles.Array, direction: oracles.Array) -> Fr
 
 
 @given(oracles.vectors(3), oracles.vectors(3))
-def test_the_distance_to_a_ray_is_the_exact_one(start: oracles.Array, u: oracles.Array) -> None:
+def test_the_distance_to_a_ray_is_the_exact_one(start, u):
     ray = Ray(u)
-    expected = float(exact_squared_distance(start, u))
-    oracles.agree("distance", ray.squared_distance(start), expected, 1e-13, float(start @ start))
-    oracles.agree(
-        "search", oracles.searched_left_side(start, u), expected, 1e-13, float(start @ start)
-    )
+    expected, size = float(exact_squared_distance(start, u)), float(start @ start)
+    oracles.agree("distance", ray.squared_distance(start), expected, 1e-13, size)
+    oracles.agree("search", oracles.searched_left_side(start, u), expected, 1e-13, size)
     gap = start - ray.nearest(start)
-    oracles.agree("nearest", gap @ gap, expected, 1e-13, float(start @ start))
+    oracles.agree("nearest", gap @ gap, expected, 1e-13, size)
 
 
 @pytest.mark.parametrize("off", [1e-1, 1e-3, 1e-6])
 @pytest.mark.parametrize("size", [1e-150, 1.0, 1e150])
-def test_a_start_near_the_ray_keeps_its_digits(off: float, size: float) -> None:
+def test_a_start_near_the_ray_keeps_its_digits(off, size):
     # The rounding of w and u costs eps·‖w‖ of the distance: relative to it, eps / off.
     for along in (np.array([5.0, 3.0, 0.0]), np.array([0.1, 0.2, 0.3])):
         start = size * (along + off * np.array([0.3, -0.5, 0.1]))
@@ -48,15 +43,8 @@ def test_a_start_near_the_ray_keeps_its_digits(off: float, size: float) -> None:
         oracles.agree("distance", actual, expected, 20 * oracles.EPS / off + 1e-13)
 
 
-@given(oracles.vectors(2), oracles.vectors(2), st.floats(1e-3, 1e3))
-def test_nothing_on_the_ray_is_nearer(start: oracles.Array, u: oracles.Array, k: float) -> None:
-    ray = Ray(u)
-    gap = start - k * ray.direction
-    assert ray.squared_distance(start) <= gap @ gap + 1e-14 * (start @ start + k * k)
-
-
 @given(oracles.vectors(4), oracles.vectors(4))
-def test_the_angle_is_that_of_the_scalar_product(u: oracles.Array, v: oracles.Array) -> None:
+def test_the_angle_is_that_of_the_scalar_product(u, v):
     theta = angle(u, v)
     cosine = u @ v / np.sqrt((u @ u) * (v @ v))
     oracles.agree("cosine", np.cos(theta), cosine, 1e-14, 1.0)
@@ -65,23 +53,20 @@ def test_the_angle_is_that_of_the_scalar_product(u: oracles.Array, v: oracles.Ar
     oracles.agree("supplement", theta + angle(u, -v), np.pi, 1e-14)
 
 
-@pytest.mark.parametrize("tiny", [1e-3, 1e-8, 1e-14, 1e-150])
-def test_small_angles_keep_their_digits(tiny: float) -> None:
-    oracles.agree("small", angle([1.0, 0.0], [1.0, tiny]), np.arctan(tiny), 1e-13)
+def test_small_angles_keep_their_digits_and_a_direction_has_no_length():
+    for tiny in (1e-3, 1e-8, 1e-14, 1e-150):
+        oracles.agree("small", angle([1.0, 0.0], [1.0, tiny]), np.arctan(tiny), 1e-13)
     assert angle([1e-300, 0], [1e300, 0]) == 0.0
     assert angle([0.0, 2.0], [0.0, -5.0]) == np.pi
-
-
-@pytest.mark.parametrize("size", [5e-324, 1e-308, 1e-150, 1e150, 1.7e308])
-def test_a_direction_has_no_length(size: float) -> None:
-    assert Ray([0.0, size]).direction.tolist() == [0.0, 1.0]
-    assert Ray([-size]).direction.tolist() == [-1.0]
-    oracles.agree("unit", Ray([size, size]).direction, np.full(2, np.sqrt(0.5)), 1e-15)
+    for size in (5e-324, 1e-308, 1e-150, 1e150, 1.7e308):
+        assert Ray([0.0, size]).direction.tolist() == [0.0, 1.0]
+        assert Ray([-size]).direction.tolist() == [-1.0]
+        oracles.agree("unit", Ray([size, size]).direction, np.full(2, np.sqrt(0.5)), 1e-15)
 
 
 @pytest.mark.parametrize("optimum", [Point([1.0, 2.0]), Ray([1.0, 2.0])], ids=["point", "ray"])
 @pytest.mark.parametrize("batch", [(), (1,), (4,), (2, 3), (0,)])
-def test_shapes_follow_the_starts(optimum: Point | Ray, batch: tuple[int, ...]) -> None:
+def test_shapes_follow_the_starts(optimum, batch):
     starts = np.random.default_rng(1).normal(size=(*batch, 2))
     nearest, distances = optimum.nearest(starts), optimum.squared_distance(starts)
     assert nearest.shape == starts.shape
@@ -93,15 +78,14 @@ def test_shapes_follow_the_starts(optimum: Point | Ray, batch: tuple[int, ...]) 
 
 
 @pytest.mark.parametrize("optimum", [Point([1.0, 0.1, -3.0]), Ray([1.0, 0.1, -3.0])])
-def test_they_are_values(optimum: Point | Ray) -> None:
+def test_they_are_values(optimum):
     for same in (pickle.loads(pickle.dumps(optimum)), copy.deepcopy(optimum)):
         assert same == optimum
         assert hash(same) == hash(optimum)
     array = optimum.weights if isinstance(optimum, Point) else optimum.direction
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 2.0
-    with pytest.raises(ValueError, match="WRITEABLE"):
-        array.setflags(write=True)
+    oracles.refused("WRITEABLE", array.setflags, write=True)
     assert Point([0.0, -0.0]) == Point([-0.0, 0.0])
     assert hash(Point([0.0])) == hash(Point([-0.0]))
     assert Point([1.0]) != Ray([1.0])
@@ -110,32 +94,17 @@ def test_they_are_values(optimum: Point | Ray) -> None:
     assert repr(Point([3.0, 1.0])) == "Point([3., 1.])"
 
 
-@settings(max_examples=200)
-@given(*[st.lists(oracles.wild_number, min_size=2, max_size=2)] * 2)
-def test_wild_numbers_give_finite_results_or_a_value_error(u: list[float], w: list[float]) -> None:
-    for kind in (Point, Ray):
-        for method in ("nearest", "squared_distance"):
-            try:
-                result = getattr(kind(u), method)(w)
-            except ValueError:
-                continue
-            assert np.isfinite(result).all()
-            assert method == "nearest" or (result >= 0).all()
-
-
-# ---------------------------------------------------------------- with a kernel
-
 SIZES = [(2, 1), (3, 1), (3, 2), (6, 4)]
 
 
-def kernel_and(d: int, k: int) -> tuple[oracles.Array, oracles.Array, oracles.Array]:
+def kernel_and(d, k):
     """Return an orthonormal basis of k columns, a vector and starts."""
     rng = np.random.default_rng(10 * d + k)
     return np.linalg.qr(rng.normal(size=(d, k)))[0], rng.normal(size=d), rng.normal(size=(30, d))
 
 
 @oracles.each(SIZES)
-def test_distances_to_an_affine_set_are_those_of_least_squares(case: tuple[int, int]) -> None:
+def test_distances_to_an_affine_set_are_those_of_least_squares(case):
     along, w, starts = kernel_and(*case)
     point = Point(w, along=along)
     for start in starts:
@@ -149,9 +118,7 @@ def test_distances_to_an_affine_set_are_those_of_least_squares(case: tuple[int, 
 
 
 @oracles.each(SIZES)
-def test_distances_to_a_half_space_of_rays_are_those_of_a_bounded_search(
-    case: tuple[int, int],
-) -> None:
+def test_distances_to_a_half_space_of_rays_are_those_of_a_bounded_search(case):
     along, u, starts = kernel_and(*case)
     ray = Ray(u, along=along)  # u is not orthogonal to the kernel: its part across counts
     oracles.agree("across", along.T @ ray.direction, np.zeros(case[1]), 1e-15, 1.0)
@@ -167,7 +134,7 @@ def test_distances_to_a_half_space_of_rays_are_those_of_a_bounded_search(
     assert 0 < np.count_nonzero(ray.exists(starts)) < 30
 
 
-def test_a_direction_close_to_the_kernel_is_known_less_well() -> None:
+def test_a_direction_close_to_the_kernel_is_known_less_well():
     along, u, _ = kernel_and(4, 2)
     near = along[:, 0] + 1e-6 * u
     exact = [rational.column(each) for each in (near, *along.T)]
@@ -183,16 +150,14 @@ def test_a_direction_close_to_the_kernel_is_known_less_well() -> None:
     assert Ray(ray.direction, error=1e-9, along=along).error < 1.001e-9
 
 
-def test_what_is_excluded_of_a_closure_is_no_closest_element() -> None:
+def test_equality_is_by_where_they_lie_and_what_is_excluded_is_no_closest_element():
     normal = np.array([1.0, 2.0, 2.0]) / 3
     closure = Point(np.zeros(3), along=np.eye(3), excluded=normal[:, None])
     starts = [normal, -5 * normal, 1e-300 * normal, normal + [1e-9, 0, 0], [1, 0, 0], [0, 0, 0]]
     assert closure.exists(starts).tolist() == [False, False, False, True, True, False]
+    assert Ray([1.0, 2.0]).exists([[2.0, -1.0], [2.0, -0.9]]).tolist() == [False, True]
     assert not closure.squared_distance(starts).any()
     assert (closure.nearest(starts) == starts).all()
-
-
-def test_they_are_equal_by_where_they_lie_not_by_what_is_known_of_it() -> None:
     e, f = np.eye(2)[:, :1], np.eye(2)[:, 1:]
     for kind in (Point, Ray):
         one = kind([0.0, 1.0], 0.1, e, along_error=0.2, origin=b"x")

@@ -1,7 +1,5 @@
 """Certificates for trained γ and β: true ones are found, false ones refused, by both sides."""
 
-from __future__ import annotations
-
 import ast
 import itertools
 import json
@@ -10,7 +8,6 @@ from dataclasses import fields, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +19,6 @@ from scipy.optimize import least_squares
 
 from bn_experiments import certify, search
 from bn_experiments.certify import (
-    NotCertified,
     TrainedCertificate,
     _half_plane,
     _linear_piece,
@@ -46,23 +42,20 @@ EXACT = ("identity", "relu", "leaky_relu")
 
 
 @cache
-def optima(name: str, bias: bool) -> list[Any]:
+def optima(name, bias):
     rng = np.random.default_rng(1)
     neuron = Neuron(name, bias=bias)
     return [point.weights for point in search.numerical_optima(neuron, DATA, rng)]
 
 
 @cache
-def certified(name: str) -> TrainedCertificate:
+def certified(name):
     found = certify_trained(INPUTS, TARGETS, name, optima(name, False)[0], optima(name, True)[0])
     assert isinstance(found, TrainedCertificate), found
     return found
 
 
-# ---------------------------------------------------------------- what is true
-
-
-def test_every_activation_of_the_library_has_a_certificate_that_is_accepted() -> None:
+def test_every_activation_of_the_library_has_a_certificate_that_is_accepted():
     assert {*SMOOTH, *EXACT} == set(ACTIVATIONS)
     for name in ACTIVATIONS:
         claim = certified(name)
@@ -76,11 +69,11 @@ def test_every_activation_of_the_library_has_a_certificate_that_is_accepted() ->
 
 
 @oracles.each(SMOOTH)
-def test_batch_norm_trained_with_gamma_and_beta_ends_elsewhere(name: str) -> None:
+def test_batch_norm_trained_with_gamma_and_beta_ends_elsewhere(name):
     """Another way to the optima: SciPy trains w, log γ and β; no end has the direction of W*."""
     star, rng, ends = optima(name, False)[0], np.random.default_rng(3), []
 
-    def residuals(p: Any) -> Any:
+    def residuals(p):
         norm = BatchNorm(gamma=float(np.exp(p[2])), beta=float(p[3]))
         return Neuron(name, norm).output(p[:2], DATA) - DATA.targets
 
@@ -92,7 +85,7 @@ def test_batch_norm_trained_with_gamma_and_beta_ends_elsewhere(name: str) -> Non
 
 
 @oracles.each(("relu", "leaky_relu"))
-def test_no_pattern_of_active_examples_has_its_optimum_on_the_ray(name: str) -> None:
+def test_no_pattern_of_active_examples_has_its_optimum_on_the_ray(name):
     """By SymPy, for all 2^m patterns and not only those that the half-plane meets."""
     star, flat = sp.Matrix(certified(name).centre), sp.Rational(name == "leaky_relu", 100)
     target = sp.Matrix([sp.Rational(each) for each in TARGETS])
@@ -108,57 +101,47 @@ def test_no_pattern_of_active_examples_has_its_optimum_on_the_ray(name: str) -> 
             assert v[0] * star[1] != v[1] * star[0] or v[:2] == [0, 0]
 
 
-# ---------------------------------------------------------------- what is false
-
-
-def interpolated(name: str) -> list[Any]:
+def interpolated(name):
     """Targets that the neuron without a bias fits: (W*, 0) is an optimum with a bias too."""
     return [float(each) for each in Neuron(name).output(np.array([0.5, 0.25]), DATA)]
 
 
 @oracles.each(("tanh", "sigmoid", "softplus", "elu"))
-def test_both_sides_refuse_a_ray_that_is_optimal(name: str) -> None:
+def test_both_sides_refuse_a_ray_that_is_optimal(name):
     arguments = INPUTS, interpolated(name), name, [0.5, 0.25], [0.5, 0.25, 0.0]
     refusal = certify_trained(*arguments)
-    assert isinstance(refusal, NotCertified)
     assert re.search("may be stationary with a bias, near k = 1, b = -?[0-9.e-]+", refusal.reason)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certifier, "refuse_stationary_ray", lambda *_: None)
         forged = certify_trained(*arguments)
-    assert isinstance(forged, TrainedCertificate)
     assert "(c): (kW*, b) may be stationary" in verify_trained(forged).reason
 
 
 @oracles.each(EXACT)
-def test_both_sides_refuse_an_exact_ray_that_is_optimal(name: str) -> None:
+def test_both_sides_refuse_an_exact_ray_that_is_optimal(name):
     inputs, targets = [(1, 0), (0, 1), (1, 1), (2, 1)], ["1/2", "1/4", "3/4", "5/4"]
     arguments = inputs, targets, name, ["1/2", "1/4"], ["1/2", "1/4", 0]
     refusal = certify_trained(*arguments)
-    assert isinstance(refusal, NotCertified)
     assert "W* is on a BN ray" in refusal.reason
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certifier, "refuse_minimum_on_the_ray", lambda *_: None)
         forged = certify_trained(*arguments)
-    assert isinstance(forged, TrainedCertificate)
     assert verify_trained(forged).reason == "(c): a multiple of W* is optimal with a bias"
 
 
-def with_box(claim: TrainedCertificate, part: str, by: Fraction) -> TrainedCertificate:
+def with_box(claim, part, by):
     (low, high), *others = getattr(claim, part)
     return replace(claim, **{part: ((low + by, high + by), *others)})
 
 
-FORGED: dict[str, tuple[Any, str]] = {
+FORGED = {
     "W* elsewhere": (lambda c: with_box(c, "box", Fraction(1, 50)), r"\((a|b|d)\)"),
     "optimum elsewhere": (lambda c: with_box(c, "with_bias", Fraction(1, 50)), r"\((a|b)\)"),
     "box too wide": (
-        lambda c: replace(c, box=tuple((low - 9, high + 9) for low, high in c.box)),
-        r"\((a|b|d)\)|kink|point",
+        lambda c: replace(c, box=tuple((a - 9, b + 9) for a, b in c.box)),
+        r"\([abd]\)|kink|point",
     ),
-    "target changed": (
-        lambda c: replace(c, targets=(Fraction(2, 3), *c.targets[1:])),
-        r"\((a|b)\)",
-    ),
+    "target changed": (lambda c: replace(c, targets=(Fraction(2, 3), *c.targets[1:])), r"\([ab]\)"),
     "ends swapped": (lambda c: replace(c, box=tuple(ends[::-1] for ends in c.box)), "swapped|a"),
     "unknown activation": (lambda c: replace(c, activation="relu6"), "unknown"),
     "one line": (
@@ -169,8 +152,7 @@ FORGED: dict[str, tuple[Any, str]] = {
 
 
 @oracles.each([(name, kind) for name in ACTIVATIONS for kind in FORGED])
-def test_a_forged_certificate_is_refused(case: tuple[str, str]) -> None:
-    name, kind = case
+def test_a_forged_certificate_is_refused(name, kind):
     if kind == "ends swapped" and name in EXACT:
         return  # a point has no ends to swap
     forge, reason = FORGED[kind]
@@ -179,12 +161,12 @@ def test_a_forged_certificate_is_refused(case: tuple[str, str]) -> None:
     assert re.search(reason, answer.reason), answer.reason
 
 
-def test_another_activation_is_refused_but_where_the_pieces_agree() -> None:
+def test_another_activation_is_refused_but_where_the_pieces_agree():
     for name, other in itertools.permutations(ACTIVATIONS, 2):
         assert not verify_trained(replace(certified(name), activation=other)), (name, other)
 
 
-def test_hostile_json_and_other_classes_are_refused() -> None:
+def test_hostile_json_and_other_classes_are_refused():
     claim = certified("tanh")
     content = json.loads(claim.to_json())
     for change in ({"format": "bnlib certificate 1"}, {"extra": 1}, {"with_bias": content["box"]}):
@@ -192,32 +174,28 @@ def test_hostile_json_and_other_classes_are_refused() -> None:
         assert answer.reason.startswith("malformed certificate")
 
     class Liar(TrainedCertificate):
-        def to_json(self) -> str:
+        def to_json(self):
             return claim.to_json()
 
     lie = Liar(**{each.name: getattr(claim, each.name) for each in fields(claim)})
     for bad in (lie, 3):
-        with pytest.raises(ValueError, match="expected a TrainedCertificate or its JSON"):
-            verify_trained(bad)  # type: ignore[arg-type]
+        oracles.refused("expected a TrainedCertificate or its JSON", verify_trained, bad)
     for part, value in (("with_bias", claim.box), ("with_bias", [1, 2, 3]), ("box", ())):
-        with pytest.raises(ValueError, match=part):
-            replace(claim, **{part: value})
+        oracles.refused(part, replace, claim, **{part: value})
 
 
-def test_bad_arguments_are_named() -> None:
-    right: Any = (INPUTS, TARGETS, "tanh", [1, 1], [1, 1, 0])
+def test_bad_arguments_are_named():
+    right = (INPUTS, TARGETS, "tanh", [1, 1], [1, 1, 0])
     for position, value, name in ((3, [1], "approximate"), (4, [1, 1], "with_bias")):
         wrong = [*right]
         wrong[position] = value
-        with pytest.raises(ValueError, match=f"{name}: expected"):
-            certify_trained(*wrong)
-    with pytest.raises(ValueError, match="precision"):
-        certify_trained(*right, precision=10)
+        oracles.refused(f"{name}: expected", certify_trained, *wrong)
+    oracles.refused("precision", certify_trained, *right, precision=10)
     refusal = certify_trained(INPUTS, TARGETS, "tanh", [9, 9], [0.4, -0.07, 0.55])
     assert "not near a minimum" in str(refusal) or "converge" in str(refusal)
 
 
-def test_problems_that_signs_do_not_settle_are_refused() -> None:
+def test_problems_that_signs_do_not_settle_are_refused():
     twice = [*INPUTS, (1, 0)]
     cases = {
         "within the range of the activation": (INPUTS, ["3/4", "1/4", "9/8", "1/8"], "tanh"),
@@ -235,11 +213,8 @@ def test_problems_that_signs_do_not_settle_are_refused() -> None:
         )
 
 
-# ---------------------------------------------------------------- enclosures and signs
-
-
 @given(st.sampled_from(SMOOTH), st.integers(0, 10**6))
-def test_neither_side_excludes_a_stationary_point(name: str, seed: int) -> None:
+def test_neither_side_excludes_a_stationary_point(name, seed):
     """A true optimum (v, b), as (kW, b) with W = v/k: no cell around it may be excluded."""
     rng = np.random.default_rng(seed)
     k, shift = rng.uniform(0.2, 3), rng.uniform(0.01, 1, 2)
@@ -258,7 +233,7 @@ def test_neither_side_excludes_a_stationary_point(name: str, seed: int) -> None:
 
 
 @oracles.each(SMOOTH)
-def test_the_facts_about_activations_that_are_not_computed(name: str) -> None:
+def test_the_facts_about_activations_that_are_not_computed(name):
     """At many points: where φ rises and falls, where φ′ exceeds 1, how the tails fall."""
     z = np.linspace(-12, 12, 24001)
     phi = ACTIVATIONS[name]
@@ -276,7 +251,7 @@ def test_the_facts_about_activations_that_are_not_computed(name: str) -> None:
     assert np.all(np.diff(value[far]) <= 0)
 
 
-def test_signs_need_two_changes() -> None:
+def test_signs_need_two_changes():
     """Σ g (a - c) has one sign if those of g change once; the rule must not exclude more."""
     plane = _half_plane._half_plane(
         problem(INPUTS, TARGETS, "tanh", True, 1, 0), certified("tanh").box
@@ -295,8 +270,6 @@ def test_signs_need_two_changes() -> None:
             assert _half_plane._signs_exclude(plane, (0.0, 1.0, 0.0, 1.0)) is expected
 
 
-# ---------------------------------------------------------------- planted errors
-
 PLANTS = {
     "half of the rectangle": (_half_plane, "_halves", lambda plane, cell: []),
     "signs always exclude": (_half_plane, "_signs_exclude", lambda *_: True),
@@ -304,17 +277,14 @@ PLANTS = {
 }
 
 
-def test_errors_planted_in_the_search_are_caught() -> None:
-    arguments: Any = (INPUTS, interpolated("tanh"), "tanh", [0.5, 0.25], [0.5, 0.25, 0.0])
+def test_errors_planted_in_the_search_and_in_the_enumeration_are_caught():
+    arguments = (INPUTS, interpolated("tanh"), "tanh", [0.5, 0.25], [0.5, 0.25, 0.0])
     for name, (where, function, wrong) in PLANTS.items():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(where, function, wrong)
             found = certify_trained(*arguments)
         assert found, name
         assert not verify_trained(found), name
-
-
-def test_an_error_planted_in_the_enumeration_is_caught() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(_linear_piece.LINEAR_PIECES, "leaky_relu", Fraction(1, 99))
         found = certify_trained(
@@ -324,10 +294,7 @@ def test_an_error_planted_in_the_enumeration_is_caught() -> None:
     assert not verify_trained(found)
 
 
-# ---------------------------------------------------------------- independence
-
-
-def test_the_verifier_shares_only_certificates_with_the_search() -> None:
+def test_the_verifier_shares_only_certificates_with_the_search():
     tree = ast.parse(Path(str(trained_verifier.__file__)).read_text(encoding="utf-8"))
     imported = {each.module for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)}
     room = "bn_experiments.certify"

@@ -78,7 +78,7 @@ def test_centred_inputs_have_no_angle_as_sets_grow():
 def test_the_fewest_examples_allowed_make_both_optima_unique(d):
     found = stacked_optima(*drawn(RandomLearningSets(d + 1, d), 50))
     assert np.isfinite(found.angles).all()
-    sampling.refused(f"m, d: got {d} examples", RandomLearningSets, d, d)
+    oracles.refused(f"^m, d: got {d} examples", RandomLearningSets, d, d)
 
 
 def test_what_is_no_family_is_refused_by_name():
@@ -94,19 +94,16 @@ def test_what_is_no_family_is_refused_by_name():
         ("m, d: got 2 examples", {"m": 2}),
         ("activation: 'tanhh' is unknown", {"activation": "tanhh"}),
     ):
-        sampling.refused(message, family, **arguments)
+        oracles.refused(f"^{message}", family, **arguments)
 
 
-def test_families_are_values_and_take_an_activation_of_your_own():
+def test_families_are_values_whose_stream_is_as_it_was():
     family = RandomLearningSets(9, 2, noise=0.0, activation="elu")
     assert pickle.loads(pickle.dumps(family)) == family
     others = [replace(family, activation="silu"), replace(family, noise=1.0), replace(family)]
     assert len({family, *others}) == 3
     mine = replace(family, activation=Activation("sine", np.sin, np.cos, lambda z: -np.sin(z)))
     assert np.abs(drawn(mine, 5)[1]).max() <= 1
-
-
-def test_the_stream_of_the_linear_family_is_as_it_was():
     x, t = drawn(RandomLearningSets(3, 2), 2, seed=2025)
     rng = np.random.default_rng(2025)
     spread, directions = rng.standard_normal((2, 3, 2)), rng.standard_normal((2, 2, 2))

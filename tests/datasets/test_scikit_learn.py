@@ -3,28 +3,20 @@
 import json
 import socket
 import sys
-from fractions import Fraction
 from pathlib import Path
 
-import flint
 import numpy as np
 import pytest
 from sklearn import datasets
 from sklearn.preprocessing import StandardScaler
 
 import bnlib
-from bn_experiments.datasets import (
-    DATA_SETS,
-    PREPARATIONS,
-    load,
-    load_tasks,
-    prepare,
-    stacked_optima,
-)
+from bn_experiments.datasets import PREPARATIONS, load, load_tasks, prepare, stacked_optima
+from bn_experiments.datasets.scikit_learn import DATA_SETS
 from bnlib import BatchNorm
 from bnlib.closed_form import linear_optima
 from tests import oracles
-from tests.oracles import rational, sampling
+from tests.oracles import rational
 
 TASKS = load_tasks()
 SIGNED = load_tasks(coding=(-1.0, 1.0))
@@ -47,22 +39,9 @@ def theta(data):
 
 def rational_fits(data):
     """Solve the normal equations without rounding: W*, and û followed by a, as columns."""
-    found = []
-    for x in (data.inputs, np.column_stack([data.inputs, np.ones(data.m)])):
-        design, t = (
-            # As the rational numbers that the floats are.
-            flint.fmpq_mat(*a.shape, [flint.fmpq(*float(v).as_integer_ratio()) for v in a.flat])
-            for a in (x, data.targets[:, None])
-        )
-        found.append((design.transpose() * design).solve(design.transpose() * t))
-    return found
-
-
-def floats(column):
-    return np.array([float(Fraction(int(each.p), int(each.q))) for each in column.entries()])
-
-
-# ---------------------------------------------------------------- the tasks
+    inputs = data.inputs, np.column_stack([data.inputs, np.ones(data.m)])
+    designs, t = [rational.matrix(x.tolist()) for x in inputs], rational.column(data.targets)
+    return [(x.transpose() * x).solve(x.transpose() * t) for x in designs]
 
 
 def test_every_data_set_gives_its_tasks():
@@ -96,7 +75,7 @@ def test_columns_are_the_shipped_ones_and_the_dropped_ones_are_constant(source):
     assert np.linalg.matrix_rank(with_intercept) == len(kept) + 1
 
 
-def test_classes_are_told_from_the_rest():
+def test_classes_are_told_from_quantities_which_are_not_coded():
     for source in ("iris", "wine", "breast_cancer", "digits"):
         bunch = load(source)
         mine = [task for task in TASKS if task.source == source]
@@ -107,9 +86,6 @@ def test_classes_are_told_from_the_rest():
         assert [task.target for task in mine] == names
         signed = [task.data.targets for task in SIGNED if task.source == source]
         np.testing.assert_array_equal(signed, 2 * np.array(zero_one) - 1)
-
-
-def test_quantities_are_not_coded():
     for first, second in zip(TASKS, SIGNED, strict=True):
         if first.source in ("diabetes", "diabetes_raw", "linnerud"):
             assert first == second
@@ -137,19 +113,16 @@ def test_what_cannot_be_loaded_is_refused(monkeypatch):
         ("coding: entry", {"coding": (0.0, np.nan)}),
         ("coding: expected", {"coding": (0.0, 1.0, 2.0)}),
     ):
-        sampling.refused(message, load_tasks, **arguments)
+        oracles.refused(f"^{message}", load_tasks, **arguments)
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ImportError, match=r"scikit-learn.*bnlib\[data\]"):
         load_tasks(["iris"])
 
 
-# ---------------------------------------------------------------- optima and the lemma
-
-
 @each_task
 def test_angles_and_the_lemma_at_the_optimum_agree_with_rational_arithmetic(task):
     exact = rational_fits(task.data)
-    star, (*slope, a) = map(floats, exact)
+    star, (*slope, a) = map(rational.floats, exact)
     slope, d = np.array(slope), task.data.d
     found = stacked_optima(task.data.inputs, task.data.targets)
     oracles.agree("W*", found.stars, star, 1e-9)

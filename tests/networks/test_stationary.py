@@ -1,10 +1,7 @@
 """Training to a stationary point, the lemma's sides for networks, and the stored experiment."""
 
-from __future__ import annotations
-
 import json
 from itertools import permutations, product
-from typing import Any
 
 import jax
 import numpy as np
@@ -18,10 +15,10 @@ from bn_experiments.sweeps import networks
 from bn_experiments.sweeps.network_problems import insertion_case, lemma_case, problem
 from bnlib import BatchNorm, Neuron, Point, Ray, counterexample
 from tests.networks.written_out import disturbed
-from tests.oracles import agree
+from tests.oracles import agree, refused
 
 
-def test_the_three_points() -> None:
+def test_the_three_points():
     data = counterexample()
     plain = Network((2, 1), bias=False)
     point = stationary_point(plain, plain.initialize(0), data.inputs, data.targets)
@@ -40,7 +37,7 @@ def test_the_three_points() -> None:
     agree("loss", end.loss, Neuron(bias=True).loss(line.weights, data), 1e-9, 1.0)  # it is 0 here
 
 
-def test_what_is_reported_is_what_was_reached() -> None:
+def test_what_is_reported_is_what_was_reached():
     case = insertion_case("teacher", (2,), "tanh", "squared", False, 0)
     network, start, x, t = problem(case)
     point = stationary_point(network, start, x, t)
@@ -58,7 +55,7 @@ def test_what_is_reported_is_what_was_reached() -> None:
     assert point.loss < float(loss(ravel_pytree(start)[0]))
 
 
-def test_a_loss_without_a_minimum_is_not_reported_as_one() -> None:
+def test_a_loss_without_a_minimum_is_not_reported_as_one():
     # Separable classes with hard labels: the weights grow for ever.
     network = Network((1, 2), objective="cross-entropy")
     x, t = np.array([[-2.0], [-1.0], [1.0], [2.0]]), np.eye(2)[[0, 0, 1, 1]]
@@ -66,7 +63,7 @@ def test_a_loss_without_a_minimum_is_not_reported_as_one() -> None:
     assert not point.isolated
 
 
-def test_a_perfect_fit_converges_and_is_not_isolated() -> None:
+def test_a_perfect_fit_converges_and_is_not_isolated():
     case = insertion_case("few", (6,), "tanh", "squared", False, 0)
     point = stationary_point(*problem(case))
     assert point.converged
@@ -75,13 +72,17 @@ def test_a_perfect_fit_converges_and_is_not_isolated() -> None:
     assert point.model.flat > 0
 
 
-def test_wrong_arguments_are_refused() -> None:
+def test_what_does_not_fit_is_refused():
     network = Network((2, 1))
     params, x, t = network.initialize(0), np.eye(2), np.ones(2)
     with pytest.raises(ValueError, match="^iterations: must be at least 1"):
         stationary_point(network, params, x, t, iterations=0)
     with pytest.raises(ValueError, match="^params: loss or gradient is not finite"):
         stationary_point(network, [{"weights": np.full((2, 1), np.nan), "bias": np.zeros(1)}], x, t)
+    w = np.ones((2, 3, 2))
+    refused("^stars: shape", lambda: reached_sides(w, np.ones((2, 2, 2)), w))
+    refused("^normalized: shape", lambda: pooled_sides(w, w, np.ones((0, 3, 2)), odd=True))
+    refused("^starts: entry", lambda: reached_sides(np.full((2, 3, 2), np.nan), w, w))
 
 
 NORMS = [
@@ -98,9 +99,7 @@ NORMS = [
 @pytest.mark.parametrize("objective", ["squared", "cross-entropy"])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("norms", NORMS, ids=repr)
-def test_symmetries_are_the_directions_that_no_data_can_see(
-    norms: Any, bias: bool, objective: str
-) -> None:
+def test_symmetries_are_the_directions_that_no_data_can_see(norms, bias, objective):
     network = Network((3, 2, 3), "tanh", bias, objective, norms)
     params, rng = disturbed(network, 0)
     x = rng.normal(0.5, 1.0, (60, 9, 3))
@@ -111,10 +110,7 @@ def test_symmetries_are_the_directions_that_no_data_can_see(
     assert np.sum(size < 1e-10 * size[0]) == symmetries(network)
 
 
-# ---------------------------------------------------------------- the lemma for networks
-
-
-def test_one_unit_is_the_lemma() -> None:
+def test_one_unit_is_the_lemma():
     rng = np.random.default_rng(1)
     w, star, bn = rng.normal(size=(3, 50, 4, 1))
     sides = reached_sides(w, star, bn)
@@ -128,13 +124,13 @@ def test_one_unit_is_the_lemma() -> None:
 
 
 @pytest.mark.parametrize("odd", [False, True])
-def test_pooled_sides_against_all_images_one_by_one(odd: bool) -> None:
+def test_pooled_sides_against_all_images_one_by_one(odd):
     rng = np.random.default_rng(2)
     w = rng.normal(size=(6, 2, 3))
     stars, bns = rng.normal(size=(4, 2, 3)), rng.normal(size=(5, 2, 3))
     sides = pooled_sides(w, stars, bns, odd=odd)
 
-    def images(pool: Any) -> list[Any]:
+    def images(pool):
         signs = list(product((-1, 1), repeat=3)) if odd else [(1, 1, 1)]
         orders = list(permutations(range(3)))
         return [each[:, order] * sign for each in pool for order in orders for sign in signs]
@@ -155,7 +151,7 @@ def test_pooled_sides_against_all_images_one_by_one(odd: bool) -> None:
         assert sides.applies[i] == (np.sum(star * w[i]) > 0)
 
 
-def test_the_lemma_is_true_where_the_rays_are_those_of_the_plain_optima() -> None:
+def test_the_lemma_is_true_where_the_rays_are_those_of_the_plain_optima():
     rng = np.random.default_rng(3)
     w, stars = rng.normal(size=(2, 200, 3, 2))
     scaled = stars * rng.uniform(0.1, 3.0, (200, 1, 2))
@@ -164,29 +160,13 @@ def test_the_lemma_is_true_where_the_rays_are_those_of_the_plain_optima() -> Non
     assert reached_sides(w, stars, scaled).applies.any()
 
 
-def test_sides_refuse_what_does_not_fit() -> None:
-    w = np.ones((2, 3, 2))
-    with pytest.raises(ValueError, match="^stars: shape"):
-        reached_sides(w, np.ones((2, 2, 2)), w)
-    with pytest.raises(ValueError, match="^normalized: shape"):
-        pooled_sides(w, w, np.ones((0, 3, 2)), odd=True)
-    with pytest.raises(ValueError, match="^starts: entry"):
-        reached_sides(np.full((2, 3, 2), np.nan), w, w)
-
-
-# ---------------------------------------------------------------- the experiment
-
-
-def test_cases_are_many_and_what_json_can_hold() -> None:
+def test_cases_and_tasks_are_what_json_can_hold_and_a_bias_keeps_every_minimum():
     cases = networks.cases()
     assert json.loads(json.dumps(cases)) == cases
     assert len({json.dumps(case, sort_keys=True) for case in cases}) == len(cases)
     kinds = {(case["kind"], case["data"], case["objective"], case["bias"]) for case in cases}
     assert {("insertion", "teacher", "cross-entropy", bias) for bias in (True, False)} <= kinds
     assert ("lemma", "teacher", "squared", False) in kinds
-
-
-def test_a_task_gives_what_json_can_hold_and_a_bias_keeps_every_minimum() -> None:
     # The chapter on networks runs more cases, without biases among them, and the lemma.
     case = insertion_case("teacher", (2,), "tanh", "squared", True, 0)
     row = networks.task(case, np.random.default_rng(0))
@@ -202,7 +182,7 @@ def test_a_task_gives_what_json_can_hold_and_a_bias_keeps_every_minimum() -> Non
     assert found["trained"] == {"teacher, squared, 1 hidden": counts}
 
 
-def test_lemma_cases_are_counted() -> None:
+def test_lemma_cases_are_counted():
     row = networks.task(lemma_case("tanh", False, 0, starts=2), np.random.default_rng(0))
     assert json.loads(json.dumps(row, allow_nan=False)) == row
     assert row["starts"] == row["pairs"] == 2
@@ -226,7 +206,7 @@ def test_lemma_cases_are_counted() -> None:
     assert "checks" not in found
 
 
-def test_outputs_before_a_softmax_are_balanced() -> None:
+def test_outputs_before_a_softmax_are_balanced():
     network = Network((3, 2, 3), objective="cross-entropy")
     params, x, t = network.initialize(0), np.random.default_rng(0).normal(size=(5, 3)), np.eye(3)
     balanced = networks.balanced(network, params)

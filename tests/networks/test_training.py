@@ -1,12 +1,8 @@
 """Training side by side, against finite differences, plain loops and identities."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,8 +16,8 @@ from bn_experiments.networks import network as network_module
 from bn_experiments.sweeps import training as experiment
 from bnlib import BatchNorm
 from tests.networks.written_out import written_loss, written_out
+from tests.oracles import refused
 
-Patch = pytest.MonkeyPatch
 Array = npt.NDArray[np.float64]
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "training.json"
 
@@ -36,33 +32,33 @@ NORMS = {
 }
 
 
-def small(norm: str = "full", **changes: Any) -> Network:
+def small(norm="full", **changes):
     given = {"objective": "cross-entropy", "normalization": NORMS[norm], **changes}
     return Network((3, 4, 5, 2), "tanh", **given)
 
 
-def arrays(layer: Any) -> dict[str, Array]:
+def arrays(layer):
     return {name: np.array(value) for name, value in layer.items()}
 
 
-def one_of(stack: Any, i: int) -> Any:
+def one_of(stack, i):
     return jax.tree.map(lambda each: np.asarray(each)[i], stack)
 
 
-def stacked(*networks: Any) -> Any:
+def stacked(*networks):
     return jax.tree.map(lambda *each: np.stack(each), *networks)
 
 
-def starts(net: Network, *seeds: int) -> Any:
+def starts(net, *seeds):
     """Return what `training.starts` does, up to rounding, without compiling for each network."""
     return stacked(*map(net.initialize, seeds))
 
 
-def trained_by(net: Network, start: Any, rate: Any = 0.5, steps: int = 20, x: Any = X) -> Any:
+def trained_by(net, start, rate=0.5, steps=20, x=X):
     return training.train(net, start, x, T, rate, steps=steps).params
 
 
-def compare_step(net: Network, rate: float = 0.3) -> None:
+def compare_step(net, rate=0.3):
     """One step is −η times the central difference of the loss, in every parameter."""
     start = starts(net, 5)
     end = trained_by(net, start, rate, 1)
@@ -81,11 +77,11 @@ def compare_step(net: Network, rate: float = 0.3) -> None:
                 assert step == pytest.approx(-rate * slope, rel=1e-6, abs=1e-9)
 
 
-def compare_loop(net: Network, batches: Any = None, rule: Any = optax.sgd) -> None:
+def compare_loop(net, batches=None, rule=optax.sgd):
     """Networks side by side end where each one ends alone, in a loop without map and scan."""
     rates = [0.1, 0.3, 0.05]
     start = [net.initialize(seed, scale) for seed, scale in ((0, 1.0), (3, 0.5), (3, 2.0))]
-    given: dict[str, Any] = {"batches": batches, "optimizer": rule, "watch": batches is None}
+    given = {"batches": batches, "optimizer": rule, "watch": batches is None}
     run = training.train(net, stacked(*start), X, T, rates, steps=7, **given)
     derive = jax.jit(jax.value_and_grad(net.loss))
     for i, (params, rate) in enumerate(zip(start, rates, strict=True)):
@@ -106,34 +102,31 @@ def compare_loop(net: Network, batches: Any = None, rule: Any = optax.sgd) -> No
 
 @pytest.mark.parametrize("objective", ["squared", "cross-entropy"])
 @pytest.mark.parametrize("norm", NORMS)
-def test_a_step_is_the_finite_difference(norm: str, objective: str) -> None:
+def test_a_step_is_the_finite_difference(norm, objective):
     compare_step(small(norm, objective=objective))
 
 
 @pytest.mark.parametrize("size", [None, 4])
 @pytest.mark.parametrize("norm", NORMS)
-def test_side_by_side_is_one_by_one(norm: str, size: int | None) -> None:
+def test_side_by_side_is_one_by_one(norm, size):
     compare_loop(small(norm), None if size is None else training.batch_order(12, size, 7, 2))
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_losses_are_those_of_the_oracle(norm: str) -> None:
+def test_losses_are_those_of_the_oracle(norm):
     net = small(norm)
     stack = starts(net, 1, 2)
     expected = [written_loss(net, one_of(stack, i), X, T) for i in range(2)]
     np.testing.assert_allclose(training.losses(net, stack, X, T), expected, rtol=1e-12)
 
 
-# ---------------------------------------------------------------- planted errors
-
-
-def unbiased(y: Any, norm: BatchNorm, of_layer: Any) -> Any:
+def unbiased(y, norm, of_layer):
     y = y - y.mean(axis=0) if norm.center else y
     y = y / jnp.sqrt(y.var(axis=0, ddof=1) + norm.epsilon)
     return of_layer.get("gamma", 1.0) * y + of_layer.get("beta", 0.0)
 
 
-PLANTS: dict[str, Callable[[Any], Any]] = {
+PLANTS = {
     "momentum": lambda rate: optax.sgd(rate, momentum=0.9),
     "half the rate": lambda rate: optax.sgd(rate / 2),
     "ascent": lambda rate: optax.sgd(-rate),
@@ -141,22 +134,22 @@ PLANTS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-def test_a_wrong_optimizer_is_caught(plant: str) -> None:
+def test_a_wrong_optimizer_is_caught(plant):
     with pytest.raises(AssertionError):
         compare_loop(small("none"), rule=PLANTS[plant])
 
 
-def test_a_wrong_variance_is_caught(monkeypatch: Patch) -> None:
+def test_a_wrong_variance_is_caught(monkeypatch):
     monkeypatch.setattr(network_module, "_normalize", unbiased)
     net = Network((3, 4, 2), normalization=BatchNorm(epsilon=0.02))  # compiled nowhere else
     with pytest.raises(AssertionError):
         compare_step(net)
 
 
-def test_another_order_of_the_batches_is_caught(monkeypatch: Patch) -> None:
+def test_another_order_of_the_batches_is_caught(monkeypatch):
     order, train = training.batch_order(12, 4, 7, 2), training.train
 
-    def shifted(*given: Any, batches: Any, **options: Any) -> Any:
+    def shifted(*given, batches, **options):
         return train(*given, batches=np.roll(batches, 1, axis=0), **options)
 
     monkeypatch.setattr(training, "train", shifted)
@@ -164,10 +157,7 @@ def test_another_order_of_the_batches_is_caught(monkeypatch: Patch) -> None:
         compare_loop(small(), order)
 
 
-# ---------------------------------------------------------------- identities
-
-
-def test_all_variants_start_from_the_same_weights_times_the_scale() -> None:
+def test_all_variants_start_from_the_same_float64_weights_times_the_scale():
     plain = starts(small("none"), 9)
     for norm in NORMS:
         for first, other in zip(plain, starts(small(norm), 9), strict=True):
@@ -176,9 +166,6 @@ def test_all_variants_start_from_the_same_weights_times_the_scale() -> None:
     for layer, one, other in zip(plain, *compiled, strict=True):
         np.testing.assert_array_equal(one["weights"], other["weights"])
         np.testing.assert_allclose(one["weights"][1], 3 * layer["weights"][0], rtol=1e-14)
-
-
-def test_a_stack_is_float64_and_comes_apart() -> None:
     stack = starts(small(), 0, 1, 2)
     apart = training.unstacked(stack)
     losses = training.losses(small(), stack, X, T)
@@ -188,7 +175,7 @@ def test_a_stack_is_float64_and_comes_apart() -> None:
         np.testing.assert_allclose(small().loss(each, X, T), losses[i], rtol=1e-13)
 
 
-def test_centring_is_a_bias_where_the_inputs_are_centred() -> None:
+def test_centring_is_a_bias_where_the_inputs_are_centred():
     ends = []
     for norm in (None, BatchNorm(scale=False)):
         net = Network((3, 4, 2), "tanh", objective="cross-entropy", normalization=norm)
@@ -198,7 +185,7 @@ def test_centring_is_a_bias_where_the_inputs_are_centred() -> None:
         np.testing.assert_allclose(plain[one], centring[other], rtol=1e-10, atol=1e-13)
 
 
-def test_the_length_of_a_scale_invariant_weight_grows_by_pythagoras() -> None:
+def test_the_length_of_a_scale_invariant_weight_grows_by_pythagoras():
     net = small(normalization=BatchNorm())
     start = starts(net, 1)
     end = trained_by(net, start, 0.4, 1)
@@ -208,7 +195,7 @@ def test_the_length_of_a_scale_invariant_weight_grows_by_pythagoras() -> None:
         np.testing.assert_allclose(squares[0] + squares[1], squares[2], rtol=1e-12)
 
 
-def test_mini_batches_use_every_example_once_in_an_epoch() -> None:
+def test_mini_batches_use_every_example_once_in_an_epoch():
     order = training.batch_order(12, 4, 8, seed=3)
     assert order.shape == (8, 4)
     for epoch in order[:6].reshape(2, 12):
@@ -218,7 +205,7 @@ def test_mini_batches_use_every_example_once_in_an_epoch() -> None:
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_folding_keeps_outputs_and_accuracy_one_example_at_a_time(norm: str) -> None:
+def test_folding_keeps_outputs_and_accuracy_one_example_at_a_time(norm):
     net, labels = small(norm), T.argmax(axis=1)
     stack = trained_by(net, starts(net, 3, 0))
     found = training.accuracies(net, stack, X, labels, X)
@@ -231,7 +218,7 @@ def test_folding_keeps_outputs_and_accuracy_one_example_at_a_time(norm: str) -> 
     np.testing.assert_allclose(alone, expected, rtol=1e-10, atol=1e-12)
 
 
-def test_frozen_gamma_and_beta_are_folded_too() -> None:
+def test_frozen_gamma_and_beta_are_folded_too():
     net = small(normalization=BatchNorm(gamma=1.7, beta=-0.4))
     params = [{"weights": each["weights"]} for each in net.initialize(0)]
     params[-1]["bias"] = jnp.array([0.2, -0.1])
@@ -239,10 +226,9 @@ def test_frozen_gamma_and_beta_are_folded_too() -> None:
     np.testing.assert_allclose(plain.forward(of_plain, X), net.forward(params, X), atol=1e-12)
 
 
-def test_diverged_networks_are_told_and_have_no_accuracy() -> None:
+def test_diverged_networks_are_told_and_have_no_accuracy():
     net = Network((3, 4, 2), "identity", objective="squared")
     run = training.train(net, starts(net, 0, 0), X, T, [1e6, 0.01], steps=40, watch=True)
-    assert run.losses is not None
     for lost in (run.losses[:, -1], training.losses(net, run.params, X, T)):
         assert not np.isfinite(lost[0])
         assert np.isfinite(lost[1])
@@ -250,7 +236,7 @@ def test_diverged_networks_are_told_and_have_no_accuracy() -> None:
     assert right[0] == 0.0 < right[1]
 
 
-def test_travel_is_what_the_definition_says() -> None:
+def test_travel_is_what_the_definition_says():
     net = small()
     start = starts(net, 0, 1)
     end = trained_by(net, start)
@@ -277,11 +263,10 @@ def test_travel_is_what_the_definition_says() -> None:
         assert found.angle[i] == pytest.approx(np.mean(angles), rel=1e-9)
 
 
-def test_a_longer_weight_is_no_travel_modulo_scale() -> None:
+def test_a_longer_weight_is_no_travel_modulo_scale():
     net = small()
     start = starts(net, 0)
-    longer = [{**each, "weights": each["weights"] * (3.0 if i < 2 else 1.0)}
-              for i, each in enumerate(start)]  # fmt: skip
+    longer = [{**each, "weights": 3.0 * each["weights"]} for each in start[:2]] + start[2:]
     found = training.travel(net, start, longer)
     assert found.modulo_scale[0] < 1e-7 < found.distance_from_start[0]
     assert found.angle[0] < 1e-7
@@ -297,17 +282,15 @@ def test_a_longer_weight_is_no_travel_modulo_scale() -> None:
     assert turned.hidden_modulo_scale[0] == pytest.approx(1.0)
 
 
-# ---------------------------------------------------------------- bad input
-
 NET = small()
 STACK = starts(NET, 0, 1)
 
 
-def train(rates: Any = 1.0, steps: int = 1, batches: Any = None) -> Any:
+def train(rates=1.0, steps=1, batches=None):
     return training.train(NET, STACK, X, T, rates, steps=steps, batches=batches)
 
 
-BAD: list[tuple[Callable[[], Any], str]] = [
+BAD = [
     (lambda: training.starts(NET, [-1]), "seeds: must be at least 0"),
     (lambda: training.starts(NET, [0, 1], [1.0]), "scales: expected one number or 2"),
     (lambda: training.starts(NET, [0], 0.0), "scales: must be positive"),
@@ -328,16 +311,12 @@ BAD: list[tuple[Callable[[], Any], str]] = [
 ]
 
 
-def test_bad_input_is_refused() -> None:
+def test_bad_input_is_refused():
     for call, message in BAD:
-        with pytest.raises(ValueError, match=f"^{message}"):
-            call()
+        refused(f"^{message}", call)
 
 
-# ---------------------------------------------------------------- the experiment
-
-
-def test_cases_are_what_json_holds_and_cover_the_grid() -> None:
+def test_cases_cover_the_grid_and_all_variants_share_one_network():
     every = experiment.cases()
     assert json.loads(json.dumps(every)) == every
     setups = {
@@ -347,9 +326,14 @@ def test_cases_are_what_json_holds_and_cover_the_grid() -> None:
     }
     assert len(setups) == 4 * 2 * (5 + 3)
     assert all(len(each["seeds"]) >= 10 for each in every if each["kind"] in ("grid", "long"))
+    plain = experiment.network("none")
+    for variant in experiment.VARIANTS:
+        net = experiment.network(variant)
+        assert replace(net, normalization=None) == replace(plain, normalization=None)
+        assert net.norms[2] is None
 
 
-def test_the_digits_are_what_they_are_said_to_be() -> None:
+def test_the_digits_are_what_they_are_said_to_be():
     raw, prepared = experiment.digits("pixels"), experiment.digits("standardised")
     assert raw.inputs.shape == (600, 64)
     assert raw.test_inputs.shape == (1197, 64)
@@ -360,38 +344,26 @@ def test_the_digits_are_what_they_are_said_to_be() -> None:
     np.testing.assert_array_equal(raw.targets, prepared.targets)
     np.testing.assert_allclose(raw.targets.sum(axis=1), 1.0, rtol=1e-14)
     assert raw.floor == pytest.approx(-0.91 * np.log(0.91) - 0.09 * np.log(0.01))
-    with pytest.raises(ValueError, match="^inputs: 'raw' is unknown"):
-        experiment.digits("raw")
+    refused("^inputs: 'raw' is unknown", experiment.digits, "raw")
 
 
-def test_quartiles_count_what_is_missing_as_largest() -> None:
+def test_quartiles_count_what_is_missing_as_largest_and_diverged_is_above_the_start():
     assert experiment.quartiles([5.0, 1.0, 2.0, 4.0, 3.0]) == [2.0, 3.0, 4.0]
     assert experiment.quartiles([None, 1.0, 2.0, None, 3.0]) == [2.0, 3.0, None]
     thirteen = [float(each) for each in np.random.default_rng(0).permutation(13)]
     assert experiment.quartiles(thirteen) == [3.0, 6.0, 9.0]
-
-
-def test_divergence_is_a_loss_above_the_start_or_none() -> None:
     assert experiment.diverged([1.0, 3.0, None, 2.0], [2.0, 2.0, 2.0, 2.0]) == 2
 
 
 @pytest.mark.parametrize("kind", ["along", "long", "spectrum", "curvature"])
-def test_a_task_gives_what_json_can_hold(kind: str) -> None:
+def test_a_task_gives_what_json_can_hold(kind):
     [first, *_] = [each for each in experiment.cases() if each["kind"] == kind]
     short = {**first, "seeds": [0, 1], "variant": "full", "inputs": "standardised"}
     row = experiment.task(short | ({"steps": [200]} if kind == "long" else {}), RNG)
     assert json.loads(json.dumps(row, allow_nan=False)) == row
 
 
-def test_all_variants_share_one_network_but_the_normalization() -> None:
-    plain = experiment.network("none")
-    for variant in experiment.VARIANTS:
-        net = experiment.network(variant)
-        assert replace(net, normalization=None) == replace(plain, normalization=None)
-        assert net.norms[2] is None
-
-
-def test_the_stored_summary_is_what_the_code_gives() -> None:
+def test_the_stored_summary_is_what_the_code_gives():
     document = json.loads(RESULTS.read_text(encoding="utf-8"))
     every = experiment.cases()
     assert (document["experiment"], document["cases"]) == ("training", len(every))

@@ -5,11 +5,6 @@ A holds the patches of a convolution, or what enters a residual branch. JAX comp
 convolution by its own routine, and all derivatives.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,16 +15,15 @@ from tests import oracles
 
 jax.config.update("jax_enable_x64", True)
 
-Params = dict[str, Any]
 M, LENGTH, CHANNELS, WIDTH = 7, 6, 2, 3
 
 
-def patches(x: Any) -> Any:
+def patches(x):
     """Return A of a convolution over 2 neighbours: one row for each example and position."""
     return jnp.concatenate([x[:, :-1], x[:, 1:]], axis=-1).reshape(-1, 2 * CHANNELS)
 
 
-def convolved(x: Any, weights: Any) -> Any:
+def convolved(x, weights):
     """The linear map of the convolution by JAX's own routine, rows as in `patches`."""
     kernel = weights.reshape(2, CHANNELS, WIDTH)
     layout = ("NWC", "WIO", "NWC")
@@ -37,22 +31,20 @@ def convolved(x: Any, weights: Any) -> Any:
     return y.reshape(-1, WIDTH)
 
 
-def head_of_convolution(x: Any, hidden: Any, p: Params) -> Any:
+def head_of_convolution(x, hidden, p):
     return jnp.tanh(hidden).reshape(M, -1) @ p["out"]
 
 
-def head_of_residual(x: Any, hidden: Any, p: Params) -> Any:
+def head_of_residual(x, hidden, p):
     inner = x.reshape(M, -1) @ p["in"]
     return (inner + jax.nn.gelu(hidden) @ p["back"]) @ p["out"]
 
 
-def rows_of_residual(x: Any, p: Params) -> Any:
+def rows_of_residual(x, p):
     return jnp.tanh(x.reshape(M, -1) @ p["in"])
 
 
-CASES: dict[
-    str, tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any], dict[str, Any]]
-] = {
+CASES = {
     "convolution": (
         lambda x, p: patches(x),
         lambda x, p, w: convolved(x, w),
@@ -71,7 +63,7 @@ CASES: dict[
 class Pair:
     """A network with batch norm in one layer, and the plain one with biases there."""
 
-    def __init__(self, name: str, epsilon: float = 0.0) -> None:
+    def __init__(self, name, epsilon=0.0):
         self.rows, self.linear, self.head, self.shapes = CASES[name]
         self.epsilon = epsilon
         rng = np.random.default_rng(3)
@@ -81,29 +73,29 @@ class Pair:
             "gamma": np.array([0.7, -1.3, 2.0]), "beta": rng.normal(size=WIDTH)
         }  # fmt: skip
 
-    def moments(self, p: Params, *, ddof: int = 0) -> tuple[Any, Any]:
+    def moments(self, p, *, ddof=0):
         a = self.rows(self.x, p)
         y = a @ p["weights"]
         return a.mean(0), jnp.sqrt(y.var(0, ddof=ddof) + self.epsilon)
 
-    def loss_bn(self, p: Params) -> Any:
+    def loss_bn(self, p):
         y = self.linear(self.x, p, p["weights"])
         y = (y - y.mean(0)) / jnp.sqrt(y.var(0) + self.epsilon)
         out = self.head(self.x, p["gamma"] * y + p["beta"], p)
         return jnp.mean((out - self.t) ** 2)
 
-    def loss_plain(self, q: Params) -> Any:
+    def loss_plain(self, q):
         out = self.head(self.x, self.linear(self.x, q, q["weights"]) + q["bias"], q)
         return jnp.mean((out - self.t) ** 2)
 
-    def fold(self, p: Params, *, ddof: int = 0, mean: float = 1.0) -> Params:
+    def fold(self, p, *, ddof=0, mean=1.0):
         """Φ, by the formula of the chapter; the options plant errors."""
         mean_row, size = self.moments(p, ddof=ddof)
         w = p["gamma"] / size * p["weights"]
         rest = {k: v for k, v in p.items() if k not in ("gamma", "beta")}
         return rest | {"weights": w, "bias": p["beta"] - mean * mean_row @ w}
 
-    def unfold(self, q: Params, at: Params) -> Params:
+    def unfold(self, q, at):
         """The way back near Φ(p): the section of the proof."""
         ratio = self.moments(at)[1] / at["gamma"]
         back = {k: v for k, v in q.items() if k != "bias"} | {"weights": ratio * q["weights"]}
@@ -114,12 +106,12 @@ class Pair:
 both = oracles.each([(name, epsilon) for name in CASES for epsilon in (0.0, 0.1)])
 
 
-def distance(one: Any, other: Any) -> float:
+def distance(one, other):
     return float(np.abs(ravel_pytree(one)[0] - ravel_pytree(other)[0]).max())
 
 
 @both
-def test_the_loss_and_its_gradient_are_those_of_the_network_with_biases(case: Any) -> None:
+def test_the_loss_and_its_gradient_are_those_of_the_network_with_biases(case):
     pair = Pair(*case)
     q, pull = jax.vjp(pair.fold, pair.params)
     assert abs(pair.loss_bn(pair.params) - pair.loss_plain(q)) < 1e-12
@@ -128,7 +120,7 @@ def test_the_loss_and_its_gradient_are_those_of_the_network_with_biases(case: An
 
 
 @both
-def test_plain_parameters_nearby_come_from_parameters_nearby(case: Any) -> None:
+def test_plain_parameters_nearby_come_from_parameters_nearby(case):
     pair, rng = Pair(*case), np.random.default_rng(4)
     q = pair.fold(pair.params)
     assert distance(pair.unfold(q, pair.params), pair.params) < 1e-12
@@ -141,7 +133,7 @@ def test_plain_parameters_nearby_come_from_parameters_nearby(case: Any) -> None:
 
 
 @both
-def test_a_minimum_of_the_plain_network_is_one_with_batch_norm_on_the_whole_ray(case: Any) -> None:
+def test_a_minimum_of_the_plain_network_is_one_with_batch_norm_on_the_whole_ray(case):
     """The targets are the outputs, so both losses are 0 there, for every k."""
     pair = Pair(*case)
     q = pair.fold(pair.params)
@@ -156,7 +148,7 @@ def test_a_minimum_of_the_plain_network_is_one_with_batch_norm_on_the_whole_ray(
 
 
 @pytest.mark.parametrize("planted", [{"ddof": 1}, {"mean": 0.0}, {"mean": 1.01}])
-def test_a_wrong_fold_is_noticed(planted: dict[str, Any]) -> None:
+def test_a_wrong_fold_is_noticed(planted):
     for name in CASES:
         pair = Pair(name)
         wrong = pair.fold(pair.params, **planted)

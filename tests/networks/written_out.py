@@ -1,25 +1,25 @@
 """Networks written out in NumPy, and parameters that hide nothing: what the tests share."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import jax
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
-from bn_experiments.networks import Network
 from bnlib import BatchNorm
 
 PHI = {"identity": lambda z: z, "tanh": np.tanh, "softplus": lambda z: np.logaddexp(0.0, z)}
 
 
-def disturbed(network: Network, seed: int) -> tuple[Any, np.random.Generator]:
+def flat(tree):
+    return np.asarray(ravel_pytree(tree)[0])
+
+
+def disturbed(network, seed):
     """Return parameters with no entry at its special value, and the generator for the rest."""
     rng, start = np.random.default_rng(seed), network.initialize(seed)
     return jax.tree.map(lambda each: each + 0.3 * rng.normal(size=each.shape), start), rng
 
 
-def written_out(network: Network, params: Any, x: Any) -> Any:
+def written_out(network, params, x):
     """Run the network in NumPy, layer by layer, with `BatchNorm.forward` unit by unit."""
     for layer, (of_layer, norm) in enumerate(zip(params, network.norms, strict=True)):
         y = x @ np.asarray(of_layer["weights"]) + np.asarray(of_layer.get("bias", 0.0))
@@ -35,7 +35,7 @@ def written_out(network: Network, params: Any, x: Any) -> Any:
     return x
 
 
-def written_loss(network: Network, params: Any, x: Any, t: Any) -> float:
+def written_loss(network, params, x, t):
     """Return the loss of `written_out`."""
     outputs = written_out(network, params, x)
     if network.objective == "squared":

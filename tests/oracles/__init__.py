@@ -9,16 +9,11 @@ A ``compare_…`` function returns nothing where the library agrees and raises `
 naming the quantity, where it does not. Errors are relative to the size of what is compared.
 """
 
-from __future__ import annotations
-
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import sympy as sp
 from hypothesis import HealthCheck, assume, settings
@@ -28,10 +23,6 @@ from scipy import integrate, optimize
 import bnlib
 from bn_experiments import exact
 from tests.lacking import NO_JAX
-
-Array = npt.NDArray[np.float64]
-Loss = Callable[[Array], float]
-Test = Callable[..., None]
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -60,15 +51,20 @@ SYMBOLIC = {
 """The activations in SymPy."""
 
 
-def each(cases: Mapping[str, Any] | Iterable[Any]) -> Callable[[Test], Test]:
-    """Run a test for every case, its first argument, in one go; a failure names the case."""
-    named = cases.items() if isinstance(cases, Mapping) else [(str(case), case) for case in cases]
+def each(cases):
+    """Run a test for every case in one go; a failure names the case.
 
-    def over(test: Test) -> Test:
-        def run() -> None:
+    A case is the argument of the test; where the test has several, a case is a tuple of them.
+    """
+    named = cases.items() if isinstance(cases, dict) else [(str(case), case) for case in cases]
+
+    def over(test):
+        several = test.__code__.co_argcount > 1
+
+        def run():
             for name, case in named:
                 try:
-                    test(case)
+                    test(*case) if several else test(case)
                 except BaseException as error:
                     error.add_note(f"case: {name}")
                     raise
@@ -82,7 +78,13 @@ class Disagreement(AssertionError):
     """The library and an oracle differ by more than the tolerance."""
 
 
-def relative_error(actual: Any, expected: Any, size: float | None = None) -> float:
+def refused(message, call, *arguments, **options):
+    """Check that a call raises ``ValueError`` with a message that matches somewhere."""
+    with pytest.raises(ValueError, match=message):
+        call(*arguments, **options)
+
+
+def relative_error(actual, expected, size=None):
     """Return max |actual − expected| / size; infinite for NaN or another shape.
 
     The size is that of the expected values, unless these are small by cancellation.
@@ -95,29 +97,24 @@ def relative_error(actual: Any, expected: Any, size: float | None = None) -> flo
     return float(gap / size) if size else (np.inf if gap else 0.0)
 
 
-def agree(
-    quantity: str, actual: Any, expected: Any, tolerance: float, size: float | None = None
-) -> None:
+def agree(quantity, actual, expected, tolerance, size=None):
     """Raise `Disagreement` if the relative error exceeds the tolerance."""
     error = relative_error(actual, expected, size)
     if not error <= tolerance:
         raise Disagreement(f"{quantity}: relative error {error:.2g} exceeds {tolerance:.2g}")
 
 
-# ---------------------------------------------------------------- learning sets
-
-
-def normal_set(seed: int, m: int = 7, d: int = 3) -> bnlib.LearningSet:
+def normal_set(seed, m=7, d=3):
     """Return a learning set of normal numbers, with means that are not zero."""
     rng = np.random.default_rng(seed)
     return bnlib.LearningSet(rng.normal(0.5, 1.0, (m, d)), rng.normal(0.7, 1.5, m))
 
 
-def well_conditioned(max_d: int = 3, min_d: int = 1) -> st.SearchStrategy[bnlib.LearningSet]:
+def well_conditioned(max_d=3, min_d=1):
     """Return learning sets of quarters whose least-squares problems are well conditioned."""
 
     @st.composite
-    def build(draw: st.DrawFn) -> bnlib.LearningSet:
+    def build(draw):
         d = draw(st.integers(min_d, max_d))
         m = draw(st.integers(d + 2, d + 5))
         quarter = st.integers(-20, 20).map(lambda n: n / 4)
@@ -135,7 +132,7 @@ def well_conditioned(max_d: int = 3, min_d: int = 1) -> st.SearchStrategy[bnlib.
     return build()
 
 
-def vectors(d: int) -> st.SearchStrategy[Array]:
+def vectors(d):
     """Return vectors of d eighths, not all zero."""
     eighth = st.integers(-40, 40).map(lambda n: n / 8)
     return st.lists(eighth, min_size=d, max_size=d).map(np.array).filter(lambda v: v.any())
@@ -147,12 +144,7 @@ EXTREMES = (0.0, 1.0, -3.0, 1e-150, -1e-150, 1e150, -2e150, 5e-324, 1e-308, 1.7e
 wild_number = st.one_of(st.sampled_from(EXTREMES), st.floats(allow_nan=False, allow_infinity=False))
 
 
-# ---------------------------------------------------------------- forward pass, derivatives
-
-
-def forward(
-    xp: Any, phi: Callable[[Any], Any], neuron: Any, w: Any, data: bnlib.LearningSet
-) -> Any:
+def forward(xp, phi, neuron, w, data):
     """Return the loss of one weight vector, with the array module `xp` (NumPy or JAX)."""
     x, t, norm = xp.asarray(data.inputs), xp.asarray(data.targets), neuron.normalization
     y = x @ w[: data.d] + (w[data.d] if neuron.bias else 0.0)
@@ -163,12 +155,12 @@ def forward(
     return xp.mean((phi(y) - t) ** 2)
 
 
-def plain_loss(neuron: Any, data: bnlib.LearningSet) -> Loss:
+def plain_loss(neuron, data):
     """Return the loss of an identity neuron in NumPy."""
     return lambda w: float(forward(np, lambda z: z, neuron, w, data))
 
 
-def jax_activations() -> dict[str, Callable[[Any], Any]]:
+def jax_activations():
     """Return the activations of JAX, in float64."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     jax = pytest.importorskip("jax", reason=NO_JAX)
@@ -177,14 +169,12 @@ def jax_activations() -> dict[str, Callable[[Any], Any]]:
     return same | {"identity": lambda z: z, "gelu": partial(jax.nn.gelu, approximate=False)}
 
 
-def compare_with_jax(
-    neuron: Any, weights: Array, data: bnlib.LearningSet, tolerance: float = 1e-11
-) -> None:
+def compare_with_jax(neuron, weights, data, tolerance=1e-11):
     """Compare loss, gradient and Hessian of a batch of weights with JAX's derivatives."""
     phi = jax_activations()[neuron.activation]
     import jax
 
-    def gradient_and_both(w: Any) -> Any:
+    def gradient_and_both(w):
         loss, gradient = jax.value_and_grad(lambda v: forward(jax.numpy, phi, neuron, v, data))(w)
         return gradient, (loss, gradient)
 
@@ -195,7 +185,7 @@ def compare_with_jax(
         agree(f"{name} against JAX", getattr(neuron, name)(weights, data), expected, tolerance)
 
 
-def compare_batch_norm_with_jax(norm: bnlib.BatchNorm, seed: int) -> None:
+def compare_batch_norm_with_jax(norm, seed):
     """Compare both derivatives of batch norm itself, where no neuron centres the inputs."""
     jax_activations()  # for float64
     import jax
@@ -203,7 +193,7 @@ def compare_batch_norm_with_jax(norm: bnlib.BatchNorm, seed: int) -> None:
     rng = np.random.default_rng(seed)
     y, g, a, b = rng.normal(0.5, 1.0, (4, 6))
 
-    def forward(v: jax.Array) -> jax.Array:
+    def forward(v):
         v = v - v.mean() if norm.center else v
         root = jax.numpy.sqrt((v * v).mean() + norm.epsilon) if norm.scale else 1.0
         return norm.gamma * v / root + norm.beta
@@ -217,9 +207,7 @@ def compare_batch_norm_with_jax(norm: bnlib.BatchNorm, seed: int) -> None:
     agree("D²z", norm.second_derivative(y, g, a, b), bent, 1e-13, size or 1.0)
 
 
-def compare_with_sympy(
-    neuron: Any, weights: Sequence[Any], data: Any, tolerance: float = 1e-13
-) -> None:
+def compare_with_sympy(neuron, weights, data, tolerance=1e-13):
     """Compare with `bn_experiments.exact` at a rational point of a rational learning set."""
     norm = neuron.normalization
     if norm is not None:
@@ -242,9 +230,7 @@ def compare_with_sympy(
         agree(f"{name} against SymPy", actual, value.reshape(np.shape(actual)), tolerance)
 
 
-def compare_with_differences(
-    neuron: Any, w: Array, data: bnlib.LearningSet, seed: int, tolerance: float = 1e-6
-) -> None:
+def compare_with_differences(neuron, w, data, seed, tolerance=1e-6):
     """Compare gradient and Hessian with central differences in a random direction.
 
     A central difference of step h errs by h²f‴/6 and, through rounding, by eps·f/h; both are
@@ -264,10 +250,7 @@ def compare_with_differences(
         agree(f"{name} against differences", actual @ direction, slope, tolerance, size)
 
 
-# ---------------------------------------------------------------- optima
-
-
-def brute_force(loss: Loss, starts: Array) -> tuple[float, Array]:
+def brute_force(loss, starts):
     """Return the smallest loss found from many starts, and where."""
     found = [
         optimize.minimize(loss, each, method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-14})
@@ -277,11 +260,11 @@ def brute_force(loss: Loss, starts: Array) -> tuple[float, Array]:
     return float(best.fun), np.asarray(best.x)
 
 
-def scan(loss: Loss, count: int = 3600) -> float:
+def scan(loss, count=3600):
     """Return the direction angle in the plane, in radians, at which the loss is smallest."""
     angles = np.linspace(0, 2 * np.pi, count, endpoint=False)
 
-    def at(angle: float) -> float:
+    def at(angle):
         return loss(np.array([np.cos(angle), np.sin(angle)]))
 
     best = angles[int(np.argmin([at(each) for each in angles]))]
@@ -290,7 +273,7 @@ def scan(loss: Loss, count: int = 3600) -> float:
     return float(optimize.minimize_scalar(at, bracket=(best - step, best, best + step)).x)
 
 
-def compare_optimum(neuron: Any, data: bnlib.LearningSet, tolerance: float = 1e-5) -> None:
+def compare_optimum(neuron, data, tolerance=1e-5):
     """Compare the only optimum of an identity neuron with blind minimisation."""
     loss = plain_loss(neuron, data)
     (optimum,) = neuron.optima(data)
@@ -304,10 +287,7 @@ def compare_optimum(neuron: Any, data: bnlib.LearningSet, tolerance: float = 1e-
         agree("point", optimum.weights, at, tolerance)
 
 
-# ---------------------------------------------------------------- the lemma
-
-
-def printed_right_side(start: Array, star: Array) -> Fraction:
+def printed_right_side(start, star):
     """Return the lemma's right side as printed, in exact rational arithmetic."""
     w, s = [Fraction(float(v)) for v in start], [Fraction(float(v)) for v in star]
     length = sum(v * v for v in s)
@@ -316,11 +296,11 @@ def printed_right_side(start: Array, star: Array) -> Fraction:
     return Fraction(distance - (length - inner) ** 2 / Fraction(length))
 
 
-def searched_left_side(start: Array, ray: Array) -> float:
+def searched_left_side(start, ray):
     """Return min over k ≥ 0 of ‖W₀ − k u‖² by a grid and a bounded search inside it."""
     direction = ray / np.linalg.norm(ray)
 
-    def squared(k: float) -> float:
+    def squared(k):
         return float(np.sum((start - k * direction) ** 2))
 
     reach = 2 * float(np.linalg.norm(start)) or 1.0
@@ -331,7 +311,7 @@ def searched_left_side(start: Array, ray: Array) -> float:
     return min(float(inside.fun), squared(0.0))
 
 
-def compare_lemma(starts: Array, star: Array, ray: Array, tolerance: float = 1e-11) -> None:
+def compare_lemma(starts, star, ray, tolerance=1e-11):
     """Compare both sides of the lemma, and its verdict, start by start.
 
     Errors are relative to ‖W₀‖², of which both sides are a fraction.
@@ -349,15 +329,12 @@ def compare_lemma(starts: Array, star: Array, ray: Array, tolerance: float = 1e-
             raise Disagreement(f"verdict: wrong at {start}")
 
 
-# ---------------------------------------------------------------- the laws
-
-
-def compare_laws_with_quadrature(angle: float, tolerance: float = 1e-5) -> None:
+def compare_laws_with_quadrature(angle, tolerance=1e-5):
     """Integrate over the direction of W₀ in the plane, where |W₀|² has mean 2."""
     count = 400_000
     middle = -np.pi / 2 + np.pi * (np.arange(count) + 0.5) / count
 
-    def at(phi: Any) -> Any:
+    def at(phi):
         return np.cos(phi) ** 2 - np.maximum(np.cos(phi - angle), 0) ** 2
 
     agree("probability", bnlib.failure_probability(angle), np.mean(at(middle) > 0), tolerance)
@@ -366,7 +343,7 @@ def compare_laws_with_quadrature(angle: float, tolerance: float = 1e-5) -> None:
     agree("mean", bnlib.mean_excess(angle), mean, tolerance)
 
 
-def compare_laws_with_simulation(angle: float, d: int, seed: int, z: float = 4.0) -> None:
+def compare_laws_with_simulation(angle, d, seed, z=4.0):
     """Compare with normal starts in d dimensions; z standard errors of difference are too much."""
     rng = np.random.default_rng(seed)
     frame = np.linalg.qr(rng.normal(size=(d, 2)))[0]

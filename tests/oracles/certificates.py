@@ -4,24 +4,17 @@ Nothing here calls a formula of bnlib, and nothing here is a proof: `confirm` fi
 at many points of the box. It is there to contradict a certificate that is false.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
 
 import mpmath as mp
 import numpy as np
 from flint import arb, fmpq
 
-from bn_experiments.certify.certificate import Certificate
 from tests import oracles
 
-Number = Any
-Loss = Callable[[Sequence[Number]], Number]
 DIGITS = 120
 
-PHI: dict[str, Callable[[Number], Number]] = {
+PHI = {
     "identity": lambda z: z,
     "tanh": mp.tanh,
     "sigmoid": lambda z: 1 / (1 + mp.exp(-z)),
@@ -34,25 +27,23 @@ PHI: dict[str, Callable[[Number], Number]] = {
 }
 
 
-def digits() -> Any:
+def digits():
     """Return a context in which mpmath has the digits of this oracle."""
     return mp.workdps(DIGITS)
 
 
-def number(value: Fraction) -> Number:
+def number(value):
     return mp.mpf(value.numerator) / value.denominator
 
 
-def holds(enclosure: Any, value: Number) -> bool:
+def holds(enclosure, value):
     """Return whether a ball holds an mpmath number, but for the oracle's own error."""
     sign, mantissa, exponent, _ = value._mpf_
     exact = (-1) ** sign * Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
     return bool(enclosure.overlaps(arb(fmpq(*exact.as_integer_ratio())) + arb(0, 1e-45)))
 
 
-def compare_box(
-    claim: Any, box: Any, slopes: Sequence[Any], bends: Any, bn_slopes: Sequence[Any]
-) -> None:
+def compare_box(claim, box, slopes, bends, bn_slopes):
     """Compare balls of ∇L, ∇²L and the BN gradient with differences at points of the box."""
     for point in points_in(box, 5, seed=1):
         for f, found in zip(losses(claim), (slopes, bn_slopes), strict=True):
@@ -66,7 +57,7 @@ def compare_box(
         raise oracles.Disagreement("balls: they are wide on a thin box")
 
 
-def compare_jet(jet: Callable[[Any], Sequence[Any]], name: str, factors: Sequence[int]) -> None:
+def compare_jet(jet, name, factors):
     """Compare balls of φ, φ′ and φ″ with φ and its differences, for thin and thick arguments.
 
     What is compared are the balls times `factors`.
@@ -85,20 +76,20 @@ def compare_jet(jet: Callable[[Any], Sequence[Any]], name: str, factors: Sequenc
                 raise oracles.Disagreement(f"jet: {found} is wide at {middle}")
 
 
-def losses(claim: Any) -> tuple[Loss, Loss]:
+def losses(claim):
     """Return L and the BN loss, written down again."""
     phi = PHI[claim.activation]
     x = [[number(each) for each in row] for row in claim.inputs]
     t = [number(each) for each in claim.targets]
     gamma, beta = number(claim.gamma), number(claim.beta)
 
-    def mean(values: Sequence[Number]) -> Number:
+    def mean(values):
         return mp.fsum(values) / len(values)
 
-    def loss(w: Sequence[Number]) -> Number:
+    def loss(w):
         return mean([(phi(mp.fdot(row, w)) - each) ** 2 for row, each in zip(x, t, strict=True)])
 
-    def bn_loss(w: Sequence[Number]) -> Number:
+    def bn_loss(w):
         y = [mp.fdot(row, w) for row in x]
         mu = mean(y) if claim.center else 0
         sigma = mp.sqrt(mean([(each - mu) ** 2 for each in y]))
@@ -108,20 +99,20 @@ def losses(claim: Any) -> tuple[Loss, Loss]:
     return loss, bn_loss
 
 
-def shifted(w: Sequence[Number], *steps: tuple[int, Number]) -> list[Number]:
+def shifted(w, *steps):
     point = list(w)
     for j, step in steps:
         point[j] += step
     return point
 
 
-def gradient(f: Loss, w: Sequence[Number]) -> list[Number]:
+def gradient(f, w):
     """Return central differences; with 120 digits their error is about 1e-60."""
     h = mp.mpf(10) ** -30
     return [(f(shifted(w, (j, h))) - f(shifted(w, (j, -h)))) / (2 * h) for j in range(len(w))]
 
 
-def hessian(f: Loss, w: Sequence[Number]) -> Any:
+def hessian(f, w):
     h, d = mp.mpf(10) ** -30, len(w)
     second = mp.matrix(d, d)
     for j in range(d):
@@ -133,15 +124,15 @@ def hessian(f: Loss, w: Sequence[Number]) -> Any:
     return second
 
 
-def length(vector: Sequence[Number]) -> Number:
+def length(vector):
     return mp.sqrt(mp.fsum(each**2 for each in vector))
 
 
-def is_positive_definite(matrix: Any) -> bool:
+def is_positive_definite(matrix):
     return bool(min(mp.eigsy(matrix, eigvals_only=True)) > 0)
 
 
-def points_in(box: Sequence[tuple[Fraction, Fraction]], n: int, seed: int) -> list[list[Number]]:
+def points_in(box, n, seed):
     rng = np.random.default_rng(seed)
     shares = [*rng.random((n, len(box))), *rng.integers(0, 2, (2, len(box)))]
     return [
@@ -153,7 +144,7 @@ def points_in(box: Sequence[tuple[Fraction, Fraction]], n: int, seed: int) -> li
     ]
 
 
-def confirm(claim: Certificate, n: int = 3, seed: int = 0) -> list[str]:
+def confirm(claim, n=3, seed=0):
     """Return what an oracle finds wrong with a certificate: nothing, if it is true."""
     with digits():
         loss, bn_loss = losses(claim)

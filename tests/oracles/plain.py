@@ -1,15 +1,10 @@
 """The losses of a neuron in plain NumPy, by the textbook formulas, and what goes with them."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 from scipy.special import erf
 
 from bn_experiments.datasets import RandomLearningSets
-from bnlib import LearningSet, Neuron
-from tests import oracles
+from bnlib import LearningSet
 
 PHI = {
     "identity": lambda z: z,
@@ -24,35 +19,34 @@ PHI = {
 }
 
 
-def drawn(name: str, n: int, seed: int, m: int = 6, d: int = 2, noise: float = 0.3) -> list[Any]:
+def drawn(name, n, seed, m=6, d=2, noise=0.3):
     """Return random learning sets with a teacher of the given activation."""
     family = RandomLearningSets(m, d, 1.0, 0.5, noise, name)
     inputs, targets = family.sample(np.random.default_rng(seed), n)
     return [LearningSet(x, t) for x, t in zip(inputs, targets, strict=True)]
 
 
-def loss_of(name: str, data: LearningSet) -> oracles.Loss:
+def loss_of(name, data):
     """Return the loss of the standard neuron, of one weight vector or of many."""
     return lambda w: ((PHI[name](w @ data.inputs.T) - data.targets) ** 2).mean(axis=-1)
 
 
-def normalized(neuron: Neuron, data: LearningSet, angles: Any) -> Any:
+def normalized(neuron, data, angles):
     """Return z of directions in the plane."""
     norm = neuron.normalization
-    assert norm is not None
     y = np.stack([np.cos(angles), np.sin(angles)], axis=-1) @ data.inputs.T
     y = y - y.mean(axis=-1, keepdims=True) if norm.center else y
     y = y / np.sqrt((y**2).mean(axis=-1, keepdims=True))
     return norm.gamma * y + norm.beta
 
 
-def ring(center: Any, radius: float, count: int = 720) -> Any:
+def ring(center, radius, count=720):
     """Return points on a circle in the plane."""
     angles = 2 * np.pi * (np.arange(count) + 0.37) / count
     return center + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def second_differences(loss: oracles.Loss, w: Any, step: float = 1e-4) -> Any:
+def second_differences(loss, w, step=1e-4):
     """Return gradient and Hessian by central differences, in units of w's own size."""
     h = step * (1 + np.linalg.norm(w)) * np.eye(len(w))
     first = np.array([loss(w + a) - loss(w - a) for a in h]) / (2 * h.max())

@@ -4,39 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat
 
 import bnlib
-from tests.oracles import Array, Disagreement, agree
-
-Number = Any
+from tests.oracles import Disagreement, agree
 
 
-def column(values: Any) -> fmpq_mat:
+def column(values):
     """Return floats, which are binary fractions, as a column."""
     numbers = [Fraction(float(v)) for v in values]
     return fmpq_mat(len(numbers), 1, [fmpq(v.numerator, v.denominator) for v in numbers])
 
 
-def matrix(rows: Any) -> fmpq_mat:
+def matrix(rows):
     """Return a matrix of floats."""
     m, d = len(rows), len(rows[0])
     return fmpq_mat(m, d, [each[0] for row in rows for each in column(row).table()])
 
 
-def head(a: fmpq_mat, count: int) -> fmpq_mat:
+def head(a, count):
     """Return the first entries of a column."""
     return fmpq_mat(count, 1, a.entries()[:count])
 
 
-def dot(a: fmpq_mat, b: fmpq_mat) -> Number:
+def dot(a, b):
     return (a.transpose() * b)[0, 0]
 
 
-def centred(a: fmpq_mat) -> fmpq_mat:
+def centred(a):
     """Subtract the mean of each column."""
     m = a.nrows()
     ones = fmpq_mat(m, m, [fmpq(1, m)] * m * m)
@@ -51,7 +48,7 @@ class Solutions:
     kernel: fmpq_mat | None
     rank: int
 
-    def along(self, start: fmpq_mat) -> fmpq_mat:
+    def along(self, start):
         """Return the part of a vector in the kernel."""
         n = self.kernel
         if n is None:
@@ -59,7 +56,7 @@ class Solutions:
         return n * (n.transpose() * n).solve(n.transpose() * start)
 
 
-def solutions(x: fmpq_mat, t: fmpq_mat, *, intercept: bool) -> Solutions:
+def solutions(x, t, *, intercept):
     """Return all solutions of min ‖X w (+ a) − t‖."""
     if intercept:
         x, t = centred(x), centred(t)
@@ -87,15 +84,15 @@ class Verdict:
 
     applies: bool
     exists: bool
-    left: Number
-    right: Number
+    left: object
+    right: object
 
     @property
-    def violated(self) -> bool:
+    def violated(self):
         return self.applies and bool(self.left > self.right)
 
 
-def verdict(start: Any, standard: Solutions, normalized: Solutions) -> Verdict:
+def verdict(start, standard, normalized):
     """Return the lemma for optima w* + ker X and {kû : k > 0} + ker X_c, X_c ≠ 0."""
     w = column(start)
     star, total = standard.w + standard.along(w), dot(w, w)
@@ -109,24 +106,28 @@ def verdict(start: Any, standard: Solutions, normalized: Solutions) -> Verdict:
     return Verdict(bool(inner > 0), bool(foot > 0), left, right)
 
 
-def squared_gap(vector: Any, exact: fmpq_mat) -> Number:
+def squared_gap(vector, exact):
     """Return the squared distance of a float vector from an exact one."""
     gap = column(vector) - exact
     return dot(gap, gap)
 
 
-def squared_turn(direction: Any, exact: fmpq_mat) -> Number:
+def squared_turn(direction, exact):
     """Return the squared distance of a float vector from the half-line of an exact one."""
     v = column(direction)
     foot = dot(v, exact)
     return dot(v, v) - (foot**2 / dot(exact, exact) if foot > 0 else 0)
 
 
-def as_float(number: Number) -> float:
+def as_float(number):
     return float(Fraction(int(number.p), int(number.q)))
 
 
-def compare_lemma(data: bnlib.LearningSet, starts: Array) -> None:
+def floats(a):
+    return np.array([as_float(each) for each in a.entries()])
+
+
+def compare_lemma(data, starts):
     """Compare the lemma, for the closed-form optima, with exact optima of any rank."""
     x, t = matrix(data.inputs.tolist()), column(data.targets)
     exact = [solutions(x, t, intercept=each) for each in (False, True)]
@@ -148,7 +149,7 @@ def compare_lemma(data: bnlib.LearningSet, starts: Array) -> None:
                 raise Disagreement(f"{name}: wrong at {start}")
 
 
-def compare_doubt(star: Array, ray: Array, *, of_star: float = 0.0, of_ray: float = 0.0) -> None:
+def compare_doubt(star, ray, *, of_star=0.0, of_ray=0.0):
     """Compare what is undecided, in the plane, with the verdicts of optima within their errors."""
     u = ray / np.linalg.norm(ray)
     bisector = star / np.linalg.norm(star) + u
@@ -176,7 +177,7 @@ def compare_doubt(star: Array, ray: Array, *, of_star: float = 0.0, of_ray: floa
             raise Disagreement(f"verdict: wrong at {start}")
 
 
-def turned(vector: Array, angle: float) -> Array:
+def turned(vector, angle):
     """Return a vector of the plane, turned."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([[cosine, -sine], [sine, cosine]]) @ vector

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bn_experiments.certify import Certificate, certify
 
@@ -41,7 +41,7 @@ share one learning set: its three inputs and a fourth, (2, 1)."""
 
 
 @cache
-def certified(name: str, **options: Any) -> Certificate:
+def certified(name, **options):
     """Return the certificate of a witness."""
     found = certify(*WITNESSES[name], **options)
     assert isinstance(found, Certificate), found

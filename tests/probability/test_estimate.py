@@ -38,7 +38,7 @@ def test_a_constant_sample_has_no_standard_error_and_never_a_nan(value):
     assert np.isclose(estimate.value, value)
 
 
-def test_estimates_are_as_far_off_as_their_standard_errors_say():
+def test_estimates_are_values_and_as_far_off_as_their_standard_errors_say():
     # 4000 scores of variance 1: the variance of a sample of them errs by √(2/4000).
     scores = {}
     for p in (0.5, 0.53, 0.95):
@@ -50,6 +50,11 @@ def test_estimates_are_as_far_off_as_their_standard_errors_say():
     scores["mean"] = [Estimate.of_mean(*each, 2000).z_score(2.0) for each in totals]
     for name, each in scores.items():
         assert abs(np.var(each) - 1) < 4.5 * np.sqrt(2 / 4000) + 1e-2, name
+    one = Estimate(0.53, 0.01, 100)
+    assert pickle.loads(pickle.dumps(one)) == one == Estimate(0.53, 0.01, 100)
+    assert one != Estimate(0.53, 0.01, 101)
+    assert np.isclose(one.z_score(0.50), 3.0)
+    assert np.isclose(one.z_score(0.55), -2.0)
 
 
 @oracles.each([2, 10, 10**7])
@@ -82,24 +87,23 @@ def test_what_is_shown_is_within_a_tenth_of_a_standard_error(value, error):
     assert abs(spread - error) <= max(0.051 * error, 0.5 if error >= 10 else 0.0)
 
 
-def test_samples_that_have_no_estimate_are_refused():
+def test_what_has_no_estimate_or_cannot_be_resampled_is_refused():
     for n in (1, 0, -3):
         message = f"n: .*at least 2 draws, got {n}; draw more"
-        sampling.refused(message, Estimate.of_mean, 1.0, 1.0, n)
-        sampling.refused(message, Estimate.of_proportion, 0, n)
+        oracles.refused(f"^{message}", Estimate.of_mean, 1.0, 1.0, n)
+        oracles.refused(f"^{message}", Estimate.of_proportion, 0, n)
     message = "total, total_of_squares: not finite"
-    sampling.refused(message, Estimate.of_mean, np.inf, np.inf, 3)
+    oracles.refused(f"^{message}", Estimate.of_mean, np.inf, np.inf, 3)
     for count in (-1, 4):
         message = f"count: must lie between 0 and n = 3, got {count}"
-        sampling.refused(message, Estimate.of_proportion, count, 3)
-
-
-def test_estimates_are_values_and_know_how_far_they_are_off():
-    one = Estimate(0.53, 0.01, 100)
-    assert pickle.loads(pickle.dumps(one)) == one == Estimate(0.53, 0.01, 100)
-    assert one != Estimate(0.53, 0.01, 101)
-    assert np.isclose(one.z_score(0.50), 3.0)
-    assert np.isclose(one.z_score(0.55), -2.0)
+        oracles.refused(f"^{message}", Estimate.of_proportion, count, 3)
+    flat = LearningSet([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [2.0, 0.0, 5.0])
+    for data, n, message in (
+        (counterexample(), 1, "n: must be at least 2"),
+        (flat, 10, "data: constant or collinear"),
+        ("iris", 10, "data: expected a LearningSet"),
+    ):
+        oracles.refused(f"^{message}", resampled_angles, data, np.random.default_rng(7), n)
 
 
 @oracles.each(["iris", "wine", "diabetes", "linnerud"])
@@ -112,7 +116,7 @@ def test_random_weights_give_the_angles_of_weighted_regressions(source):
         assert angle == pytest.approx(sampling.arc(star, slope), abs=1e-5)
 
 
-def test_the_spread_is_that_of_the_ordinary_bootstrap():
+def test_the_spread_is_that_of_the_bootstrap_and_one_example_may_hold_an_input():
     data = load_tasks(["iris"])[1].data
     rng = np.random.default_rng(5)
     rows = rng.integers(0, data.m, (2000, data.m))
@@ -120,21 +124,8 @@ def test_the_spread_is_that_of_the_ordinary_bootstrap():
     weighted = resampled_angles(data, rng, 2000)
     assert weighted.std() == pytest.approx(ordinary.std(), rel=0.15)
     assert weighted.mean() == pytest.approx(ordinary.mean(), abs=0.15 * ordinary.std())
-
-
-def test_inputs_that_vary_in_one_example_survive_random_weights():
     rng = np.random.default_rng(6)
     x = np.column_stack([rng.normal(1.0, 1.0, 40), np.eye(40)[0]])
     angles = resampled_angles(LearningSet(x, rng.normal(1.0, 1.0, 40)), rng, 100)
     assert np.isfinite(angles).all()
     assert angles.std() > 0
-
-
-def test_what_cannot_be_resampled_is_refused():
-    flat = LearningSet([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [2.0, 0.0, 5.0])
-    for data, n, message in (
-        (counterexample(), 1, "n: must be at least 2"),
-        (flat, 10, "data: constant or collinear"),
-        ("iris", 10, "data: expected a LearningSet"),
-    ):
-        sampling.refused(message, resampled_angles, data, np.random.default_rng(7), n)

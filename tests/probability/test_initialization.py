@@ -25,15 +25,13 @@ KNOWN = {
 
 
 @oracles.each(itertools.product([Gaussian(), Gaussian(0.3), Sphere(), Sphere(7.0)], DIMENSIONS))
-def test_drawn_coordinates_have_the_law_of_projected_full_draws(case):
-    law, d = case
+def test_drawn_coordinates_have_the_law_of_projected_full_draws(law, d):
     sampling.compare_projection(law, d, seed=d)
     assert law.project(np.random.default_rng(0), 5, d).shape == (2, 5)
 
 
 @oracles.each(itertools.product(KNOWN, DIMENSIONS))
-def test_weights_and_drawn_coordinates_have_the_known_law(case):
-    law, d = case
+def test_weights_and_drawn_coordinates_have_the_known_law(law, d):
     rng, (coordinate, square) = np.random.default_rng(d), KNOWN[law](d)
     full = law.sample(rng, N, d)
     for name, sample in {"first": full[:, 0], "last": full[:, -1]}.items():
@@ -52,8 +50,7 @@ def test_weights_and_drawn_coordinates_have_the_known_law(case):
 
 
 @oracles.each([(Gaussian(2.0), 4.0), (Sphere(2.0), 4 / 5), (Uniform(2.0), 4 / 3)])
-def test_weights_are_uncorrelated_with_the_known_variance(case):
-    law, variance = case
+def test_weights_are_uncorrelated_with_the_known_variance(law, variance):
     w = law.sample(np.random.default_rng(1), N, 5)
     assert w.shape == (N, 5)
     # The standard error of a mean is √(variance/N); a covariance's is at most √2 variance/√N.
@@ -63,8 +60,7 @@ def test_weights_are_uncorrelated_with_the_known_variance(case):
 
 
 @oracles.each(itertools.product([Gaussian(), Sphere(), Uniform()], DIMENSIONS))
-def test_rotation_invariance_is_there_exactly_where_it_is_claimed(case):
-    law, d = case
+def test_rotation_invariance_is_there_exactly_where_it_is_claimed(law, d):
     rng = np.random.default_rng(d)
     normal = np.eye(d)[0] - np.ones(d) / np.sqrt(d)  # of the mirror from an axis to the diagonal
     first, w = law.sample(rng, N, d)[:, 0], law.sample(rng, N, d)
@@ -98,8 +94,8 @@ def test_a_law_survives_pickling_and_draws_the_same(law):
 def test_what_is_no_law_is_refused_by_name():
     for law, name in ((Gaussian, "scale"), (Sphere, "radius"), (Uniform, "bound")):
         for value in (0.0, -1.0, np.nan, np.inf, "wide", [1.0, 2.0]):
-            sampling.refused(f"{name}: ", law, value)
+            oracles.refused(f"^{name}: ", law, value)
     for law, d in itertools.product((he, partial(he, normal=True)), (0, -3)):
-        sampling.refused("d: ", law, d)
+        oracles.refused("^d: ", law, d)
     message = "d: a plane needs at least 2 weights, got 1"
-    sampling.refused(message, Sphere().project, np.random.default_rng(0), 5, 1)
+    oracles.refused(f"^{message}", Sphere().project, np.random.default_rng(0), 5, 1)

@@ -1,9 +1,6 @@
 """The benchmarks run, their two sides give the same numbers, and no row is missing. Not: times."""
 
-from __future__ import annotations
-
 import dataclasses
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +10,6 @@ import benchmarks.simulation
 import benchmarks.stacked
 from benchmarks import __main__ as command
 from benchmarks import measure, report
-from bn_experiments.datasets import StackedOptima
-from bn_experiments.probability import Simulation
-from bnlib import LemmaCheck
 from tools.project import ROOT
 
 KINDS = [
@@ -32,13 +26,13 @@ KINDS = [
 ]
 
 
-def rows(text: str) -> list[list[str]]:
+def rows(text):
     """Return the cells of each row of the table in a text."""
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def check_table(text: str) -> None:
+def check_table(text):
     for cells, (name, d, against) in zip(rows(text), KINDS, strict=True):
         assert len(cells) == 6
         assert cells[0].startswith(f"`{name}`")
@@ -47,16 +41,14 @@ def check_table(text: str) -> None:
         assert (cells[4], cells[5]) == ("none", "–") or cells[5] in ("yes", "no")
 
 
-def test_the_quick_run_prints_every_row_and_writes_nothing(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_the_quick_run_prints_every_row_and_writes_nothing(capsys):
     before = command.RESULTS.stat().st_mtime_ns
     assert command.main(["--quick"]) == 0
     check_table(capsys.readouterr().out)
     assert command.RESULTS.stat().st_mtime_ns == before
 
 
-def test_the_stored_table_has_every_row_and_says_how_it_was_made() -> None:
+def test_the_stored_table_has_every_row_and_says_how_it_was_made():
     text = command.RESULTS.read_text(encoding="utf-8")
     check_table(text)
     assert "`make bench`" in text
@@ -66,23 +58,23 @@ def test_the_stored_table_has_every_row_and_says_how_it_was_made() -> None:
     assert str(ROOT) not in text
 
 
-def test_a_wrong_side_is_noticed_before_anything_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_side_is_noticed_before_anything_is_timed(monkeypatch):
     check, simulate = benchmarks.lemma.check_lemma, benchmarks.simulation.simulate
     stacked = benchmarks.stacked.stacked_optima
 
-    def lemma(*args: Any) -> LemmaCheck:
+    def lemma(*args):
         right = check(*args)
         return dataclasses.replace(right, left=(1 + 1e-9) * right.left)
 
-    def wasteful(*args: Any) -> Simulation:
+    def wasteful(*args):
         args[-1].standard_normal()
         return simulate(*args)
 
-    def slopes(*args: Any) -> StackedOptima:
+    def slopes(*args):
         right = stacked(*args)
         return dataclasses.replace(right, slopes=(1 + 1e-9) * right.slopes)
 
-    def never(run: measure.Run) -> float:
+    def never(run):
         raise AssertionError("timed")
 
     monkeypatch.setattr(measure, "_seconds", never)
@@ -97,7 +89,7 @@ def test_a_wrong_side_is_noticed_before_anything_is_timed(monkeypatch: pytest.Mo
         benchmarks.stacked.rows(50, 1, 5)
 
 
-def test_ratios_pair_the_runs_and_targets_are_on_the_median() -> None:
+def test_ratios_pair_the_runs_targets_are_on_the_median_and_nan_never_agrees():
     ours, other = np.array([1.0, 4.0, 9.0]), np.array([2.0, 2.0, 3.0])
     share = measure.Row("a", "b", ours, other, limit=2.0)
     assert share.ratios.tolist() == [0.5, 2.0, 3.0]
@@ -107,17 +99,14 @@ def test_ratios_pair_the_runs_and_targets_are_on_the_median() -> None:
     assert fast.ratios.tolist() == [2.0, 0.5, 1 / 3]
     assert (fast.target, fast.met) == ("≥ 0.6", "no")
     assert "| 2.00 × (0.50–3.00) | ≤ 2 | yes |" in report.table([share])
-
-
-def test_nan_never_agrees() -> None:
     with pytest.raises(measure.DisagreementError, match="^x: "):
         measure.agree("x", [1.0, np.nan], [1.0, 1.0], 1e-3, 1.0)
 
 
-def test_cases_are_added_and_a_part_is_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cases_are_added_and_a_part_is_scaled(monkeypatch):
     clock = iter(range(100))  # each run takes one second
     monkeypatch.setattr(measure, "_seconds", lambda run: run() or float(next(clock) >= 0))
-    order: list[str] = []
+    order = []
     case = measure.Case(
         lambda: order.append("A"), lambda: order.append("B"), lambda: order.append("check"), 0.25
     )

@@ -1,7 +1,5 @@
 """Importing bnlib loads nothing heavy; the public names exist and are documented."""
 
-from __future__ import annotations
-
 import doctest
 import functools
 import importlib
@@ -10,7 +8,6 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +39,7 @@ PUBLIC = {
 CLASSES = [name for name, thing in PUBLIC.items() if inspect.isclass(thing)]
 
 
-def loaded_after(code: str) -> set[str]:
+def loaded_after(code):
     """Return the names of the packages that a fresh interpreter has loaded after some code."""
     script = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
     run = subprocess.run(
@@ -51,47 +48,36 @@ def loaded_after(code: str) -> set[str]:
     return set(run.stdout.split())
 
 
-def test_import_loads_nothing_heavy() -> None:
-    assert not loaded_after("import bnlib").intersection(HEAVY)
+WORK_OF_THE_CHAPTERS = """
+from bnlib import BatchNorm, Neuron, check_lemma, counterexample
+data = counterexample()
+neuron = Neuron('tanh', BatchNorm())
+neuron.loss([3, 1], data), neuron.gradient([3, 1], data), neuron.hessian([3, 1], data)
+check_lemma([3, 1], Neuron().optima(data), Neuron(normalization=BatchNorm()).optima(data))
+"""
+SIMULATIONS_AND_SWEEPS = """
+import numpy as np
+from bnlib import Point, Ray
+from bn_experiments.datasets import RandomLearningSets, stacked_optima
+from bn_experiments.probability import Sphere, check_weaker, he, simulate
+from bn_experiments.sweeps import sweep
+rng = np.random.default_rng(0)
+found = stacked_optima(*RandomLearningSets(9, 2).sample(rng, 3))
+star, ray = Point(found.stars[0]), Ray(found.slopes[0])
+check_weaker(he(2).sample(rng, 5, 2), [star], [ray])
+sweep(lambda n, rng: simulate(Sphere(), [star], [ray], n, rng), [50, 60], seed=0)
+"""
 
 
-def test_the_work_of_the_chapters_without_symbols_loads_nothing_heavy() -> None:
-    code = (
-        "from bnlib import BatchNorm, Neuron, check_lemma, counterexample\n"
-        "data = counterexample()\n"
-        "neuron = Neuron('tanh', BatchNorm())\n"
-        "neuron.loss([3, 1], data), neuron.gradient([3, 1], data), neuron.hessian([3, 1], data)\n"
-        "check_lemma([3, 1], Neuron().optima(data), Neuron(normalization=BatchNorm()).optima(data))"
-    )
-    assert not loaded_after(code).intersection(HEAVY)
-
-
-def test_simulations_and_sweeps_load_nothing_heavy() -> None:
-    code = (
-        "import numpy as np\n"
-        "from bnlib import Point, Ray\n"
-        "from bn_experiments.datasets import RandomLearningSets, stacked_optima\n"
-        "from bn_experiments.probability import Sphere, check_weaker, he, simulate\n"
-        "from bn_experiments.sweeps import sweep\n"
-        "rng = np.random.default_rng(0)\n"
-        "found = stacked_optima(*RandomLearningSets(9, 2).sample(rng, 3))\n"
-        "star, ray = Point(found.stars[0]), Ray(found.slopes[0])\n"
-        "check_weaker(he(2).sample(rng, 5, 2), [star], [ray])\n"
-        "sweep(lambda n, rng: simulate(Sphere(), [star], [ray], n, rng), [50, 60], seed=0)"
-    )
-    assert not loaded_after(code).intersection(HEAVY)
-    bar = (
-        "from bn_experiments.sweeps import sweep\n"
-        "sweep(lambda case, rng: case, [1], seed=0, progress=True)"
-    )
-    assert "tqdm" in loaded_after(bar)
-
-
-def test_only_the_exact_half_loads_sympy() -> None:
+def test_nothing_heavy_is_loaded_but_by_what_needs_it():
+    for code in ("import bnlib", WORK_OF_THE_CHAPTERS, SIMULATIONS_AND_SWEEPS):
+        assert not loaded_after(code).intersection(HEAVY), code
+    bar = "sweep(lambda case, rng: case, [1], seed=0, progress=True)"
+    assert "tqdm" in loaded_after(f"from bn_experiments.sweeps import sweep\n{bar}")
     assert "sympy" in loaded_after("from bn_experiments import exact")
 
 
-def test_all_names_exist_and_are_sorted() -> None:
+def test_all_names_exist_and_are_sorted_and_some_docstrings_have_examples():
     assert bnlib.__all__ == sorted(set(bnlib.__all__))
     for name in bnlib.__all__:
         assert getattr(bnlib, name) is not None
@@ -101,21 +87,24 @@ def test_all_names_exist_and_are_sorted() -> None:
         if not name.startswith("_") and not inspect.ismodule(value)
     }
     assert imported <= set(bnlib.__all__)
+    modules = [importlib.import_module(name) for name in HERE]
+    found = [test for each in modules for test in doctest.DocTestFinder().find(each)]
+    assert sum(bool(test.examples) for test in found) >= 4
 
 
-def names(*entries: Any) -> set[str]:
+def names(*entries):
     """Return the names that entries like ``a, b : float`` document."""
     return {name.strip() for each in entries for name in each.name.split(",")}
 
 
-def made_by_calling(thing: Any) -> bool:
+def made_by_calling(thing):
     """Return whether calling it makes one: neither a union nor a protocol does."""
     return inspect.isroutine(thing) or (
         inspect.isclass(thing) and not getattr(thing, "_is_protocol", False)
     )
 
 
-def contracts(thing: Any, owner: Any = None) -> list[FunctionDoc]:
+def contracts(thing, owner=None):
     """Return the docstring of an object, and of those that its See Also names.
 
     A contract that many functions share is written once, and the others point to it.
@@ -134,9 +123,8 @@ def contracts(thing: Any, owner: Any = None) -> list[FunctionDoc]:
     # A parameter means the same in every method of a class.
     methods = [each for one in kin for each in vars(one).values() if inspect.isfunction(each)]
     found += map(FunctionDoc, methods)
-    if thing.__module__.startswith(
-        "bn_experiments.exact"
-    ):  # it mirrors bnlib, whose docstrings hold
+    # It mirrors bnlib, whose docstrings hold.
+    if thing.__module__.startswith("bn_experiments.exact"):
         found += contracts(
             functools.reduce(getattr, thing.__qualname__.split("."), bnlib),
             owner and getattr(bnlib, owner.__name__),
@@ -144,12 +132,12 @@ def contracts(thing: Any, owner: Any = None) -> list[FunctionDoc]:
     return found
 
 
-def documented(*docs: FunctionDoc) -> set[str]:
+def documented(*docs):
     return names(*(each for doc in docs for each in (*doc["Parameters"], *doc["Attributes"])))
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_public_objects_document_what_they_take_and_return(name: str) -> None:
+def test_public_objects_document_what_they_take_and_return(name):
     thing = PUBLIC[name]
     doc, *others = contracts(thing)
     assert doc["Summary"], name
@@ -162,7 +150,7 @@ def test_public_objects_document_what_they_take_and_return(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_public_methods_document_their_parameters(name: str) -> None:
+def test_public_methods_document_their_parameters(name):
     for method, function in vars(PUBLIC[name]).items():
         if method.startswith("_") or not inspect.isfunction(function):
             continue
@@ -173,7 +161,7 @@ def test_public_methods_document_their_parameters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", lacking.marked(MODULES))
-def test_examples_in_docstrings_are_true(name: str) -> None:
+def test_examples_in_docstrings_are_true(name):
     module = importlib.import_module(name)
     assert module.__doc__
     results = doctest.testmod(module, extraglobs={"bnlib": bnlib, "np": np})
@@ -181,7 +169,7 @@ def test_examples_in_docstrings_are_true(name: str) -> None:
 
 
 @lacking.needs_jax
-def test_every_module_of_every_package_is_walked() -> None:
+def test_every_module_of_every_package_is_walked():
     files = {
         ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
         for package in PACKAGES
@@ -190,9 +178,3 @@ def test_every_module_of_every_package_is_walked() -> None:
     }
     walked = {each.__name__ for each in PACKAGES}.union(MODULES)
     assert {each for each in files if not each.endswith("__main__")} == walked
-
-
-def test_some_docstrings_have_examples() -> None:
-    modules = [importlib.import_module(name) for name in HERE]
-    found = [test for each in modules for test in doctest.DocTestFinder().find(each)]
-    assert sum(bool(test.examples) for test in found) >= 4

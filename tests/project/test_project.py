@@ -32,9 +32,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 LOCK = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 # One pin: name==version, perhaps a marker, and its hashes on the continued lines.
-PIN = re.compile(
-    r"^(\S+==\S+)((?: ;[^\\\n]*)?)((?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", re.MULTILINE
-)
+PIN = re.compile(r"^(\S+==\S+)((?: ;[^\\\n]*)?)((?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", re.M)
 RELOCK = "Remedy: make lock"
 RESULTS = [*(ROOT / "results").iterdir()]
 
@@ -78,14 +76,11 @@ def test_lock_satisfies_every_requirement(python):
             assert versions[0] in requirement.specifier, f"{line}: {versions[0]}. {RELOCK}"
 
 
-def test_every_pin_has_hashes_and_the_lock_names_no_index():
+def test_every_pin_has_hashes_and_is_what_is_installed():
     lines = [line for line in LOCK.splitlines() if line and line[0] not in "# "]
     assert len(lines) == len(PIN.findall(LOCK)), f"a line of the lock is not a pin. {RELOCK}"
     assert all(hashes for _, _, hashes in PIN.findall(LOCK)), f"a pin without hash. {RELOCK}"
     assert not re.search(r"^\s*--(?!hash)|https?://|file://", LOCK, re.MULTILINE)
-
-
-def test_what_is_installed_is_what_is_locked():
     for name, [version] in pins(default_environment() | {"extra": ""}).items():
         installed = Version(importlib.metadata.version(name))
         assert installed == version, f"{name} {installed} is installed. Remedy: make clean"
@@ -104,42 +99,31 @@ def test_a_wheel_holds_the_packages_their_style_that_they_are_typed_and_the_resu
     assert "bn_experiments/book/book.mplstyle" in held
 
 
-def test_figures_of_the_landing_page_are_files_too():
+def test_the_verdict_is_computed_and_figures_of_the_landing_page_are_files_too():
     for name, svg in zip(("verdict", "fits"), guards.figures(toc.notebooks()[0]), strict=True):
         kept = (ROOT / "chapters" / f"{name}.svg").read_text(encoding="utf-8")
         assert kept == svg, "Remedy: make rerun"
         assert ET.fromstring(kept).tag.endswith("svg")
-
-
-def test_verdict_is_computed_and_says_that_the_lemma_fails():
     assert "8/17 > 0: the lemma FAILS" in verdict()
     assert run(sys.executable, "-m", "bnlib") == f"{verdict()}\n"
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
-def test_documents_name_only_commands_and_files_that_exist(document):
+def test_documents_name_every_room_and_only_commands_and_files_that_exist(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     assert set(re.findall(r"`make (\w+)", text)) <= set(re.findall(r"^(\w+):", MAKEFILE, re.M))
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
     named = re.findall(r"`((?:\w+/)+[\w.]*)`", text)
     assert [each for each in links + named if not (ROOT / each).exists()] == []
-
-
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
-def test_documents_name_every_room(document):
-    text = (ROOT / document).read_text(encoding="utf-8")
     rooms = {f"bn_experiments/{path.parent.name}/" for path in ROOT.glob("bn_experiments/*/*.py")}
     named = re.findall(r"^\| `(bn_experiments/\w+/)`", text, re.MULTILINE)
     assert sorted(named) == sorted(rooms), "Remedy: one row of the table for each room"
 
 
-def test_contributing_explains_every_command():
+def test_contributing_explains_every_command_and_hooks_are_those_of_make_lint():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for target in re.findall(r"^(\w+):.*##", MAKEFILE, re.MULTILINE):
         assert f"`make {target}`" in text
-
-
-def test_hooks_before_a_commit_are_the_commands_of_make_lint():
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     hooks = [hook for repository in config["repos"] for hook in repository["hooks"]]
     recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)[1]
@@ -223,7 +207,9 @@ def test_only_what_is_out_of_date_is_installed_again(kind, checkout):
     assert [*planned(folder)] == expected
 
 
-def test_jupyterlab_is_installed_when_asked_for_and_again_when_its_lock_changes(checkout):
+def test_another_python_another_lock_and_an_interruption_have_things_installed_again(
+    checkout, tmp_path, monkeypatch
+):
     assert [*planned(checkout, command="test")] == []
     [(what, path)] = planned(checkout, command="lab").items()
     assert what == "lab"
@@ -232,13 +218,8 @@ def test_jupyterlab_is_installed_when_asked_for_and_again_when_its_lock_changes(
     change(checkout / "requirements-lab.txt")
     assert [*planned(checkout)] == []
     assert [*planned(checkout, command="lab")] == ["lab"]
-
-
-def test_another_python_has_everything_installed_again(checkout, tmp_path):
     assert [*planned(checkout, fake(tmp_path / "python", "echo Python 3.12.99"))] == EVERYTHING
 
-
-def test_an_interrupted_installation_is_not_taken_for_whole(checkout, monkeypatch):
     def interrupted(what):
         raise KeyboardInterrupt
 

@@ -39,14 +39,11 @@ def test_the_workflow_runs_what_is_documented():
     assert first == f'{activate} && echo "$VIRTUAL_ENV/bin" >> "$GITHUB_PATH"'
 
 
-def test_the_commands_are_those_of_the_ecosystem():
+def test_the_commands_are_those_of_the_ecosystem_and_of_binder():
     programs = [shlex.split(command)[0] for command in documented(CONTRIBUTING)]
     assert programs == ["python3", "pip", "pip", "jupyter-book", "pytest"]
     assert "make" not in " ".join(documented(CONTRIBUTING))
     assert "--require-hashes" in documented(CONTRIBUTING)[1]
-
-
-def test_binder_and_the_documents_install_the_library_the_same_way():
     install = documented(CONTRIBUTING)[2]
     script = (ROOT / "binder" / "postBuild").read_text(encoding="utf-8").splitlines()
     assert install == "pip install --no-deps -e ."

@@ -13,9 +13,7 @@ from tools import workflows
 from tools.project import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-TARGETS = set(
-    re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-)
+TARGETS = set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
 USES = re.compile(r"uses: (\S+)(.*)")
 PINNED = re.compile(r"([\w.-]+/[\w./-]+)@([0-9a-f]{40})")
 # What a job may be given; anything else is a mistake, or belongs here with its reason.
@@ -117,9 +115,7 @@ def machines_are_covered(folder):
 
 def schedules_are_weekly(folder):
     for name in ("test.yml", "links.yml"):
-        [when] = [
-            each["cron"] for each in read(folder / name)["on"].get("schedule", [{"cron": ""}])
-        ]
+        [when] = [at["cron"] for at in read(folder / name)["on"].get("schedule", [{"cron": ""}])]
         if not re.fullmatch(r"\d+ \d+ \* \* [0-6]", when):
             yield f"{name}: not every week"
 
@@ -137,7 +133,7 @@ PLANTED = {
         ("pages.yml", r"    permissions:\n      contents: read\n", "", "job build has"),
     ],
     credentials_are_not_left: [
-        ("links.yml", "persist-credentials: false", "fetch-depth: 1", "job links leaves"),
+        ("links.yml", "persist-credentials: false", "fetch-depth: 1", "job links leaves")
     ],
     runs_are_bounded: [
         ("links.yml", r"    timeout-minutes: 30\n", "", "job links has no timeout"),
@@ -146,7 +142,7 @@ PLANTED = {
         ("links.yml", r"  cancel-in-progress: true\n", "", "concurrency"),
     ],
     scripts_hold_no_expressions: [
-        ("links.yml", "run: make book", "run: make book ${{ github.ref }}", "job links puts"),
+        ("links.yml", "run: make book", "run: make book ${{ github.ref }}", "job links puts")
     ],
     commands_exist: [
         ("links.yml", "make book", "make books", "calls make books"),
@@ -200,27 +196,18 @@ def test_zizmor_finds_nothing_and_finds_what_is_planted(tmp_path):
     assert "unpinned-uses" in found.stdout
 
 
-@pytest.mark.parametrize(("required", "code"), [("", 0), ("1", 1)])
-def test_a_missing_actionlint_is_told_and_fails_where_it_must_not_miss(
-    required, code, monkeypatch, capsys
-):
-    monkeypatch.setenv("BNLIB_REQUIRE_ACTIONLINT", required)
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert workflows.main() == code
-    assert f"Remedy: {workflows.ACTIONLINT}" in capsys.readouterr().out
-
-
-def test_what_actionlint_finds_fails(tmp_path, monkeypatch):
+def test_actionlint_fails_with_what_it_finds_and_where_it_must_run(tmp_path, monkeypatch, capsys):
     program = tmp_path / "actionlint"
     program.write_text("#!/bin/sh\nexit 3\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert workflows.main() == 3
-
-
-def test_the_workflow_installs_the_actionlint_that_the_remedy_names():
-    runs = [step.get("run", "") for _, _, step in each_step(HERE)]
-    assert workflows.ACTIONLINT in runs
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    for required, code in (("", 0), ("1", 1)):
+        monkeypatch.setenv("BNLIB_REQUIRE_ACTIONLINT", required)
+        assert workflows.main() == code
+        assert f"Remedy: {workflows.ACTIONLINT}" in capsys.readouterr().out
+    assert workflows.ACTIONLINT in [step.get("run", "") for _, _, step in each_step(HERE)]
 
 
 def test_issue_forms_and_dependabot_are_whole():

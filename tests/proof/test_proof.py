@@ -141,8 +141,8 @@ def examples(seed):
     variance = sum(v**2 for v in data.inputs * star.weights) / m
     variance -= (sum(data.inputs * star.weights) / m) ** 2
     facts = {
-        "mean_of_inputs": f"mean x1 S{seed} = {number(sum(data.inputs[:, 0]) / exact_m(m))}",
-        "mean_of_targets": f"mean target S{seed} = {number(sum(data.targets) / exact_m(m))}",
+        "mean_of_inputs": f"mean x1 S{seed} = {number(sum(data.inputs[:, 0]) / m)}",
+        "mean_of_targets": f"mean target S{seed} = {number(sum(data.targets) / m)}",
         "variance_at_star": f"variance S{seed} {w} = {number(variance)}",
         "loss_at_star": f"L S{seed} {w} = {number(exact.Neuron().loss(star.weights, data))}",
     }
@@ -162,10 +162,6 @@ def examples(seed):
     for name, fact in facts.items():
         text += f"Example {name}_{seed} : {fact}.\nProof. {unfolded}; simpl; field. Qed.\n"
     return text
-
-
-def exact_m(m):
-    return exact.LearningSet([[1]] * m, [1] * m).targets.dot([1] * m) if m else 1
 
 
 def ratio(data, ray):

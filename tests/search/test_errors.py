@@ -1,10 +1,6 @@
 """The errors that searches state, against references with 120 digits and exact rationals."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from typing import Any
 
 import mpmath as mp
 import numpy as np
@@ -19,7 +15,7 @@ from bn_experiments.search import (
     search_weights,
 )
 from bn_experiments.search.newton import distance_to_zero
-from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray
+from bnlib import BatchNorm, LearningSet, Neuron
 from bnlib.activations import ACTIVATIONS
 from tests import oracles
 from tests.oracles import certificates
@@ -30,25 +26,25 @@ FAR = [LearningSet(each.inputs, each.targets + 1e5) for each in drawn("identity"
 ABSURD = 1e-10  # a bound is no use if more than half are above, relative to the size
 
 
-def badly_scaled(data: LearningSet, rng: np.random.Generator) -> LearningSet:
+def badly_scaled(data, rng):
     """Return the inputs in other units, and with columns that are nearly collinear."""
     mixed = data.inputs @ [[1.0, 0.999 * rng.choice([0, 1])], [0.0, 1.0]]
     return LearningSet(mixed * 10 ** rng.uniform(-5, 5, 2), data.targets)
 
 
-def problems(name: str, n: int, seed: int) -> Iterator[LearningSet]:
+def problems(name, n, seed):
     rng = np.random.default_rng(seed)
     for i, data in enumerate(drawn(name, n, seed)):
         yield badly_scaled(data, rng) if i % 2 else data
 
 
-def exact_loss(neuron: Neuron, data: LearningSet) -> certificates.Loss:
+def exact_loss(neuron, data):
     """Return the loss of a neuron for mpmath, written down again."""
     phi, norm = certificates.PHI[str(neuron.activation)], neuron.normalization
     x = [[mp.mpf(v) for v in row] + [1] * neuron.bias for row in data.inputs.tolist()]
     t = [mp.mpf(v) for v in data.targets.tolist()]
 
-    def loss(w: Any) -> Any:
+    def loss(w):
         z = [mp.fdot(row, w) for row in x]
         if norm is not None:
             mean = mp.fsum(z) / len(z) if norm.center else 0
@@ -61,7 +57,7 @@ def exact_loss(neuron: Neuron, data: LearningSet) -> certificates.Loss:
     return loss
 
 
-def compare_point(neuron: Neuron, data: LearningSet, point: Point) -> float:
+def compare_point(neuron, data, point):
     """Compare the error of a point with its distance to where Newton's method ends."""
     with certificates.digits():
         loss, start = exact_loss(neuron, data), mp.matrix(point.weights.tolist())
@@ -77,19 +73,19 @@ def compare_point(neuron: Neuron, data: LearningSet, point: Point) -> float:
     return point.error / float(np.linalg.norm(point.weights))
 
 
-def compare_ray(neuron: Neuron, data: LearningSet, ray: Ray) -> float:
+def compare_ray(neuron, data, ray):
     """Look whether the loss falls towards the ray at a distance of its error, on both sides."""
     with certificates.digits():
         return compare_turns(exact_loss(neuron, data), ray)
 
 
-def compare_turns(loss: certificates.Loss, ray: Ray) -> float:
+def compare_turns(loss, ray):
     """Compare the error of a ray with the signs of the slope of a loss for mpmath."""
     with certificates.digits():
         a, b = (mp.mpf(v) for v in ray.direction.tolist())
         turn = 2 * mp.asin(min(mp.mpf(ray.error + 2 * oracles.EPS), 2) / 2)
 
-        def at(angle: Any) -> Any:
+        def at(angle):
             c, s = mp.cos(angle), mp.sin(angle)
             return loss([a * c - b * s, b * c + a * s])
 
@@ -100,7 +96,7 @@ def compare_turns(loss: certificates.Loss, ray: Ray) -> float:
     return ray.error
 
 
-def exact_minima(data: LearningSet, slopes: tuple[Fraction, Fraction]) -> list[Any]:
+def exact_minima(data, slopes):
     """Return the local minima for a kinked activation and two weights, as exact rationals.
 
     Candidates are the stationary points of all pieces, the minima along all lines, and 0; one is
@@ -110,17 +106,17 @@ def exact_minima(data: LearningSet, slopes: tuple[Fraction, Fraction]) -> list[A
     x = [tuple(map(Fraction, row)) for row in data.inputs.tolist()]
     t = [Fraction(v) for v in data.targets.tolist()]
 
-    def slope(z: Fraction) -> Fraction:
+    def slope(z):
         return slopes[z > 0]
 
-    def stationary(signs: list[Fraction]) -> Any:
+    def stationary(signs):
         rows = [(s * a, s * b) for s, (a, b) in zip(signs, x, strict=True)]
         a, b, c = (sum(r[i] * r[j] for r in rows) for i, j in ((0, 0), (0, 1), (1, 1)))
         p, q = (sum(r[i] * v for r, v in zip(rows, t, strict=True)) for i in (0, 1))
         det = a * c - b * b
         return det and ((c * p - b * q) / det, (a * q - b * p) / det)
 
-    def derivative(w: Any, u: Any) -> Fraction:
+    def derivative(w, u):
         """Return the one-sided derivative of the loss at w along u."""
         total = Fraction(0)
         for (a, b), target in zip(x, t, strict=True):
@@ -150,13 +146,12 @@ def exact_minima(data: LearningSet, slopes: tuple[Fraction, Fraction]) -> list[A
     return [w for w in found if all(derivative(w, u) >= 0 for u in around)]
 
 
-def compare_pieces(name: str, data: LearningSet) -> list[float]:
+def compare_pieces(name, data):
     """Compare each listed point with the exact minimum that is closest."""
     slopes = {"relu": (0, 1), "leaky_relu": (Fraction(1, 100), 1), "identity": (1, 1)}[name]
     exact = exact_minima(data, (Fraction(slopes[0]), Fraction(slopes[1])))
     shares = []
     for point in search_weights(Neuron(name), data, np.zeros((1, 2))).minima:
-        assert isinstance(point, Point)
         w = [Fraction(v) for v in point.weights.tolist()]
         squares = [sum((a - b) ** 2 for a, b in zip(w, each, strict=True)) for each in exact]
         if not squares or min(squares) > Fraction(point.error) ** 2:
@@ -167,12 +162,7 @@ def compare_pieces(name: str, data: LearningSet) -> list[float]:
     return shares
 
 
-# ---------------------------------------------------------------- the bounds
-
-
-def checked(
-    compare: Callable[..., float], neuron: Neuron, sets: Iterable[LearningSet], least: int
-) -> None:
+def checked(compare, neuron, sets, least):
     """Compare all minima of a neuron on some sets, and whether the bounds are of use."""
     rng = np.random.default_rng(0)
     shares = [
@@ -183,30 +173,30 @@ def checked(
 
 
 @oracles.each(SMOOTH)
-def test_points_are_as_close_to_the_minimum_as_they_say(name: str) -> None:
+def test_points_are_as_close_to_the_minimum_as_they_say(name):
     checked(compare_point, Neuron(name), problems(name, 5, seed=5), least=4)
 
 
 @oracles.each(["softplus", "sigmoid"])
-def test_so_are_points_of_batch_norm_with_epsilon_or_without_scale(name: str) -> None:
+def test_so_are_points_of_batch_norm_with_epsilon_or_without_scale(name):
     for norm in (BatchNorm(epsilon=0.1, gamma=2.0), BatchNorm(scale=False, beta=-0.4)):
         checked(compare_point, Neuron(name, norm), problems(name, 2, seed=5), least=1)
 
 
-def test_so_are_points_of_three_weights_and_of_a_bias() -> None:
+def test_so_are_points_of_three_weights_and_of_a_bias():
     sets = drawn("tanh", 3, seed=6, m=8, d=3)
     checked(compare_point, Neuron("tanh"), sets, least=2)
     checked(compare_point, Neuron("sigmoid", bias=True), drawn("sigmoid", 4, 3, d=1), least=2)
 
 
 @oracles.each(list(ACTIVATIONS))
-def test_rays_have_a_minimum_within_their_error(name: str) -> None:
+def test_rays_have_a_minimum_within_their_error(name):
     for norm in (BatchNorm(), BatchNorm(center=False, gamma=-2.0, beta=0.5)):
         checked(compare_ray, Neuron(name, norm), problems(name, 12, seed=5), least=12)
 
 
 @oracles.each(["identity", "softplus"])
-def test_targets_far_from_zero_cost_digits_and_the_error_says_so(name: str) -> None:
+def test_targets_far_from_zero_cost_digits_and_the_error_says_so(name):
     for data in FAR:
         norm = BatchNorm(beta=1e5)
         for ray in scan_directions(Neuron(name, norm), data).minima:
@@ -216,7 +206,7 @@ def test_targets_far_from_zero_cost_digits_and_the_error_says_so(name: str) -> N
             assert 1e-12 < compare_point(neuron, data, point) < 1e-6
 
 
-def test_a_bound_that_forgets_rounding_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bound_that_forgets_rounding_is_caught(monkeypatch):
     ray, point = (Neuron(normalization=BatchNorm(scale=scale, beta=1e5)) for scale in (True, False))
     # As if every sign were certain; and twice Newton's step, without what rounding does to it.
     monkeypatch.setattr(
@@ -243,11 +233,11 @@ def test_a_bound_that_forgets_rounding_is_caught(monkeypatch: pytest.MonkeyPatch
     assert caught >= 2
 
 
-def test_where_the_slope_is_only_rounding_there_is_no_minimum() -> None:
+def test_where_the_slope_is_only_rounding_there_is_no_minimum():
     at, basis = np.array([0.3, -2.0]), np.eye(2)
     box = np.array([[2.0, 0.3], [0.3, 1.0]])
 
-    def bound(slopes: Any, noise: float) -> float:
+    def bound(slopes, noise):
         return distance_to_zero(slopes, lambda w: np.full(w.shape, noise), at, basis, np.diag(box))
 
     zero = at + [1e-9, -3e-9]
@@ -259,7 +249,7 @@ def test_where_the_slope_is_only_rounding_there_is_no_minimum() -> None:
 
 
 @oracles.each(["identity", "relu", "leaky_relu"])
-def test_pieces_are_as_close_to_an_exact_minimum_as_they_say(name: str) -> None:
+def test_pieces_are_as_close_to_an_exact_minimum_as_they_say(name):
     rng = np.random.default_rng(1)
     sets = list(problems("relu", 30, seed=5))
     for _ in range(100):  # quarters, with zeros and lines that coincide
@@ -271,15 +261,12 @@ def test_pieces_are_as_close_to_an_exact_minimum_as_they_say(name: str) -> None:
     assert np.median(shares) < 1e-14
 
 
-def test_the_border_of_a_piece_beyond_which_the_loss_falls_holds_no_minimum() -> None:
+def test_what_the_border_of_a_piece_holds_and_planted_errors_of_pieces(monkeypatch):
     # The stationary point (2/3, -4/5) of one piece is on the line of (6, 5), whose target is 10.
     data = LearningSet([[-6, -5], [0, -1.25], [2.25, 1.25]], [10.0, 1.0, 0.5])
     compare_pieces("relu", data)
     found = search_weights(Neuron("relu"), data, np.zeros((1, 2))).minima
     assert all(np.abs(each.weights - [2 / 3, -0.8]).max() > 0.1 for each in found)
-
-
-def test_planted_errors_of_pieces_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     right, sets = pieces._Pieces._error, list(problems("relu", 20, seed=5))
     monkeypatch.setattr(pieces._Pieces, "_error", lambda self, k: 1e-3 * right(self, k))
     with pytest.raises(oracles.Disagreement, match="more than"):

@@ -1,14 +1,12 @@
 """The quadratic model against quadratics that are known, and the polish against its roots."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from bn_experiments.search.newton import polish, quadratic_model
 
 
-def test_a_quadratic_is_its_own_model() -> None:
+def test_a_quadratic_is_its_own_model_and_the_polish_ends_at_the_zero_or_stays():
     turn = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
     at, zero = np.array([1.0, -2.0, 0.5]), np.array([0.3, 0.1, -0.7])
     for values, kind, flat in (
@@ -29,14 +27,12 @@ def test_a_quadratic_is_its_own_model() -> None:
         largest = max(map(abs, values)) or 1.0
         assert model.smallest == pytest.approx(min(values) / largest, abs=1e-12), values
 
-
-def test_the_polish_ends_at_the_zero_or_stays() -> None:
-    def gradient(v: np.ndarray) -> np.ndarray:
+    def gradient(v):
         if np.abs(v).max() > 1e6:
             raise ValueError("out of range")
         return np.array([np.sinh(v[0]), v[1] ** 3 + v[1]])
 
-    def hessian(v: np.ndarray) -> np.ndarray:
+    def hessian(v):
         return np.diag([np.cosh(v[0]), 3 * v[1] ** 2 + 1])
 
     for method in ("hybr", "lm"):

@@ -1,9 +1,5 @@
 """Minima from many starts: known landscapes, blind minimization, planted errors."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import mpmath as mp
 import numpy as np
 import pytest
@@ -23,18 +19,18 @@ SMOOTH = [name for name, each in ACTIVATIONS.items() if each.slopes is None]
 TWO_MINIMA = LearningSet([[2, -1], [2, 1], [0, -1], [1, -2]], [-1.5, 0.75, -0.75, 0.5])
 
 
-def points(neuron: Neuron | str, data: LearningSet, seed: int = 0) -> list[Any]:
+def points(neuron, data, seed=0):
     """Return the weights of the numerical optima."""
     neuron = Neuron(neuron) if isinstance(neuron, str) else neuron
-    found: list[Any] = numerical_optima(neuron, data, np.random.default_rng(seed))
+    found = numerical_optima(neuron, data, np.random.default_rng(seed))
     return [point.weights for point in found]
 
 
-def starts(n: int, d: int = 2, seed: int = 0) -> oracles.Array:
+def starts(n, d=2, seed=0):
     return 2 * np.random.default_rng(seed).standard_normal((n, d))
 
 
-def compare_with_blind_search(name: str, data: LearningSet) -> None:
+def compare_with_blind_search(name, data):
     """Look for minima without derivatives, from a ring of starts; compare with the list.
 
     Each simplex that ends in a strict minimum within reach must have found one in the list, and
@@ -57,11 +53,8 @@ def compare_with_blind_search(name: str, data: LearningSet) -> None:
             raise oracles.Disagreement(f"minimum: {end} is not in the list")
 
 
-# ---------------------------------------------------------------- known landscapes
-
-
 @given(oracles.well_conditioned(), st.integers(0, 10))
-def test_the_identity_has_the_closed_form(data: LearningSet, seed: int) -> None:
+def test_the_identity_has_the_closed_form(data, seed):
     (expected,) = linear_optima(data)
     land = search_weights(Neuron(), data, starts(3, data.d, seed))
     assert (len(land.minima), len(land.kinds)) == (1, 1)
@@ -70,7 +63,7 @@ def test_the_identity_has_the_closed_form(data: LearningSet, seed: int) -> None:
     oracles.agree("point", found, expected.weights, 1e-8)
 
 
-def test_batch_norm_with_epsilon_has_the_point_of_the_closed_form() -> None:
+def test_batch_norm_with_epsilon_has_the_point_of_the_closed_form():
     data = LearningSet(counterexample().inputs, [0.5, 0.1, 0.9])
     wide = [BatchNorm(epsilon=epsilon, gamma=3.0) for epsilon in (1e-5, 0.3)]
     for norm in (*wide, BatchNorm(scale=False)):
@@ -79,7 +72,7 @@ def test_batch_norm_with_epsilon_has_the_point_of_the_closed_form() -> None:
         oracles.agree("point", found, expected.weights, 1e-8)
 
 
-def test_two_minima_and_the_saddle_between_them() -> None:
+def test_two_minima_and_the_saddle_between_them():
     neuron, loss = Neuron("tanh"), loss_of("tanh", TWO_MINIMA)
     land = search_weights(neuron, TWO_MINIMA, starts(20))
     assert land.outcomes == {"minimum": 20}
@@ -97,7 +90,7 @@ def test_two_minima_and_the_saddle_between_them() -> None:
     assert np.allclose(points(neuron, TWO_MINIMA), [first, second], rtol=1e-8)
 
 
-def test_a_maximum_where_silu_is_lowest() -> None:
+def test_a_maximum_where_silu_is_lowest():
     # SiLU falls to -0.28 at z = -1.28 and rises on both sides; its targets here are positive.
     data = LearningSet([[1.0], [0.9]], [1.0, 1.0])
     grid = np.linspace(-4, 4, 80_001)
@@ -112,7 +105,7 @@ def test_a_maximum_where_silu_is_lowest() -> None:
     assert search_weights(Neuron("silu"), data, [[top]]).outcomes == {"maximum": 1}
 
 
-def test_what_is_no_minimum_is_told_apart() -> None:
+def test_what_is_no_minimum_is_told_apart():
     # Separable targets let a sigmoid escape.
     data = LearningSet([[1, 0], [0, 1], [-1, 0], [0, -1]], [1, 1, 0, 0])
     land = search_weights(Neuron("sigmoid"), data, starts(20))
@@ -129,7 +122,7 @@ def test_what_is_no_minimum_is_told_apart() -> None:
     assert (land.outcomes, land.minima) == ({"kink": 1}, [])
 
 
-def test_pieces_are_enumerated_where_they_can_be() -> None:
+def test_pieces_are_enumerated_where_they_can_be():
     data = oracles.normal_set(3, m=6, d=2)
     for name in ("relu", "leaky_relu"):
         land = search_weights(Neuron(name), data, starts(1))
@@ -138,11 +131,8 @@ def test_pieces_are_enumerated_where_they_can_be() -> None:
         assert land.outcomes == counts | ({"flat": len(land.flat)} if land.flat else {})
 
 
-# ---------------------------------------------------------------- against others
-
-
 @oracles.each(SMOOTH)
-def test_other_searches_find_nothing_else(name: str) -> None:
+def test_other_searches_find_nothing_else(name):
     for seed in range(3):
         compare_with_blind_search(name, drawn(name, 1, seed)[0])
     for data in drawn(name, 4, seed=1):
@@ -153,7 +143,7 @@ def test_other_searches_find_nothing_else(name: str) -> None:
 
 
 @oracles.each(SMOOTH)
-def test_newtons_method_with_60_digits_stays_at_every_minimum(name: str) -> None:
+def test_newtons_method_with_60_digits_stays_at_every_minimum(name):
     # Far out, between saturated outputs, a minimum in float64 might be one of rounding only.
     phi, first, second = (many_digits(name, order) for order in range(3))
     for data in drawn(name, 8, seed=11):
@@ -176,7 +166,7 @@ def test_newtons_method_with_60_digits_stays_at_every_minimum(name: str) -> None
 
 
 @oracles.each(SMOOTH)
-def test_the_lowest_minimum_is_below_a_fine_grid(name: str) -> None:
+def test_the_lowest_minimum_is_below_a_fine_grid(name):
     axis = np.linspace(-4, 4, 161)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     compared = 0
@@ -190,7 +180,7 @@ def test_the_lowest_minimum_is_below_a_fine_grid(name: str) -> None:
 
 
 @oracles.each(["tanh", "silu"])
-def test_more_weights_are_searched_from_random_starts(name: str) -> None:
+def test_more_weights_are_searched_from_random_starts(name):
     (data,) = drawn(name, 1, seed=2, m=12, d=4, noise=0.1)
     found = points(name, data)
     assert np.array_equal(found, points(name, data))
@@ -202,7 +192,7 @@ def test_more_weights_are_searched_from_random_starts(name: str) -> None:
 
 
 @oracles.each(["tanh", "softplus", "elu"])
-def test_units_of_the_inputs_do_not_matter(name: str) -> None:
+def test_units_of_the_inputs_do_not_matter(name):
     (data,) = drawn(name, 1, seed=4)
     here = points(name, data)
     assert here
@@ -212,7 +202,7 @@ def test_units_of_the_inputs_do_not_matter(name: str) -> None:
         assert np.allclose(here, np.array(there) * [scale, 1.0], rtol=1e-6), scale
 
 
-def test_large_and_small_targets_are_met() -> None:
+def test_large_small_and_far_targets_are_met():
     # softplus is nearly linear far out, so targets of any size have a neuron that fits.
     x = np.array([[1, 0.2], [0.3, 1], [1, 1], [0.5, 2]])
     for size in (1e-3, 1.0, 1e4):
@@ -220,9 +210,6 @@ def test_large_and_small_targets_are_met() -> None:
         data = LearningSet(x, Neuron("softplus").output(w, LearningSet(x, np.zeros(4))))
         (found,) = points("softplus", data)
         oracles.agree(f"point {size}", found, w, 1e-6)
-
-
-def test_a_far_minimum_between_saturated_examples_is_found() -> None:
     # x₁ and x₂ point nearly the same way: both fit exactly only with |w| ≈ 200, where the two
     # other outputs are saturated at the targets they have.
     x = np.array([[1, 0], [1, 0.01], [0, 1], [1, 1]])
@@ -233,25 +220,19 @@ def test_a_far_minimum_between_saturated_examples_is_found() -> None:
     assert all(np.linalg.norm(each.weights - w) > 1 for each in near)
 
 
-def test_batch_norm_has_the_rays_of_the_scan() -> None:
+def test_batch_norm_has_the_rays_of_the_scan_and_a_bias_is_one_more_weight():
     for name in ACTIVATIONS:
         neuron = Neuron(name, BatchNorm())
         found = numerical_optima(neuron, TWO_MINIMA, np.random.default_rng(0))
         assert found == scan_directions(neuron, TWO_MINIMA).minima, name
         assert found, name
-
-
-def test_a_bias_is_one_more_weight() -> None:
     x, t = np.array([[-1.0], [0.5], [2.0], [1.0]]), np.array([0.1, 0.6, 0.9, 0.5])
     first = points(Neuron("sigmoid", bias=True), LearningSet(x, t))
     second = points("sigmoid", LearningSet(np.column_stack([x, np.ones(4)]), t))
     assert np.allclose(first, second, rtol=1e-9)
 
 
-# ---------------------------------------------------------------- errors, planted and raised
-
-
-def test_planted_errors_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_planted_errors_are_caught(monkeypatch):
     compare_with_blind_search("tanh", TWO_MINIMA)
     right = _whitened.WhitenedSearch.minima
     with monkeypatch.context() as patch:
@@ -264,10 +245,10 @@ def test_planted_errors_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         compare_with_blind_search("tanh", TWO_MINIMA)
 
 
-def test_what_cannot_be_searched_is_refused() -> None:
+def test_what_cannot_be_searched_is_refused():
     tanh, normalized, rng = Neuron("tanh"), Neuron("tanh", BatchNorm()), np.random.default_rng(0)
     line, two = LearningSet([[1, 2], [2, 4]], [1, 2]), LearningSet([[1, 2, 1], [2, 3, 4]], [1, 2])
-    cases: list[tuple[Any, ...]] = [
+    cases = [
         (search_weights, normalized, TWO_MINIMA, [[1, 2]], "^neuron: .*scan_directions"),
         (search_weights, tanh, TWO_MINIMA, [1, 2], "^starts: expected shape"),
         (search_weights, tanh, TWO_MINIMA, [[1, 2, 3]], "^starts: .*with 2 entries"),
@@ -281,5 +262,4 @@ def test_what_cannot_be_searched_is_refused() -> None:
         (numerical_optima, normalized, oracles.normal_set(0), rng, "^data: the neuron has 3 weigh"),
     ]
     for search, *arguments, message in cases:
-        with pytest.raises(ValueError, match=message):
-            search(*arguments)
+        oracles.refused(message, search, *arguments)

@@ -1,33 +1,28 @@
 """The solver against exact rational arithmetic: right to its bounds, or refused; never wrong."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
-from bn_solver import LeastSquares, least_squares
-from tests.oracles import Array, Disagreement, rational
+from bn_solver import least_squares
+from tests.oracles import Disagreement, rational
 
-Solve = Callable[..., LeastSquares]
 # What a refusal says.
 REFUSED = "columns", "too large"
 
 
-def conditioned(x: Array, digits: float) -> Array:
+def conditioned(x, digits):
     """Return x with singular values from 1 down to 10^−digits."""
     u, s, v = np.linalg.svd(x, full_matrices=False)
     return np.asarray(u * np.geomspace(1, 10.0**-digits, len(s)) @ v)
 
 
-def fractions(values: Any) -> list[Fraction]:
+def fractions(values):
     """Return a column of flint as fractions."""
     return [Fraction(int(v.p), int(v.q)) for v in values.entries()]
 
 
-def bounded(what: str, found: Any, bounds: Any, truth: Any) -> None:
+def bounded(what, found, bounds, truth):
     """Raise `Disagreement` if an entry is farther from the truth than its bound."""
     bounds = np.broadcast_to(bounds, np.shape(found)).ravel()
     for v, bound, exact in zip(np.ravel(found), bounds, fractions(truth), strict=True):
@@ -35,7 +30,7 @@ def bounded(what: str, found: Any, bounds: Any, truth: Any) -> None:
             raise Disagreement(f"{what}: {v!r} ± {bound:.1e}, but {float(exact)!r}")
 
 
-def compare(x: Any, t: Any, intercept: bool, solve: Solve = least_squares) -> LeastSquares | None:
+def compare(x, t, intercept, solve=least_squares):
     """Return a result that is right to its bounds, None if it is refused, or raise."""
     x, t = np.asarray(x, dtype=float), np.asarray(t, dtype=float)
     try:
@@ -61,7 +56,7 @@ def compare(x: Any, t: Any, intercept: bool, solve: Solve = least_squares) -> Le
     return found
 
 
-def compare_kernel(kernel: Array, bound: float, exact: rational.Solutions) -> None:
+def compare_kernel(kernel, bound, exact):
     """Raise unless the columns are orthonormal and, to their bound, span the kernel."""
     d, size = kernel.shape
     if size != d - exact.rank:

@@ -3,11 +3,8 @@
 Only the sets that have a formula are measured again: NIST's files are not part of the project.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,13 +16,13 @@ STORED = nist.PAGE.read_text(encoding="utf-8")
 NAMES = [*nist.DEGREES, *(data.name for data in nist.written())]
 
 
-def cells(text: str) -> dict[str, list[float]]:
+def cells(text):
     """Return the numbers of each row of a table."""
     lines = [line.strip("| ").split("|") for line in text.splitlines() if line.startswith("| ")]
     return {name.strip(): [float(v) for v in row] for name, *row in lines[1:]}
 
 
-def test_the_page_is_the_one_that_the_command_writes() -> None:
+def test_the_page_is_the_one_that_the_command_writes():
     before, after = nist.page([]).split(nist.table([]))
     assert STORED.startswith(before)
     assert STORED.endswith(after)
@@ -34,7 +31,7 @@ def test_the_page_is_the_one_that_the_command_writes() -> None:
     assert list(cells(STORED)) == NAMES
 
 
-def test_rows_made_again_are_the_stored_ones() -> None:
+def test_rows_made_again_are_the_stored_ones():
     stored = cells(STORED)
     made = cells(nist.table(nist.measure(data) for data in nist.written()))
     assert len(made) == 7
@@ -47,16 +44,13 @@ def test_rows_made_again_are_the_stored_ones() -> None:
         assert 1 / 4 < kept[4] / bound < 4, name
 
 
-def test_fifteen_digits_in_every_coefficient() -> None:
+def test_digits_are_of_the_worst_coefficient_capped_and_fifteen_in_every_row():
     for name, (_, plain, centred, ours, bound, _) in cells(STORED).items():
         assert ours == 15.0, name
         assert bound < 1e-15, name
         assert max(plain, centred) < 15 or name.startswith("NoInt"), name
     assert cells(STORED)["Filip"][-1] == 7.6
     assert "7.6 for Filip" in STORED
-
-
-def test_digits_are_of_the_worst_coefficient_and_capped() -> None:
     truth = [Fraction(2), Fraction(-1, 3)]
     assert nist.digits([2.0, -0.3333], truth) == pytest.approx(4)
     assert nist.digits([2.002, -0.3333], truth) == pytest.approx(3)
@@ -64,7 +58,7 @@ def test_digits_are_of_the_worst_coefficient_and_capped() -> None:
     assert nist.digits([2.0, 5.0], truth) == 0.0
 
 
-def test_a_wrong_bit_shows_in_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_bit_shows_in_the_row(monkeypatch):
     data, solve = next(nist.written()), nist.least_squares
     monkeypatch.setattr(
         nist,
@@ -76,7 +70,7 @@ def test_a_wrong_bit_shows_in_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert nist.measure(data).ours == pytest.approx(48 * np.log10(2), abs=0.1)
 
 
-def a_file(folder: Path, name: str, inputs: int) -> None:
+def a_file(folder, name, inputs):
     """Write t = 1 + x₁ + … in the layout of NIST's files."""
     x = np.random.default_rng(0).integers(1, 9, size=(30, inputs))
     x[:8, 0] = np.arange(1, 9)  # enough different numbers for all powers
@@ -90,9 +84,7 @@ def a_file(folder: Path, name: str, inputs: int) -> None:
     (folder / f"{name}.dat").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def test_the_command_reads_files_and_writes_the_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_reads_files_and_writes_the_page(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(nist.DEGREES, "Filip", 7)  # there are eight different inputs
     for name in nist.DEGREES:
         a_file(tmp_path, name, 6 if name == "Longley" else 1)
@@ -105,7 +97,7 @@ def test_the_command_reads_files_and_writes_the_page(
     assert "Written to nist.md." in capsys.readouterr().out
 
 
-def test_without_a_folder_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_folder_nothing_is_written(capsys):
     before = nist.PAGE.stat().st_mtime_ns
     assert nist.main([]) == 0
     assert list(cells(capsys.readouterr().out)) == NAMES[4:]

@@ -94,7 +94,7 @@ def test_the_number_of_workers_and_their_threads_change_nothing(workers, quiet, 
     arguments = ("sweep", TOY, "--cache", tmp_path, "--workers", workers)
     assert finish(*arguments, env=THREADS) == quiet
     rows = sweep(toy.task, toy.cases(), seed=toy.SEED)
-    assert quiet == experiments.summary_text(TOY, toy, rows)  # type: ignore[arg-type]
+    assert quiet == experiments.summary_text(TOY, toy, rows)
     assert json.loads(quiet)["summary"]["tuple"] == [[1], 2]
 
 

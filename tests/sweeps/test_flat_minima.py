@@ -50,9 +50,6 @@ def test_the_closest_minimum_is_the_one_found_by_hand(reading):
     assert found.counts()["starts"] == len(STARTS)
 
 
-# ---------------------------------------------------------------- clouds of points
-
-
 def loss(points, data):
     return np.mean((np.maximum(points @ data.inputs.T, 0) - data.targets) ** 2, axis=-1)
 
@@ -206,7 +203,7 @@ def test_verdicts_are_those_of_the_clouds_and_planted_errors_are_caught(expected
             assert not agrees(expected), name
 
 
-def test_without_flat_minima_the_verdicts_are_those_of_the_library():
+def test_without_flat_minima_the_verdicts_are_those_of_the_library_and_without_any_there_are_none():
     for data in SETS:
         land = search_weights(RELU, data, [[0, 0]])
         rays = scan_directions(Neuron("relu", BatchNorm()), data).minima
@@ -221,9 +218,6 @@ def test_without_flat_minima_the_verdicts_are_those_of_the_library():
     same = partial(flat_minima.judge, starts=BEGIN, neuron=leaky, data=SETS[0], land=land)
     counts = [same(reading, rays=rays).counts() for reading in flat_minima.READINGS]
     assert counts == counts[:1] * 4
-
-
-def test_without_any_minimum_no_start_has_one():
     data = LearningSet([[1, 0], [0, 1], [-1, -1]], [-1, -1, -1])
     for reading in flat_minima.READINGS:
         found = judged(reading, data, BEGIN)

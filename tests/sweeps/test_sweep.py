@@ -9,7 +9,6 @@ import threading
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
@@ -42,31 +41,25 @@ def failing(case, rng):
     return case
 
 
-def test_case_i_gets_the_generator_spawned_ith_from_the_seed():
+def test_cases_may_be_none_and_their_generators_are_spawned_in_order_and_independent(tmp_path):
     children = np.random.SeedSequence(SEED).spawn(len(CASES))
     generators = [np.random.default_rng(each) for each in children]
     expected = [TASK(case, rng) for case, rng in zip(CASES, generators, strict=True)]
     assert sweep(TASK, CASES, seed=SEED) == expected
     assert sweep(TASK, CASES[:4], seed=np.int64(SEED)) == expected[:4]
     assert sweep(TASK, CASES[:2], seed=SEED + 1) != expected[:2]
-
-
-def normals(case, rng):
-    return rng.standard_normal(case)
-
-
-def test_generators_are_independent_and_do_not_depend_on_the_other_cases():
     draws = np.array(sweep(normals, [10_000] * 8, seed=1))
     assert np.abs(np.corrcoef(draws) - np.eye(8)).max() < 5 / np.sqrt(10_000)
     assert len(np.unique(draws)) == draws.size
     few, many = sweep(normals, [5, 5, 5], seed=2), sweep(normals, [9000, 5, 1], seed=2)
     assert np.array_equal(few[1], many[1])
     assert np.array_equal(few[0], many[0][:5])
-
-
-def test_cases_may_come_from_an_iterator_and_be_none_at_all(tmp_path):
     assert sweep(normals, iter([]), seed=0) == sweep(normals, [], seed=0, cache=tmp_path) == []
     assert sweep(lambda case, rng: case, (case for case in "abc"), seed=0) == ["a", "b", "c"]
+
+
+def normals(case, rng):
+    return rng.standard_normal(case)
 
 
 @pytest.mark.parametrize("seed", [-1, 1.0, True, None, "7", np.array([1, 2])], ids=repr)
@@ -132,7 +125,7 @@ def items(cache):
 def whole(tmp_path_factory):
     """Return a cache with all cases of the toy, and the file of each case in it."""
     cache = tmp_path_factory.mktemp("whole")
-    files: list[Path] = []
+    files = []
     for n in range(1, N + 1):
         run_toy(cache, n)
         files += items(cache).difference(files)
@@ -186,13 +179,10 @@ def gives(value, case, rng):
     return (lambda: 0) if value == "function" else threading.Lock() if value == "lock" else value
 
 
-def test_the_arguments_of_a_partial_belong_to_the_case(tmp_path):
+def test_results_come_back_as_they_were_and_arguments_of_a_partial_belong_to_the_case(tmp_path):
     for value in (1, 2, 1):
         assert sweep(partial(gives, value), [0], seed=0, cache=tmp_path) == [value]
     assert len(items(tmp_path)) == 2
-
-
-def test_nan_tuples_and_arrays_come_back_as_they_were(tmp_path):
     value = {"a": (1, float("nan")), "b": np.arange(3), "c": -0.0}
     for _ in range(2):
         [found] = sweep(partial(gives, value), [0], seed=0, cache=tmp_path)
@@ -209,12 +199,12 @@ def test_a_result_that_cannot_be_pickled_is_refused(backend, value, tmp_path):
 
 
 def test_tasks_and_cases_that_cannot_be_pickled_or_looked_up_are_refused(tmp_path):
-    def inner(case: Any, rng: np.random.Generator) -> None: ...
+    def inner(case, rng): ...
 
     for task, case in ((normals, threading.Lock()), (normals, lambda: 0), (inner, 1)):
         with pytest.raises(ValueError, match="^task, cases: case 0 cannot be pickled"):
             sweep(task, [case], seed=0, cache=tmp_path)
-    space: dict[str, Any] = {}
+    space = {}
     exec(compile("def task(case, rng): ...", "<cell 3>", "exec"), space)
     for task in (space["task"], print):
         with pytest.raises(ValueError, match="^task: its source cannot be read"):
@@ -268,13 +258,10 @@ def test_a_warning_that_gets_lost_among_threads_is_an_error_too(tmp_path, monkey
         sweep(partial(gives, "lock"), [0], seed=0, cache=tmp_path)
 
 
-def test_a_worker_with_other_code_is_refused(tmp_path, monkeypatch):
+def test_code_of_a_worker_is_the_hash_of_the_task_and_of_the_house(tmp_path, monkeypatch):
     hashes = iter(["here", "there"])
     monkeypatch.setattr(run, "code_hash", lambda task: next(hashes))
     with pytest.raises(ValueError, match="^cache: a worker has other source code"):
         sweep(normals, [1], seed=0, cache=tmp_path)
-
-
-def test_the_hash_has_the_module_of_the_task_and_no_more_than_the_house_else():
     assert code_hash(activations.task) == code_hash(TASK) == code_hash(sweep)
     assert code_hash(toy.task) != code_hash(TASK) != code_hash(normals)

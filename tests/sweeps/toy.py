@@ -4,12 +4,9 @@ Environment variables change how it runs, never what it returns: in the folder T
 leaves a file when it begins; while there is a file "hold", cases from `HELD` on wait.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -19,11 +16,11 @@ SEED = 7
 HELD = 5
 
 
-def cases() -> list[Any]:
+def cases():
     return [{"i": i, "n": 3 + i % 5, "label": f"α{i}"} for i in range(12)]
 
 
-def task(case: Any, rng: np.random.Generator) -> Any:
+def task(case, rng):
     if "TOY" in os.environ:
         folder = Path(os.environ["TOY"])
         (folder / f"{case['i']} in {os.getpid()}").touch()
@@ -38,12 +35,12 @@ def task(case: Any, rng: np.random.Generator) -> Any:
     return {**case, "mean": draws.mean(), "draws": draws.tolist(), "threads": sorted(threads)}
 
 
-def summary(rows: list[Any]) -> dict[str, Any]:
+def summary(rows):
     mean = float(np.mean([row["mean"] for row in rows]))
     return {"mean": mean, "draws": [row["draws"] for row in rows], "tuple": (rows[0]["threads"], 2)}
 
 
-def began(folder: Path) -> list[int]:
+def began(folder):
     """Return the cases that began since the last look."""
     files = [each for each in folder.iterdir() if " in " in each.name]
     for each in files:

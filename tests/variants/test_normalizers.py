@@ -1,10 +1,6 @@
 """Any scale of degree one, not centred: where W* stays stationary, a minimum, a ray; penalties."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +12,10 @@ from scipy import optimize
 import bnlib
 from bn_experiments import datasets, probability
 from bn_experiments.variants import UncentredNeuron
-from bnlib import BatchNorm, LearningSet, Neuron, Point
+from bnlib import BatchNorm, Neuron, Point
 from tests import oracles
 
-SIZES: dict[str, Callable[[Any], Any]] = {  # smooth off 0; the last two are no norms
+SIZES = {  # smooth off 0; the last two are no norms
     "4-norm": lambda w: sum(x**4 for x in w) ** 0.25,
     "of a matrix": lambda w: (2 * sum(x**2 for x in w) + w[0] * w[1]) ** 0.5,
     "not even": lambda w: sum(x**2 for x in w) ** 0.5 + 0.6 * w[0],
@@ -29,7 +25,7 @@ NORMALIZED = Neuron(normalization=BatchNorm())
 
 
 @cache
-def symbolic(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def symbolic(name):
     """Return N, its gradient and Hessian; and the gradient and Hessian of the loss, by SymPy."""
     w, star, gamma = sp.symbols("w:3"), sp.symbols("s:3"), sp.Symbol("g")
     moment, size = sp.symbols("m:3:3"), SIZES[name](w)
@@ -40,7 +36,7 @@ def symbolic(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return sp.lambdify([w], [size, *both[0]]), sp.lambdify(given, both[1], cse=True)
 
 
-def compare_curvature(planted: str = "") -> set[str]:
+def compare_curvature(planted=""):
     """Compare the Hessian of the loss across W* with the formula; return the kinds met."""
     kinds = set()
     for name, seed in ((a, b) for a in SIZES for b in range(6)):
@@ -63,14 +59,14 @@ def compare_curvature(planted: str = "") -> set[str]:
     return kinds
 
 
-def compare_trained(planted: str = "") -> None:
+def compare_trained(planted=""):
     """Compare the fits of blind minimisation, γ > 0 (and β) trained, with W* (and the slope)."""
     data, rng = oracles.normal_set(4, m=9, d=3), np.random.default_rng(1)
     for (name, size), beta in ((a, b) for a in SIZES.items() for b in (0, 1)):
         columns = np.c_[data.inputs, np.full(data.m, beta != (planted == "bias"))]
         expected = np.linalg.lstsq(columns, data.targets)[0][:3]
 
-        def residual(p: Any, size: Any = size, beta: int = beta) -> Any:
+        def residual(p, size=size, beta=beta):
             return np.exp(p[3]) * data.inputs @ p[:3] / size(p[:3]) + beta * p[4] - data.targets
 
         starts = [np.r_[data.inputs.T @ data.targets, 0, 0] + rng.normal(size=5) for _ in range(3)]
@@ -80,12 +76,12 @@ def compare_trained(planted: str = "") -> None:
         oracles.agree(f"ray, {name}", bnlib.angle(expected, best[:3]), 0.0, 1e-6, 1.0)
 
 
-def test_curvature_at_the_standard_optimum_and_the_rays_of_trained_parameters() -> None:
+def test_curvature_at_the_standard_optimum_and_the_rays_of_trained_parameters():
     assert compare_curvature() == {"minimum", "saddle", "maximum"}
     compare_trained()
 
 
-def compare_count(data: LearningSet, divisor: str, gamma: float, planted: int = 1) -> None:
+def compare_count(data, divisor, gamma, planted=1):
     """Compare the rays, w = (1, v), with the real roots of a quartic, counted exactly."""
     X, t = (sp.Matrix(each.tolist()).applyfunc(sp.Rational) for each in (data.inputs, data.targets))
     v, mean = sp.symbols("v"), X.T * sp.ones(data.m, 1) / data.m
@@ -104,13 +100,13 @@ def compare_count(data: LearningSet, divisor: str, gamma: float, planted: int = 
 
 
 @given(oracles.well_conditioned(2, 2), st.sampled_from([0.5, 1, 3]))
-def test_no_ray_is_missed_by_an_exact_count(data: LearningSet, gamma: float) -> None:
+def test_no_ray_is_missed_by_an_exact_count(data, gamma):
     for divisor in ("std", "weights"):
         compare_count(data, divisor, gamma)
 
 
 @oracles.each(["no unit", "no size", "bias", "quartic"])
-def test_a_wrong_statement_is_noticed(planted: str) -> None:
+def test_a_wrong_statement_is_noticed(planted):
     told, call = {
         "bias": ("ray", lambda: compare_trained("bias")),
         "quartic": ("root", lambda: compare_count(bnlib.counterexample(), "std", 1.0, planted=2)),
@@ -120,9 +116,7 @@ def test_a_wrong_statement_is_noticed(planted: str) -> None:
 
 
 @given(oracles.well_conditioned(3, 2), st.sampled_from([0.1, 1.0]), st.integers(0, 9))
-def test_weight_decay_leaves_no_optimum_and_ridge_undoes_centring(
-    data: LearningSet, penalty: float, seed: int
-) -> None:
+def test_weight_decay_leaves_no_optimum_and_ridge_undoes_centring(data, penalty, seed):
     w = np.random.default_rng(seed).normal(size=data.d)
     losses = NORMALIZED.loss(np.outer([0.9, 1.0, 1.1], w), data) / (penalty * (w @ w))
     rises = np.diff(losses + np.array([0.9, 1.0, 1.1]) ** 2)

@@ -1,7 +1,5 @@
 """Batches of two: what the loss sees, which sectors are optimal, and the lemma with them."""
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import mpmath as mp
@@ -22,7 +20,7 @@ THREE = bnlib.counterexample()
 SETS = [THREE, SIX, *(oracles.normal_set(seed, m=3 + seed, d=2) for seed in range(6))]
 
 
-def test_batches_of_two_see_only_the_order() -> None:
+def test_batches_of_two_see_only_the_order():
     w = np.random.default_rng(1).normal(size=(200, 2))
     i, j = np.array(list(combinations(range(6), 2))).T
     signs = np.sign(w @ (SIX.inputs[i] - SIX.inputs[j]).T)
@@ -30,12 +28,11 @@ def test_batches_of_two_see_only_the_order() -> None:
     expected = 1 + np.mean(SIX.targets**2) - 2 * score
     assert np.allclose(TWO.loss(w, SIX), expected, rtol=1e-13)
     assert np.abs(TWO.gradient(w, SIX)).max() < 1e-12
-    with pytest.raises(ValueError, match=r"examples \[0, 1\] are collinear.*sectors"):
-        TWO.optima(SIX)
+    oracles.refused(r"examples \[0, 1\] are collinear.*sectors", TWO.optima, SIX)
 
 
 @pytest.mark.parametrize("data", SETS, ids=repr)
-def test_the_loss_is_smallest_in_these_sectors_and_nowhere_else(data: LearningSet) -> None:
+def test_the_loss_is_smallest_in_these_sectors_and_nowhere_else(data):
     w = np.random.default_rng(2).normal(size=(20_000, 2))
     losses, sectors = TWO.loss(w, data), best_sectors(data)
     lowest = losses < losses.min() + 1e-9
@@ -48,7 +45,7 @@ def test_the_loss_is_smallest_in_these_sectors_and_nowhere_else(data: LearningSe
             assert np.diff(y).min() < 1e-11
 
 
-def test_on_the_three_points_the_sector_holds_the_standard_optimum() -> None:
+def test_on_the_three_points_the_sector_holds_the_standard_optimum():
     (sector,) = best_sectors(THREE)
     assert np.allclose([each.direction for each in sector], [[1, 0], [0.5**0.5, 0.5**0.5]])
     stars = bnlib.Neuron().optima(THREE)
@@ -59,7 +56,7 @@ def test_on_the_three_points_the_sector_holds_the_standard_optimum() -> None:
     assert verdict(starts, stars, [away], check=check_sectors) == "fails"
 
 
-def test_constant_targets_and_two_examples() -> None:
+def test_constant_targets_and_two_examples():
     everything = best_sectors(THREE.with_targets([2, 2, 2]))
     assert len(everything) == 6
     assert np.any([each.contains([-3.0, 0.2]) for each in everything])
@@ -69,7 +66,7 @@ def test_constant_targets_and_two_examples() -> None:
 
 
 @pytest.mark.parametrize("data", SETS, ids=repr)
-def test_the_left_side_is_the_distance_to_the_cone(data: LearningSet) -> None:
+def test_the_left_side_is_the_distance_to_the_cone(data):
     """Against non-negative least squares: the point of a cone closest to a start."""
     starts, stars = 3 * np.random.default_rng(4).normal(size=(60, 2)), bnlib.Neuron().optima(data)
     sectors = best_sectors(data)
@@ -87,7 +84,7 @@ def test_the_left_side_is_the_distance_to_the_cone(data: LearningSet) -> None:
 
 
 @oracles.each(range(12))
-def test_edges_are_as_close_to_a_line_of_two_examples_as_they_say(seed: int) -> None:
+def test_edges_are_as_close_to_a_line_of_two_examples_as_they_say(seed):
     rng = np.random.default_rng(seed)
     data = oracles.normal_set(seed, m=6, d=2)
     offset = 10 ** rng.uniform(-3, 6) * rng.normal(size=2)
@@ -102,7 +99,7 @@ def test_edges_are_as_close_to_a_line_of_two_examples_as_they_say(seed: int) -> 
             assert away <= edge.error < 1e-11
 
 
-def test_inside_a_sector_the_lemma_is_true_by_structure_and_at_its_edge_it_is_undecided() -> None:
+def test_inside_a_sector_the_lemma_is_true_by_structure_and_at_its_edge_it_is_undecided():
     # W* is so badly known that every verdict hangs on it, except inside.
     stars = [Point([3.0, 1.0], error=5.0)]
     error = 1e-6
@@ -123,9 +120,8 @@ def test_inside_a_sector_the_lemma_is_true_by_structure_and_at_its_edge_it_is_un
     assert away.exists.tolist() == [True, False]
 
 
-def test_data_without_sectors_are_refused() -> None:
+def test_data_without_sectors_are_refused():
     wide, twice = [[1, 2, 3], [0, 1, 5]], [[1, 2], [3, 4], [1, 2]]
     sets = [LearningSet(x, range(len(x))) for x in (wide, [[1, 2]], twice)]
     for data in [*sets, "three"]:
-        with pytest.raises(ValueError, match=r"^data: "):
-            best_sectors(data)  # type: ignore[arg-type]
+        oracles.refused(r"^data: ", best_sectors, data)

@@ -1,9 +1,5 @@
 """Scales without centring: derivatives, rays, and exactly when W* is stationary or a minimum."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import mpmath as mp
 import numpy as np
 import pytest
@@ -16,31 +12,27 @@ from bnlib import BatchNorm, LearningSet, Neuron
 from tests import oracles
 from tests.search.test_errors import badly_scaled, compare_turns
 
-Array = oracles.Array
 DIVISORS = ("rms", "std", "weights")
 divisors = st.sampled_from(DIVISORS)
 
 
-def of(divisor: str, data: LearningSet, w: Array) -> float:
+def of(divisor, data, w):
     """Return N(w), by its name."""
     y = data.inputs @ w
     values = {"rms": np.sqrt(np.mean(y**2)), "std": np.std(y), "weights": np.linalg.norm(w)}
     return float(values[divisor])
 
 
-def least_squares(data: LearningSet) -> Array:
+def least_squares(data):
     return np.asarray(np.linalg.lstsq(data.inputs, data.targets, rcond=None)[0], dtype=float)
 
 
-# ---------------------------------------------------------------- loss, gradient, rays
-
-
 @given(divisors, oracles.well_conditioned(3), st.floats(0.1, 5), st.integers(0, 99))
-def test_loss_and_gradient(divisor: str, data: LearningSet, gamma: float, seed: int) -> None:
+def test_loss_and_gradient(divisor, data, gamma, seed):
     w = np.random.default_rng(seed).normal(size=data.d)
     neuron = UncentredNeuron(divisor, gamma)
 
-    def loss(v: Array) -> float:
+    def loss(v):
         z = gamma * data.inputs @ v / of(divisor, data, v)
         return float(np.mean((z - data.targets) ** 2))
 
@@ -54,31 +46,30 @@ def test_loss_and_gradient(divisor: str, data: LearningSet, gamma: float, seed: 
     oracles.agree("scale", neuron.loss(8 * w, data), neuron.loss(w, data), 1e-14, size)
 
 
-def loss_unit(data: LearningSet) -> float:
+def loss_unit(data):
     """Return the smallest standard deviation of y over all unit vectors, or 1 if it is less."""
     return max(float(np.linalg.eigvalsh(data.input_covariance)[0]) ** 0.5, 1e-3)
 
 
-def test_rms_is_batch_norm_without_its_centre() -> None:
+def test_rms_is_batch_norm_without_its_centre():
     data, w = oracles.normal_set(3, m=6, d=2), np.random.default_rng(1).normal(size=(5, 2))
     ours = UncentredNeuron("rms", 1.7)
     theirs = Neuron(normalization=BatchNorm(center=False, gamma=1.7))
     oracles.agree("loss", ours.loss(w, data), theirs.loss(w, data), 1e-14)
     oracles.agree("gradient", ours.gradient(w, data), theirs.gradient(w, data), 1e-13)
     (found,), (ray,) = ours.optima(data), theirs.optima(data)
-    assert isinstance(ray, bnlib.Ray)
     assert np.linalg.norm(found.direction - ray.direction) <= found.error + ray.error
 
 
 @oracles.each(DIVISORS)
-def test_rays_have_a_minimum_within_their_error(divisor: str) -> None:
+def test_rays_have_a_minimum_within_their_error(divisor):
     rng, errors = np.random.default_rng(5), []
     for seed in range(8):
         data = badly_scaled(oracles.normal_set(seed, m=6, d=2), rng)
         x = [[mp.mpf(v) for v in row] for row in data.inputs.tolist()]
         t = [mp.mpf(v) for v in data.targets.tolist()]
 
-        def loss(w: Any, x: Any = x, t: Any = t) -> Any:
+        def loss(w, x=x, t=t):
             y = [mp.fdot(row, w) for row in x]
             mean = mp.fsum(y) / len(y) if divisor == "std" else 0
             squares = mp.fsum((v - mean) ** 2 for v in y) / len(y)
@@ -90,10 +81,7 @@ def test_rays_have_a_minimum_within_their_error(divisor: str) -> None:
     assert np.median(errors) < 1e-9
 
 
-# ---------------------------------------------------------------- where W* is an optimum
-
-
-def special(name: str, seed: int, d: int = 4) -> LearningSet:
+def special(name, seed, d=4):
     """Return a learning set whose W* has a property, by its name; any set for another name."""
     rng = np.random.default_rng(seed)
     inputs = rng.normal(0.8, 1.0, (d + 4, d))
@@ -110,11 +98,11 @@ def special(name: str, seed: int, d: int = 4) -> LearningSet:
     return LearningSet(inputs, inputs @ (star * rng.uniform(0.5, 2)) + error)
 
 
-def parallel(a: Array, b: Array) -> bool:
+def parallel(a, b):
     return abs(abs(a @ b) / np.linalg.norm(a) / np.linalg.norm(b) - 1) < 1e-12
 
 
-def predicted(divisor: str, data: LearningSet, gamma: float, planted: str = "") -> tuple[bool, ...]:
+def predicted(divisor, data, gamma, planted=""):
     """Return whether W* is stationary, and whether it is a minimum, as the book states it."""
     star, mean = least_squares(data), data.mean_input
     moment = data.inputs.T @ data.inputs / data.m
@@ -137,7 +125,7 @@ def predicted(divisor: str, data: LearningSet, gamma: float, planted: str = "") 
     return True, bool(gamma <= size * (1 if planted == "no mean" else 1 + 1 / q) * (1 + tiny))
 
 
-def observed(divisor: str, data: LearningSet, gamma: float) -> tuple[bool, bool]:
+def observed(divisor, data, gamma):
     """Return the same from the gradient at W* and from the loss at many points around it."""
     neuron, star = UncentredNeuron(divisor, gamma), least_squares(data)
     scale = float(neuron.loss(star, data)) / np.linalg.norm(star)
@@ -148,7 +136,7 @@ def observed(divisor: str, data: LearningSet, gamma: float) -> tuple[bool, bool]
     return slope < 1e-10 * scale, bool(rise.min() > -1e-12 * scale)
 
 
-def edges(divisor: str, data: LearningSet) -> list[float]:
+def edges(divisor, data):
     """Return values of γ: that of W* itself, a small one, and both sides of the last minimum."""
     star, mean = least_squares(data), data.mean_input
     size, values = of(divisor, data, star), [0.5, 1.5]
@@ -163,7 +151,7 @@ def edges(divisor: str, data: LearningSet) -> list[float]:
     return [size * each for each in (1.0, *values)]
 
 
-def compare_conditions(planted: str = "") -> set[tuple[str, tuple[bool, ...]]]:
+def compare_conditions(planted=""):
     """Compare what is stated with what is seen; return the different answers."""
     answers = set()
     names = "mean output 0", "x̄ parallel to Xᵀt", "eigenvector", "nothing special"
@@ -178,7 +166,7 @@ def compare_conditions(planted: str = "") -> set[tuple[str, tuple[bool, ...]]]:
     return answers
 
 
-def test_when_the_standard_optimum_is_stationary_and_when_a_minimum() -> None:
+def test_when_the_standard_optimum_is_stationary_and_when_a_minimum():
     answers = compare_conditions()
     kinds = {(True, True), (True, False), (False, False)}
     expected = {("rms", (True, True))} | {(name, k) for name in ("std", "weights") for k in kinds}
@@ -186,12 +174,12 @@ def test_when_the_standard_optimum_is_stationary_and_when_a_minimum() -> None:
 
 
 @oracles.each(["no fit", "no length", "no mean"])
-def test_a_wrong_condition_is_noticed(planted: str) -> None:
+def test_a_wrong_condition_is_noticed(planted):
     with pytest.raises(oracles.Disagreement):
         compare_conditions(planted)
 
 
-def test_what_has_no_meaning_is_refused() -> None:
+def test_what_has_no_meaning_is_refused():
     data, flat = bnlib.counterexample(), LearningSet([[1.0, 0.0], [1.0, 1.0]], [1.0, 2.0])
     for told, call in (
         ("divisor: unknown 'var'", lambda: UncentredNeuron("var")),
@@ -200,5 +188,4 @@ def test_what_has_no_meaning_is_refused() -> None:
         ("weights: N\\(w\\) is zero", lambda: UncentredNeuron("std").gradient([1, 0], flat)),
         ("weights: ", lambda: UncentredNeuron("rms").loss([1, 2, 3], data)),
     ):
-        with pytest.raises(ValueError, match=told):
-            call()
+        oracles.refused(told, call)
