@@ -15,6 +15,19 @@
     Promise.resolve(typeset).then(mark);
     window.addEventListener("resize", mark);
   }
+  // Paper is white, and a reader cannot unfold what is folded there.
+  const root = document.documentElement;
+  let theme, folded;
+  window.addEventListener("beforeprint", () => {
+    theme = root.dataset.theme;
+    root.dataset.theme = "light";
+    folded = document.querySelectorAll(".bd-article details:not(.hide, [open])");
+    for (const each of folded) each.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    root.dataset.theme = theme;
+    for (const each of folded) each.open = false;
+  });
   if (document.readyState === "complete") start();
   else window.addEventListener("load", start);
 })();
