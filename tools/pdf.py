@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 from pypdf import PdfWriter
 from pypdf.generic import ArrayObject, DecodedStreamObject, DictionaryObject, NameObject
 
@@ -96,17 +96,14 @@ def finish(printed: bytes, cff: dict[str, Any]) -> bytes:
     return written.getvalue()
 
 
-def build(html: Path, target: Path) -> None:
+def build(running: Browser, html: Path, target: Path) -> None:
     """Print the book in the folder `html` into the file `target`."""
-    cff = source()
-    with browser.launch() as running:
-        page = running.new_page()
-        page.set_default_timeout(0)  # a slow machine is no mistake
-        compose(page, html, cff)
-        printed = page.pdf(
-            prefer_css_page_size=True, print_background=True, outline=True, tagged=True
-        )
-        page.close()
+    cff, page = source(), running.new_page()
+    page.set_default_timeout(0)  # a slow machine is no mistake
+    compose(page, html, cff)
+    # The bookmarks are made from the tags.
+    printed = page.pdf(prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
+    page.close()
     target.write_bytes(finish(printed, cff))
 
 
@@ -124,7 +121,8 @@ def main() -> None:
     """Print the book that was built before, and let its pages offer it."""
     progress = Progress("Printing the book …")
     try:
-        build(HTML, HTML / PDF)
+        with browser.launch() as running:
+            build(running, HTML, HTML / PDF)
     except FileNotFoundError as error:
         progress.done("failed")
         sys.exit(f"The book cannot be printed: {error}")
