@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 from pypdf import PdfWriter
 from pypdf.generic import ArrayObject, DecodedStreamObject, DictionaryObject, NameObject
 
@@ -39,6 +39,7 @@ def title_page(cff: dict[str, Any]) -> str:
         "abstract": cff["abstract"],
         "citation": f"{cff['message']}\n\n{apa(cff)}",
         "licence": f"Licences of code and text: {', '.join(cff['license'])}.",
+        "folded": "The code that the pages fold is not printed here.",
     }
     lines = (f'<p class="{name}">{markup.escape(str(text))}</p>' for name, text in said.items())
     return f'<section class="title-page">{"".join(lines)}</section>'
@@ -48,6 +49,7 @@ def compose(page: Page, html: Path, cff: dict[str, Any]) -> None:
     """Turn `page` of the browser into the whole book in `html`, laid out for paper."""
     paths = [html / f"{entry}.html" for entry in entries()]
     pages = {path.as_uri(): path.read_text(encoding="utf-8") for path in paths}
+    page.set_default_timeout(0)  # a slow machine is no mistake
     page.set_viewport_size({"width": COLUMN, "height": 900})
     page.emulate_media(media="print", color_scheme="light")
     page.goto(paths[0].as_uri())
@@ -77,9 +79,9 @@ def number_contents(writer: Any) -> None:
         page[NameObject("/Contents")] = ArrayObject(parts)
 
 
-def finish(printed: bytes, cff: dict[str, Any]) -> bytes:
+def finish(paper: bytes, cff: dict[str, Any]) -> bytes:
     """Return what Chromium printed with numbers in the contents, and what the file is about."""
-    writer = PdfWriter(BytesIO(printed), incremental=True)
+    writer = PdfWriter(BytesIO(paper), incremental=True)
     number_contents(writer)
     date = f"D:{str(cff['date-released']).replace('-', '')}000000Z"
     about = {
@@ -96,15 +98,10 @@ def finish(printed: bytes, cff: dict[str, Any]) -> bytes:
     return written.getvalue()
 
 
-def build(running: Browser, html: Path, target: Path) -> None:
-    """Print the book in the folder `html` into the file `target`."""
-    cff, page = source(), running.new_page()
-    page.set_default_timeout(0)  # a slow machine is no mistake
-    compose(page, html, cff)
-    # The bookmarks are made from the tags.
-    printed = page.pdf(prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
-    page.close()
-    target.write_bytes(finish(printed, cff))
+def printed(page: Page, cff: dict[str, Any]) -> bytes:
+    """Return the composed page as a PDF; its bookmarks are made from its tags."""
+    paper = page.pdf(prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
+    return finish(paper, cff)
 
 
 def offer(html: Path) -> None:
@@ -122,7 +119,9 @@ def main() -> None:
     progress = Progress("Printing the book …")
     try:
         with browser.launch() as running:
-            build(running, HTML, HTML / PDF)
+            page, cff = running.new_page(), source()
+            compose(page, HTML, cff)
+            (HTML / PDF).write_bytes(printed(page, cff))
     except FileNotFoundError as error:
         progress.done("failed")
         sys.exit(f"The book cannot be printed: {error}")
