@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 from html import unescape
 from io import BytesIO
 from urllib.parse import urldefrag
@@ -25,8 +26,9 @@ NAMES = [entry.rpartition("/")[2] for entry in entries()]
 
 
 def plain(text):
-    """Return a text without tags and white space, which paper breaks elsewhere."""
-    return re.sub(r"\s", "", unescape(re.sub(r"<[^>]*>", "", text)))
+    """Return a text without tags, ligatures and white space, which paper breaks elsewhere."""
+    text = unicodedata.normalize("NFKC", unescape(re.sub(r"<[^>]*>", "", text)))
+    return re.sub(r"\s", "", text)
 
 
 def article(html, name):
