@@ -29,7 +29,7 @@ unexport $(filter-out $(PIP_SETTINGS),$(filter PIP_% PYTHON% VIRTUAL_ENV%,$(.VAR
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book test rerun record serve lab bench timing sweep proof lint lock release clean environment
+.PHONY: help book pdf test rerun record serve lab bench timing sweep proof lint lock release clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
@@ -40,6 +40,9 @@ help: ## list these commands
 book: environment ## build the book from the stored outputs, print where it lies and the verdict
 	@$(VENV_PYTHON) -m tools.book
 	@$(VENV_PYTHON) -m bnlib
+
+pdf: book ## print the book into one PDF, which its pages then offer (needs Chromium)
+	@$(VENV_PYTHON) -m tools.pdf
 
 test: environment ## check everything: library, every output of every chapter, the built book
 	@$(VENV_PYTHON) -m pytest
@@ -93,7 +96,7 @@ lock: environment ## write both requirements files anew from pyproject.toml (nee
 	@$(LOCK) --all-extras pyproject.toml --output-file requirements.txt
 	@$(LOCK) --group lab --output-file requirements-lab.txt
 
-release: book ## build what a release holds into _build/release (needs the network)
+release: pdf ## build what a release holds into _build/release (needs the network)
 	@$(VENV_PYTHON) -m tools.release
 
 clean: ## remove everything that is generated: .venv, _build, caches

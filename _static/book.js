@@ -3,6 +3,19 @@
 // A frame around the browser's own work: nothing here is needed to read the book.
 "use strict";
 (function () {
+  // Paper is white, and a reader cannot unfold what is folded there.
+  const root = document.documentElement;
+  let theme, folded;
+  window.addEventListener("beforeprint", () => {
+    theme = root.dataset.theme;
+    root.dataset.theme = "light";
+    folded = document.querySelectorAll(".bd-article details:not(.hide, [open])");
+    for (const each of folded) each.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    root.dataset.theme = theme;
+    for (const each of folded) each.open = false;
+  });
   function mark() {
     const boxes = "mjx-container[display='true'], div.highlight pre, div.cell_output .output";
     for (const box of document.querySelectorAll(boxes)) {

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
+PDF = "book.pdf"  # in HTML, where `make pdf` has printed it
 VENV = ROOT / ".venv"
 LAB = VENV / "lab"  # JupyterLab's own environment
 Started = TypeVar("Started")

@@ -1,7 +1,7 @@
 """Build what a release holds into _build/release: wheel, sdist, book, bill of materials, sums.
 
-The book itself was built before (`make release` says so); its PDF is taken along where there is
-one. The bill of materials is written by CycloneDX's own program, which uv fetches for this once.
+The book itself was built and printed before (`make release` says so). The bill of materials is
+written by CycloneDX's own program, which uv fetches for this once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 import bnlib
-from tools.project import BUILD, HTML, ROOT
+from tools.project import BUILD, HTML, PDF, ROOT
 
 RELEASE = BUILD / "release"
 CYCLONEDX = "cyclonedx-bom==7.5.0"
@@ -80,8 +80,7 @@ def build(
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     zip_book(html, folder / f"bnlib-{version}-book.zip")
-    for pdf in html.parent.glob("*.pdf"):
-        shutil.copy(pdf, folder / f"bnlib-{version}-{pdf.name}")
+    shutil.copy(html / PDF, folder / f"bnlib-{version}-{PDF}")
     bill(folder / f"bnlib-{version}-sbom.cdx.json")
     (folder / "SHA256SUMS").write_text(sums(folder), encoding="utf-8")
 

@@ -163,7 +163,7 @@ class _Pieces:
             beyond = (k - 1, -self.across[k]), (after, self.across[after])
             near = error + self.blur * length(w)
             for gap, (other, turn) in zip(gaps, beyond, strict=True):
-                if gap <= near and self._rise(other, w, turn) < 0:  # on the border, and it falls
+                if gap <= near and self._leads_on(other, w, turn):
                     return None
             return _Minimum(loss, w, "minimum", error)
         if rank == 1:
@@ -206,10 +206,9 @@ class _Pieces:
         turned = lost @ (np.abs(self.targets) + 2 * far * np.abs(output) + far * lost) / square
         error = float(turned + self.blur * far)
         for side, turn in self._sides(k):
-            rise = self._rise(side, w, turn)
-            if rise < 0 or (rise == 0 and not self.kept[side].all()):
+            if self._leads_on(side, w, turn):
                 return None
-            if rise == 0:  # the minimum may be inside
+            if self._rise(side, w, turn) == 0:  # the minimum may be inside
                 error = max(error, float(length(w - self.solutions[side])) + self._error(side))
         return _Minimum(self._loss(product / square * output), w, "kink", error)
 
@@ -238,6 +237,11 @@ class _Pieces:
         terms = np.stack([slope * (self.rows @ w), -self.targets]) * turn
         total = float(terms.sum())
         return total if abs(total) > _LEVEL * np.abs(terms).sum() else 0.0
+
+    def _leads_on(self, sector: int, w: Array, direction: Array) -> bool:
+        """Return whether the loss falls, or is constant, from a point of a sector's border."""
+        rise = self._rise(sector, w, direction)
+        return rise < 0 or (rise == 0 and not self.kept[sector].all())
 
     def _origin_is_strict(self) -> bool:
         products = self.on_rays @ self.targets

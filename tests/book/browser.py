@@ -2,35 +2,17 @@
 
 import os
 import re
-import shutil
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+import tools.browser
+from tools.browser import SETTLED
+
 WIDTHS, SCHEMES = (390, 1280), ("light", "dark")
 # The theme declares this name twice; nothing of the book depends on it. A browser asks for
 # the .ico by itself while it is on the page that redirects to the first one.
 HARMLESS = re.compile(r"THEBE_JS_URL|/favicon\.ico")
-
-SETTLED = """async () => {
-  if (document.querySelector("script[src*='mathjax']")) {
-    while (!window.MathJax?.startup?.promise) await new Promise(done => setTimeout(done, 20));
-    await MathJax.startup.promise;
-  }
-  await document.fonts.ready;
-}"""
 
 # Ends the transitions of the theme, whatever the clock says.
 STILL = """() => document.getAnimations()
@@ -120,31 +102,17 @@ LAYOUT = r"""() => {
 }"""
 
 
-def executable(playwright):
-    """Return the path of a Chromium on this machine, or None."""
-    named = os.environ.get("CHROMIUM")
-    candidates = [named] if named else [*map(shutil.which, NAMES)]
-    candidates += [] if named else [playwright.chromium.executable_path]
-    return next((path for path in candidates if path and Path(path).is_file()), None)
-
-
 @contextmanager
 def launch():
     """Yield a browser; without one skip, or fail where BNLIB_REQUIRE_BROWSER=1 demands it."""
-    with sync_playwright() as playwright:
-        path = executable(playwright)
-        if path is None:
-            reason = (
-                "no Chromium found, so the pages are not looked at. Remedy: install it "
-                "(apt-get install chromium, or python -m playwright install chromium), "
-                "or name it with CHROMIUM=/path/to/chromium"
-            )
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(tools.browser.launch())
+        except FileNotFoundError as error:
             if os.environ.get("BNLIB_REQUIRE_BROWSER") == "1":
-                pytest.fail(reason)
-            pytest.skip(reason)
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+        yield running
 
 
 def problems(browser, url, *, local=("file:", "data:", "blob:"), search_boxes=1):

@@ -102,7 +102,7 @@ def small_book(tmp_path):
     (folder / "chapters").mkdir(parents=True)
     (folder / "index.html").write_text("<h1>Start</h1>", encoding="utf-8")
     (folder / "chapters" / "claim.html").write_text("<h1>Claim</h1>", encoding="utf-8")
-    (folder.parent / "book.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "book.pdf").write_bytes(b"%PDF-1.7")
     return folder
 
 
@@ -129,7 +129,8 @@ def test_the_same_book_gives_the_same_zip(small_book, tmp_path):
         release.zip_book(small_book, path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     with zipfile.ZipFile(paths[0]) as archive:
-        assert archive.namelist() == ["book/chapters/claim.html", "book/index.html"]
+        names = ["book.pdf", "chapters/claim.html", "index.html"]
+        assert archive.namelist() == [f"book/{name}" for name in names]
         assert archive.read("book/index.html") == b"<h1>Start</h1>"
 
 

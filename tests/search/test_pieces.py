@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize
 
@@ -170,13 +170,6 @@ def test_on_quarters_minima_are_listed_and_the_lowest_loss_is(data, name):
     assert min(listed) <= loss(grid).min() + 1e-12
 
 
-def at_the_end_of_a_valley(found):
-    ends = np.array([[each.begin, each.end] for each in found.flat]).reshape(-1)
-    turns = [ends - np.arctan2(*each.weights[::-1]) for each in found.minima]
-    return any((np.abs(np.sin(turn / 2)) < 1e-9).any() for turn in turns)
-
-
-@pytest.mark.xfail(strict=True, reason="found where rounding leaves it inside the next sector")
 def test_the_end_of_a_valley_is_no_minimum():
     # The loss is 0 for w₁ ≤ 0 and w₂ = −1/4, the end of which is (0, −1/4).
     assert not minima_of(RELU, LearningSet([[0, -1], [1, 0]], [0.25, 0])).minima
@@ -188,7 +181,6 @@ def test_units_do_not_matter(data, name, power):
     scale, turn = 2.0**power, np.array([[0, 1], [-1, 0]])
     first = minima_of(Neuron(name), data)
     other = minima_of(Neuron(name), LearningSet(scale * data.inputs @ turn.T, data.targets))
-    assume(not (at_the_end_of_a_valley(first) or at_the_end_of_a_valley(other)))
     assert len(first.minima) == len(other.minima)
     assert len(first.flat) == len(other.flat)
     # The sort is by loss, and equal losses can change places.
