@@ -143,7 +143,7 @@ class Explorer {
     const f = this.inputs, mean = [0, 1].map(j => (x[0][j] + x[1][j] + x[2][j]) / 3);
     bn.reach(f, x);
     f.draw([...bn.axes(f, ["input 1", "input 2"]), bn.text(f, mean, "+", "bn-mean bn-middle", 0, 6)]);
-    const names = x.map((p, i) => bn.text(f, p, i + 1, "bn-name", [-16, 16, 0][i], [5, 5, -14][i]));
+    const names = x.map((p, i) => bn.text(f, p, i + 1, "bn-name", [-15, 16, 0][i], [-8, 5, -14][i]));
     f.above.innerHTML = names.join(""); // on different sides, so that none hides another
   }
 
@@ -202,7 +202,7 @@ function start() {
     const state = bn.decode(location.hash);
     if (!state || !made.length) return;
     made[0].go(state);
-    made[0].root.scrollIntoView();
+    made[0].presets.scrollIntoView();
   };
   for (const event of ["load", "hashchange"]) window.addEventListener(event, follow);
 }
