@@ -45,3 +45,17 @@ def test_the_button_of_the_theme_covers_no_number(chromium, tmp_path):
             page.locator(element).evaluate("e => e.scrollIntoView()")
             page.wait_for_function(f"document.body.matches('.bn-seen') != {str(seen).lower()}")
             assert button.is_visible() == seen
+
+
+def test_no_name_is_hidden_by_the_start(chromium, tmp_path):
+    hidden = """() => [...document.querySelectorAll(".bn-tall .bn-name")].filter(name => {
+      const dot = document.querySelector("[aria-label='W₀, the start'] circle:not(.bn-grip)");
+      const {left, right, top, bottom} = name.getBoundingClientRect();
+      const {x, y, width} = dot.getBoundingClientRect(), r = width / 2, [p, q] = [x + r, y + r];
+      return Math.hypot(Math.max(left - p, 0, p - right), Math.max(top - q, 0, q - bottom)) < r;
+    }).length"""
+    with explorer_page.opened(chromium, tmp_path, PAGE) as page:
+        for button in 15 * ["A random set", "W₀ = W*"]:
+            page.get_by_role("button", name=button).click()
+            assert page.locator(".bn-tall .bn-name").count()
+            assert page.evaluate(hidden) == 0
