@@ -1,16 +1,16 @@
-// The explorer: <div class="bn-explorer" data-size="small|large">. What is inside the div stays for
-// print, and without this script. The state is in the address, so that it can be sent.
+// The explorer: <div class="bn-explorer" data-size="small|large">. What is inside stays for print,
+// and without this script. The state is in the address.
 "use strict";
 (function () {
-const bn = (window.bnExplorer = window.bnExplorer || {});
-const copy = state => ({ x: state.x.map(row => [...row]), t: [...state.t], w0: [...state.w0] });
+const bn = (window.bnExplorer ??= {});
 const bound = v => Math.round(Math.min(99, Math.max(-99, v)) * 1e6) / 1e6;
 const percent = v => `${(100 * v).toFixed(1)}%`;
 const say = (element, words) => element.textContent !== words && (element.textContent = words);
+const RANGE = "from −99 to 99";
 const FACTS = {
   star: "W*, without batch norm", ray: "BN optima", theta: "angle θ between them",
-  share: "share of starts that fail", origin: "plane through 0",
-  fitted: "plane with intercept", flow: "gradient flow on the BN loss",
+  share: "share that fails, of starts with ⟨W₀, W*⟩ > 0",
+  flow: "gradient flow on the BN loss",
 };
 const SIDES = { left: "left side, ‖W₀ − Ŵ*‖²", right: "right side, what the lemma promises" };
 
@@ -18,23 +18,24 @@ class Explorer {
   constructor(root, linked) {
     const { page = "", size } = root.dataset;
     Object.assign(this, { root, linked, seed: 0, fields: [], page, small: size === "small" });
-    this.state = (linked && bn.decode(location.hash)) || copy(bn.PRESETS[0].state);
+    this.state = (linked && bn.decode(location.hash)) || structuredClone(bn.PRESETS[0].state);
     this.build();
     this.update();
   }
 
   build() {
     const { html, frame } = bn, [w, h] = this.small ? [260, 200] : [400, 300];
-    this.weights = frame("Drag W₀. Orange: BN optima, left side; blue: W*, right side; dotted: gradient flow.",
-      400, 400);
+    this.weights = frame("Drag W₀, or use the arrow keys. Surest: a random set, then W₀ = W*. Orange: BN " +
+      "optima; thin blue: the ray of W*; thick orange and blue: the distances whose squares are compared; " +
+      "dots: gradient flow; hatched: no BN optimum is closest.", 400, 400);
     this.inputs = frame("Drag the three inputs. +: their mean.", w, h);
-    this.fits = frame("Drag the three targets. Squares: the plane through 0; dots: with intercept a.", w, h);
+    this.fits = frame("Drag the targets t. Squares: the plane through 0; dots: with intercept a.", w, h);
     this.weights.figure.className = "bn-tall";
     this.word = html("strong");
     this.sentence = html("span");
     this.notes = html("ul", { class: "bn-notes" });
     const verdict = html("p", { class: "bn-verdict", "aria-live": "polite" }, this.word, " ", this.sentence);
-    this.told = html("div", { class: "bn-tall" }, verdict, this.notes);
+    this.told = html("div", { class: "bn-tall bn-told" }, verdict, this.notes);
     for (const [name, words] of Object.entries(SIDES)) {
       this[name] = { number: html("span"), bar: html("i") };
       this.told.append(html("div", { class: `bn-side bn-${name}-side` }, words, this[name].number, this[name].bar));
@@ -44,61 +45,55 @@ class Explorer {
       this.facts.append(html("dt", {}, words), (this.facts[name] = html("dd", { "data-fact": name })));
     this.told.append(this.facts, this.table());
     this.handles();
-    const figures = [this.inputs, this.fits].map(f => f.figure);
-    this.root.append(html("div", { class: "bn-app" }, this.controls(), this.weights.figure, this.told, ...figures));
+    this.root.append(html("div", { class: "bn-app" }, this.controls(), this.weights.figure, this.told,
+      this.inputs.figure, this.fits.figure));
     this.root.classList.add("bn-live");
+    new IntersectionObserver(seen => document.body.classList.toggle("bn-seen", seen.at(-1).isIntersecting))
+      .observe(this.root);
   }
 
   controls() {
     const { html } = bn, options = bn.PRESETS.map(({ name }, i) => html("option", { value: i }, name));
     this.presets = html("select", {}, ...options, html("option", { value: -1 }, "your own"));
-    this.presets.addEventListener("change", () => this.go((bn.PRESETS[this.presets.value] || this).state));
-    const button = (words, act) => {
-      const found = html("button", { type: "button" }, words);
-      found.addEventListener("click", () => act(found));
-      return found;
-    };
+    this.presets.onchange = () => this.go((bn.PRESETS[this.presets.value] || this).state);
+    const button = (words, onclick) => Object.assign(html("button", {}, words), { onclick });
     this.link = html("a", { href: "#" }, this.page ? "Open it larger" : "Link to this state");
     return html("div", { class: "bn-controls" }, html("label", {}, "Preset ", this.presets),
       button("A random set", () => this.go(bn.randomState(++this.seed))),
       button("W₀ = W*", () => this.go({ ...this.state, w0: bn.analyse(this.state).star.map(bound) })),
-      button("Copy the link", found => this.send(found)), this.link);
+      button("Copy the link", event => this.send(event)), this.link);
   }
 
-  async send(button) {
+  async send({ target }) {
     try {
       await navigator.clipboard.writeText(this.link.href);
-      say(button, "Copied");
+      say(target, "Copied");
     } catch {
-      say(button, "Use the address bar");
+      say(target, "See the address");
     }
     this.save();
   }
 
-  // Number fields for every number of the state.
   table() {
-    const { html } = bn, table = html("table");
-    const row = (name, ...fields) => table.append(html("tr", {}, html("th", { scope: "row" }, name),
-      ...fields.map(([words, list, i]) => html("td", {}, this.field(`${name}, ${words}`, list, i)))));
-    const heads = ["input 1", "input 2", "target"].map(words => html("th", { scope: "col" }, words));
-    table.append(html("tr", {}, html("td"), ...heads));
-    for (const i of [0, 1, 2])
-      row(`example ${i + 1}`, ["input 1", s => s.x[i], 0], ["input 2", s => s.x[i], 1], ["target", s => s.t, i]);
-    row("W₀", ["weight 1", s => s.w0, 0], ["weight 2", s => s.w0, 1]);
-    const details = html("details", { class: "bn-numbers" }, html("summary", {}, "All numbers"), table);
+    const { html } = bn, heads = ["input 1", "input 2", "target"], th = words => html("th", {}, words);
+    const table = html("table", {}, html("tr", {}, html("td"), ...heads.map(th)));
+    ["example 1", "example 2", "example 3", "W₀"].forEach((name, i) => {
+      const fields = heads.slice(0, i < 3 ? 3 : 2).map((words, j) => this.field(`${name}, ${words}`,
+        s => (i > 2 ? s.w0 : j > 1 ? s.t : s.x[i]), j > 1 ? i : j));
+      table.append(html("tr", {}, th(name.slice(-2)), ...fields.map(each => html("td", {}, each))));
+    });
+    const details = html("details", { class: "bn-numbers" }, html("summary", {}, `All numbers (${RANGE})`), table);
     details.open = !this.small;
     return details;
   }
 
   field(label, list, i) {
-    const input = bn.html("input", { type: "number", step: 0.1, min: -99, max: 99, "aria-label": label });
-    input.addEventListener("input", () => {
-      if (input.value && Math.abs(input.value) <= 99) this.edit(list, i, Number(input.value));
-    });
-    input.addEventListener("change", () => {
+    const input = bn.html("input", { type: "number", step: 0.1, min: -99, max: 99, title: RANGE, "aria-label": label });
+    input.oninput = () => input.value && this.edit(list, i, Number(input.value));
+    input.onchange = () => {
       input.value = list(this.state)[i];
       this.save();
-    });
+    };
     this.fields.push(() => input !== document.activeElement && (input.value = list(this.state)[i]));
     return input;
   }
@@ -110,7 +105,7 @@ class Explorer {
     });
     point(this.weights, "W₀, the start", "W₀", s => s.w0);
     for (const i of [0, 1, 2]) {
-      point(this.inputs, `example ${i + 1}, both inputs`, i + 1, s => s.x[i]);
+      point(this.inputs, `example ${i + 1}, both inputs`, null, s => s.x[i]);
       bn.handle(this.fits, {
         label: `example ${i + 1}, target`, name: i + 1, done, upright: true,
         get: () => [i + 1, this.state.t[i]], set: ([, v]) => this.edit(s => s.t, i, v),
@@ -124,7 +119,7 @@ class Explorer {
   }
 
   go(state) {
-    this.state = copy(state);
+    this.state = structuredClone(state);
     this.update();
     this.save();
   }
@@ -148,23 +143,28 @@ class Explorer {
     const f = this.inputs, mean = [0, 1].map(j => (x[0][j] + x[1][j] + x[2][j]) / 3);
     bn.reach(f, x);
     f.draw([...bn.axes(f, ["input 1", "input 2"]), bn.text(f, mean, "+", "bn-mean bn-middle", 0, 6)]);
+    const names = x.map((p, i) => bn.text(f, p, i + 1, "bn-name", [-15, 16, 0][i], [-8, 5, -14][i]));
+    f.above.innerHTML = names.join(""); // on different sides, so that none hides another
   }
 
   drawFits(r) {
-    const { trace, mark, text } = bn, f = this.fits;
+    const { trace, mark, text, show } = bn, f = this.fits, parts = [];
     const blue = [0, ...r.fits.origin], orange = [r.intercept, ...r.fits.intercept];
     if (!f.held) {
       const values = [...blue, ...orange, ...r.t], low = Math.min(...values), high = Math.max(...values);
       const room = 0.15 * Math.max(1, high - low);
-      f.box = [-0.6, 3.6, low - 1.5 * room, high + room];
+      f.box = [-1, 3.6, low - 1.5 * room, high + room];
     }
-    const parts = [trace(f, [[-0.6, 0], [3.6, 0]], "bn-axis")];
+    const [left, end, y0, y1] = f.box, margin = (y1 - y0) / 10, gap = bn.step(5 * margin);
+    for (let v = gap * Math.ceil((y0 + margin) / gap); v < y1 - margin; v += gap)
+      parts.push(trace(f, [[-0.5, v], [end, v]], "bn-axis"), text(f, [left, v], show(v), "", 4, 4));
     for (const k of [0, 1, 2, 3]) {
-      parts.push(text(f, [k, f.box[2]], `at ${k}`, "bn-middle", 0, -6));
+      parts.push(text(f, [k, y0], k || "origin", "bn-middle", 0, -6));
       if (k) parts.push(trace(f, [[k - 0.2, blue[k]], [k - 0.2, r.t[k - 1]]], "bn-right"));
       parts.push(mark(f, [k - 0.2, blue[k]], "bn-star"), mark(f, [k + 0.2, orange[k]], "bn-foot", 6));
     }
-    f.draw([...parts, text(f, [0.2, r.intercept], "a", "bn-name", 10, 4)]);
+    f.draw([...parts, text(f, [left, y1], "t", "", 6, 13),
+      text(f, [0.2, r.intercept], `a = ${show(r.intercept)}`, "bn-name", 0, -12)]);
   }
 
   tell(r) {
@@ -183,16 +183,13 @@ class Explorer {
 
   described(r) {
     const { show, pair } = bn, { shares: s, flow } = r, slope = pair(r.slope);
-    const plane = w => `t = ${show(w[0])} x₁ + ${show(w[1])} x₂`;
-    const signed = words => words.replaceAll("+ −", "− ");
-    const optima = { ray: `the ray of ${slope}`, "half-plane": `the half-plane where w · ${slope} > 0`,
-      everywhere: "every w where the loss is defined", nowhere: "none" };
+    const optima = { ray: `the ray of ${slope}`, "half-plane": `the half-plane where w · ${slope} > 0` };
     const end = flow.end && `ends at ${pair(flow.end)}, squared distance ${show(r.reached)}`;
     return {
-      star: pair(r.star), ray: optima[r.kind],
-      theta: r.theta === null ? "none: no single ray, or W* is 0" : `${show((r.theta * 180) / Math.PI)}°`,
-      share: s ? `${percent(s.infimum)} with the infimum, ${percent(s.strict)} read strictly` : "no law for this case",
-      origin: signed(plane(r.star)), fitted: signed(`${plane(r.slope)} + ${show(r.intercept)}`),
+      star: pair(r.star), ray: optima[r.kind] || "no ray",
+      theta: r.theta === null ? "no single ray, or W* is 0" : `${show((r.theta * 180) / Math.PI)}°`,
+      share: !s ? "no law here" : s.infimum ? (s.strict ? "½ of those with a closest BN optimum; " : "") +
+        `of all, ${percent(s.strict)} (strict), or ${percent(s.infimum)} if those without one count too (infimum)` : "none",
       flow: { ray: end, undefined: "undefined: the outputs of W₀ do not vary" }[flow.why]
         || "does not move: the gradient is 0",
     };
@@ -201,10 +198,13 @@ class Explorer {
 
 function start() {
   const made = [...document.querySelectorAll(".bn-explorer")].map((root, i) => new Explorer(root, !i));
-  window.addEventListener("hashchange", () => {
+  const follow = () => {
     const state = bn.decode(location.hash);
-    if (state && made.length) made[0].go(state);
-  });
+    if (!state || !made.length) return;
+    made[0].go(state);
+    made[0].presets.scrollIntoView();
+  };
+  for (const event of ["load", "hashchange"]) window.addEventListener(event, follow);
 }
 document.addEventListener("DOMContentLoaded", start);
 })();

@@ -1,7 +1,7 @@
 // The slider of the intercept, <div class="bn-intercept">, and the filter of the decision table.
 "use strict";
 (function (root) {
-const bn = (root.bnExplorer = root.bnExplorer || {});
+const bn = (root.bnExplorer ??= {});
 
 // What a row of the decision table is about, from its name and what it says of γ and β.
 function rowKind(name, parameters) {
@@ -30,8 +30,8 @@ function filterTable(table) {
     count.textContent = `${rows.filter(row => !row.matches(".bn-hidden")).length} of ${rows.length} rows`;
   };
   const form = html("form", { class: "bn-filter", "aria-label": "Filter the table" }, ...labels, count);
-  form.addEventListener("change", apply);
-  form.addEventListener("submit", event => event.preventDefault());
+  form.onchange = apply;
+  form.onsubmit = () => false;
   (table.closest(".pst-scrollable-table-container") || table).before(form);
   apply();
 }
@@ -45,9 +45,9 @@ const at = a => {
 
 function intercept(place) {
   const { html, frame, show } = bn, range = html("input", { type: "range", min: -6, max: 6, step: 0.1, value: -3 });
-  const told = html("p", { "aria-live": "polite" });
-  const plane = frame("Blue: W*, and the line on which it moves. Orange: the BN ray, which stays.", 400, 300);
-  const curve = frame("The signed angle from the BN ray to W*. It is 0 at a = 0 and nowhere else.", 400, 300);
+  const told = html("p", { class: "bn-controls", "aria-live": "polite" });
+  const plane = frame("Blue: W* and the line it moves on. Orange: the BN ray, which stays.", 400, 300);
+  const curve = frame("The signed angle from the BN ray to W*: 0 at a = 0 only.", 400, 300);
   plane.box = [-2, 10, -1.7, 7.3];
   curve.box = [-6.6, 6.6, -85, 40];
   plane.held = true; // its window stays
@@ -62,9 +62,8 @@ function intercept(place) {
       ? `From W₀ = W* the lemma promises 0; the closest BN optimum is at squared distance ${show(r.left)}: false.`
       : "W* lies on the BN ray: true, with equality.");
   };
-  range.addEventListener("input", draw);
+  range.oninput = draw;
   const label = html("label", { class: "bn-controls" }, "Intercept a, from −6 to 6", range);
-  told.className = "bn-controls";
   place.append(html("div", { class: "bn-app" }, label, told, plane.figure, curve.figure));
   place.classList.add("bn-live");
   draw();

@@ -1,11 +1,11 @@
 // The mathematics of the explorer: three points in the plane, one linear neuron, one start.
-// A state is {x: three pairs, t: three numbers, w0: a pair}, of numbers with six decimals. What is
-// a question of yes or no (ranks, c = 0, W* on the ray, signs of inner products) is decided in
-// whole numbers of millionths; lengths and angles are floats. Tests compare it with bnlib.
+// A state is {x: three pairs, t: three numbers, w0: a pair}, with six decimals. Questions of yes or
+// no (ranks, c = 0, W* on the ray, signs) are decided in whole numbers of millionths; lengths and
+// angles are floats. Tests compare it with bnlib.
 "use strict";
 (function (root) {
 const UNIT = 1e6, LIMIT = 1e6;
-// What rounding does to a distance from the start, over the length of the start.
+// The error of a distance from the start, over the length of the start.
 const ROUNDING = 72 * 2 ** -52;
 
 const dot = (u, v) => u[0] * v[0] + u[1] * v[1];
@@ -14,7 +14,7 @@ const length = v => Math.hypot(v[0], v[1]);
 const isZero = v => !v[0] && !v[1]; // of floats and of whole numbers
 
 function tidy(value) {
-  if (typeof value !== "number" || !(Math.abs(value) <= LIMIT))
+  if (!(Math.abs(value) <= LIMIT))
     throw new RangeError(`state: ${value} is no number from -1e6 to 1e6; use one.`);
   return Math.round(value * UNIT) / UNIT + 0; // + 0 makes 0 of -0
 }
@@ -24,8 +24,8 @@ const whole = value => BigInt(Math.round(value * UNIT));
 // n / d as a float, for whole numbers below 2^300.
 const ratio = (n, d) => Number((n << 400n) / d) / 2 ** 400;
 
-// The shortest w with M w = r, for M = [[a, b], [b, c]] positive semidefinite and r in its
-// range: num / den, and a vector of the kernel where it is a line.
+// The shortest w with M w = r, r in the range of M = [[a, b], [b, c]] ≥ 0: num / den, and a vector
+// of the kernel where it is a line.
 function solve([a, b, c], [r, s]) {
   const det = a * c - b * b, trace = a + c;
   if (det) return { rank: 2, num: [c * r - b * s, a * s - b * r], den: det, kernel: null };
@@ -58,15 +58,14 @@ function structure(star, hat) {
   const kind = !hat.rank ? "nowhere" : isZero(hat.num) ? "everywhere" : hat.rank === 2 ? "ray" : "half-plane";
   const along = dot(star.num, hat.num);
   const relation = cross(star.num, hat.num) ? "apart" : along > 0n ? "same" : along < 0n ? "opposite" : "zero";
-  // Where the lemma is a theorem for every start (R12): c = 0, or 1 is a combination of the
-  // inputs, or W* (the shortest) lies on the ray.
+  // A theorem for every start (R12): c = 0, or 1 combines the inputs, or W* is on the ray.
   const bias = kind === "half-plane" && star.rank === 2;
   const onRay = relation === "same" || (relation === "zero" && kind === "half-plane");
   const theorem = kind !== "nowhere" && (kind === "everywhere" || bias || onRay);
   return { kind, relation, bias, theorem };
 }
 
-// The signs on which hypothesis and existence hang, for the start as it is written.
+// The signs on which hypothesis and existence hang.
 function signs(star, hat, covariance, start) {
   let product = dot(start, star.num); // ⟨W₀, W*⟩, times a positive number
   if (star.kernel) {
@@ -96,15 +95,14 @@ function compare(left, right, w0, star, u, kind) {
   return "undecided";
 }
 
-// Shares of failing starts in a random direction, in both readings; null where there is no law.
+// Shares of failing starts, in both readings; null where there is no law.
 function shares(theta, theorem) {
   if (theorem || theta === 0) return { infimum: 0, strict: 0 };
   const turn = theta / (2 * Math.PI);
   return theta === null ? null : { infimum: 0.5 + turn, strict: 0.5 - turn };
 }
 
-// Directions of starts, as intervals of angles: where the inequality is false, where none is
-// closest, where it is true. Around e = W*/‖W*‖, on the side of the ray or away from it.
+// Directions of starts: where the inequality is false, where none is closest, where it is true.
 function sectors(star, theta, side) {
   const e = Math.atan2(star[1], star[0]), at = turn => e + side * turn, half = Math.PI / 2;
   const none = [at(-half), at(theta - half)], fails = [at(theta - half), at(theta / 2)];
@@ -145,9 +143,9 @@ function analyse(given) {
     : theorem ? "true" : compare(left, right, w0, closest, u, kind);
   const verdict = kind === "nowhere" ? "void" : !sign.applies ? "does not apply"
     : !exists ? "none closest" : infimum;
-  const angle = () => Math.atan2(Math.abs(cross(closest, u)), dot(closest, u));
   const flat = { same: 0, opposite: Math.PI };
-  const theta = kind !== "ray" || relation === "zero" ? null : flat[relation] ?? angle();
+  const theta = kind !== "ray" || relation === "zero" ? null
+    : flat[relation] ?? Math.atan2(Math.abs(cross(closest, u)), dot(closest, u));
   const end = flow(kind, sign, u, w0), fit = (w, b) => x.map(row => dot(row, w) + b);
   return {
     x, t, w0, ...shape, theta, left, right, verdict, infimum, exists, u, flow: end,
@@ -160,15 +158,15 @@ function analyse(given) {
   };
 }
 
-// What the page says of a state: the verdict in a word and a sentence, and notes on the data.
+// What the page says of a state.
 const VERDICTS = {
-  "void": ["Void", "Batch norm divides by zero for every w."],
+  void: ["Void", "Batch norm divides by zero for every w."],
   "does not apply": ["Does not apply", "The lemma speaks of starts with ⟨W₀, W*⟩ > 0 only."],
   "none closest": ["No BN optimum is closest", "They come nearer to W₀ without end. " +
     "Read strictly, the lemma says nothing; with the infimum as left side it is "],
-  "undecided": ["Undecided", "Rounding cannot tell the two sides apart."],
-  "false": ["False", "The closest BN optimum is farther from W₀ than the lemma promises."],
-  "true": ["True", "The closest BN optimum is at least as near to W₀ as the lemma promises."],
+  undecided: ["Undecided", "Rounding cannot tell the two sides apart."],
+  false: ["False", "The closest BN optimum is farther from W₀ than the lemma promises."],
+  true: ["True", "The closest BN optimum is at least as near to W₀ as the lemma promises."],
 };
 
 function explain(r) {
@@ -176,12 +174,12 @@ function explain(r) {
   const why = r.centred ? "The inputs are centred" : r.noIntercept ? "The intercept is 0"
     : "The mean of the inputs is parallel to c";
   const notes = [
-    [r.kind === "nowhere", "The three inputs are equal, so the outputs do not vary, whatever w is."],
-    [r.kind === "everywhere", "c = 0: inputs and targets are uncorrelated, the BN loss is constant where it is defined. " +
-      "There is no ray: every such w is a weak minimum, the left side is 0."],
-    [r.bias, "The inputs lie on a line that misses 0: a combination of them is constant, a bias. " +
-      "The BN optima are a half-plane with W* in it: the lemma is true."],
-    [r.along, "The inputs lie on a line through 0: all points of the dashed line fit equally well, W* is the closest."],
+    [r.kind === "nowhere", "The three inputs are equal: the outputs do not vary."],
+    [r.kind === "everywhere", "c = 0: inputs and targets are uncorrelated. " +
+      "Every w where the BN loss is defined is a weak minimum: no ray, and the left side is 0."],
+    [r.bias, "The inputs lie on a line that misses 0: a combination of them is a bias. " +
+      "W* lies in the half-plane of BN optima: the lemma is true."],
+    [r.along, "The inputs lie on a line through 0: the dashed line fits equally well, W* is its closest point."],
     [half && !r.bias, "The BN optima are a half-plane, and the shortest standard optimum " +
       (r.theorem ? "does not point away from it: the lemma is true." : "points away from it.")],
     [ray && r.relation === "zero", "W* = 0: ⟨W₀, W*⟩ > 0 for no start."],
@@ -198,25 +196,24 @@ function randomState(seed) {
   let now = Math.imul(seed, 0x9e3779b1);
   const half = reach => {
     now = (Math.imul(now, 1664525) + 1013904223) >>> 0;
-    return (Math.floor((now / 2 ** 32) * (4 * reach + 1)) - 2 * reach) / 2;
+    return Math.floor((now / 2 ** 32) * (4 * reach + 1)) / 2 - reach;
   };
   const pair = reach => [half(reach), half(reach)];
   return { x: [pair(3), pair(3), pair(3)], t: [half(5), half(5), half(5)], w0: pair(4) };
 }
 
 const THREE = [[1, 0], [0, 1], [1, 1]];
-const preset = (name, x, t, w0) => ({ name, state: { x, t, w0 } });
 const PRESETS = [
-  preset("the counterexample", THREE, [2, 0, 5], [3, 1]),
-  preset("intercept zero", THREE, [5, 3, 8], [3, 1]),
-  preset("centred inputs", [[1, 0], [0, 1], [-1, -1]], [2, 0, 5], [1, -3]),
-  preset("a constant input", [[0, 1], [1, 1], [2, 1]], [2, 0, 5], [2, -1]),
-  preset("no ray: c = 0", THREE, [2, 2, 2], [3, 1]),
-  preset("no ray: three equal inputs", [[1, 2], [1, 2], [1, 2]], [2, 0, 5], [3, 1]),
-  preset("inputs on a line through 0", [[1, 1], [2, 2], [-1, -1]], [2, 3, 1], [2, 0]),
-  preset("no BN optimum is closest", THREE, [2, 0, 5], [2, -4]),
-  preset("W* opposite to the ray", THREE, [3, 3, 2], [1, 2]),
-];
+  ["the counterexample", THREE, [2, 0, 5], [3, 1]],
+  ["intercept zero", THREE, [5, 3, 8], [3, 1]],
+  ["centred inputs", [[1, 0], [0, 1], [-1, -1]], [2, 0, 5], [1, -3]],
+  ["a constant input", [[0, 1], [1, 1], [2, 1]], [2, 0, 5], [2, -1]],
+  ["no ray: c = 0", THREE, [2, 2, 2], [3, 1]],
+  ["no ray: three equal inputs", [[1, 2], [1, 2], [1, 2]], [2, 0, 5], [3, 1]],
+  ["inputs on a line through 0", [[1, 1], [2, 2], [-1, -1]], [2, 3, 1], [2, 0]],
+  ["no BN optimum is closest", THREE, [2, 0, 5], [2, -4]],
+  ["W* opposite to the ray", THREE, [3, 3, 2], [1, 2]],
+].map(([name, x, t, w0]) => ({ name, state: { x, t, w0 } }));
 
 function encode({ x, t, w0 }) {
   return `explorer=${[...x.flat(), ...t, ...w0].map(tidy).join(",")}`;
@@ -225,12 +222,12 @@ function encode({ x, t, w0 }) {
 function decode(text) {
   const [, numbers = ""] = /explorer=([-+.,\de]+)/.exec(text.replaceAll("%2C", ",")) || [];
   const values = numbers.split(",").map(each => (each ? Number(each) : NaN));
-  if (values.length !== 11 || values.some(v => !(Math.abs(v) <= LIMIT))) return null;
+  if (values.length !== 11 || !values.every(v => Math.abs(v) <= LIMIT)) return null;
   const v = values.map(tidy);
   return { x: [v.slice(0, 2), v.slice(2, 4), v.slice(4, 6)], t: v.slice(6, 9), w0: v.slice(9) };
 }
 
 const names = { analyse, explain, randomState, encode, decode, PRESETS, dot, cross, length };
 if (typeof module !== "undefined") module.exports = names;
-else root.bnExplorer = Object.assign(root.bnExplorer || {}, names);
+else Object.assign(root.bnExplorer ??= {}, names);
 })(typeof window === "undefined" ? globalThis : window);

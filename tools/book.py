@@ -59,6 +59,15 @@ def settings(environ: Mapping[str, str], folder: Path) -> Path:
     return path
 
 
+def keep_what_follows(page: Path) -> None:
+    """Let a page that redirects pass on what follows # in its address: a state of the explorer."""
+    text = page.read_text(encoding="utf-8").strip()
+    if not (target := re.search(r'url=([^"]+)"', text)):
+        raise RuntimeError(f"{page} does not redirect. Remedy: see what Jupyter Book writes there")
+    script = f'<script>location.replace("{target[1]}" + location.hash)</script>'
+    page.write_text(f"{script}\n<noscript>{text}</noscript>\n", encoding="utf-8")
+
+
 def build() -> None:
     """Build the book; a failure raises RuntimeError with every warning, or else the log."""
     try:
@@ -79,6 +88,7 @@ def build() -> None:
         warnings = [line for line in text.splitlines() if re.search("WARNING|ERROR|CRITICAL", line)]
         told = "\n".join(dict.fromkeys(warnings)) or text  # a crash has no such line
         raise RuntimeError(f"{told}\nThe book could not be built. Remedy: mend this; log: {log}")
+    keep_what_follows(FIRST_PAGE)
     progress.done()
 
 
