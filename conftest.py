@@ -10,11 +10,10 @@ import pytest
 
 from tests import lacking
 from tools.determinism import settle
-from tools.project import BUILD, persistent
+from tools.project import persistent
 from tools.record import load
 
 settle(os.environ)  # before NumPy or JAX is imported, and before any kernel starts
-(BUILD / "ipython").mkdir(parents=True, exist_ok=True)
 nbval.kernel.start_new_kernel = persistent(nbval.kernel.start_new_kernel)
 
 # Left out of nbval's comparison: the count (a guard checks it) and the colours of a

@@ -65,9 +65,9 @@ def build() -> None:
         config = settings(os.environ, BUILD)
     except ValueError as error:
         raise RuntimeError(str(error)) from None
+    settle(os.environ)
     for folder in (HTML, BUILD / ".doctrees", BUILD / "jupyter_execute"):
         shutil.rmtree(folder, ignore_errors=True)  # pages of removed chapters would stay
-    settle(os.environ)
     program, log = Path(sysconfig.get_path("scripts")) / "jupyter-book", BUILD / "book.log"
     # -W -n --keep-going: every warning and every broken reference is fatal, all are shown.
     command = [str(program), "build", str(ROOT), "--all", "-W", "-n", "--keep-going"]
@@ -86,6 +86,6 @@ if __name__ == "__main__":
     try:
         with exclusive():
             build()
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:  # the latter where the disk is full
         sys.exit(str(error))
     print(f"The book: {FIRST_PAGE.as_uri()}")
