@@ -14,7 +14,7 @@ VENV_PYTHON := .venv/bin/python
 # made with, so that another Python, another folder (of a moved or copied checkout), another lock
 # or version has none yet, whatever the dates of files. Each lists what it installed; where
 # something of that is lost, all is installed again.
-SUM := 2>&1 | cksum | tr ' ' -
+SUM := 2>/dev/null | cksum | tr ' ' -
 PACKAGES := .venv/packages-$(shell { $(PYTHON) -VV; pwd; cat requirements.txt; } $(SUM))
 BNLIB := .venv/bnlib-$(shell { cat pyproject.toml; grep ^__version__ bnlib/__init__.py; } $(SUM))
 LAB := .venv/lab-$(shell cat requirements-lab.txt $(SUM))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import nbval.kernel
@@ -22,8 +23,10 @@ nbval.kernel.start_new_kernel = persistent(nbval.kernel.start_new_kernel)
 NOT_COMPARED = ("execution_count", "traceback")
 
 
-def pytest_configure() -> None:
-    """Refuse to run without JAX where it should be."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to run without JAX where it should be, or without assertions."""
+    if sys.flags.optimize and not config.getoption("numprocesses"):
+        raise pytest.UsageError("PYTHONOPTIMIZE takes assertions out. Remedy: unset it, or no -n0")
     if told := lacking.mistake():
         raise pytest.UsageError(told)
 

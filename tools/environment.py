@@ -46,7 +46,7 @@ def pip_environment(python: str, given: Mapping[str, str]) -> dict[str, str]:
     They may stand in a variable or in a file (pip.conf). Any other, such as `user = true` or
     PIP_TARGET, would install something else, or elsewhere; pip reads no file then.
     """
-    ours = {k: v for k, v in given.items() if not k.startswith(("PIP_", "HATCH_"))}
+    ours = {k: v for k, v in given.items() if not k.startswith(("PIP_", "HATCH_", "SOURCE_DATE"))}
     file = {k: v for k, v in given.items() if k == "PIP_CONFIG_FILE"}
     command = [python, "-m", "pip", "config", "debug"]  # its `list` obeys `user` in a file
     asked: dict[str, Any] = {
