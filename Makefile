@@ -25,6 +25,7 @@ LOST := $(shell cat $(PACKAGES) $(BNLIB) 2>/dev/null | xargs ls -dL 2>&1 >/dev/n
 # any locale the texts have all their letters.
 unexport $(filter PYTHON% PYTEST_% VIRTUAL_ENV%,$(.VARIABLES))
 export PYTHONUTF8 := 1
+export LC_ALL := $(if $(filter Darwin,$(shell uname)),en_US.UTF-8,C.UTF-8)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

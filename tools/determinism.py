@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -32,7 +33,7 @@ FIXED = {name: str(path) for name, path in FOLDERS.items()} | {
     "PYTHONHASHSEED": "0",  # SymPy's order of terms may follow the order of sets
     "PYTHONIOENCODING": "utf-8",
     "PYTHONUTF8": "1",
-    "LC_ALL": "C.UTF-8",
+    "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
     "MPL_IGNORE_SYSTEM_FONTS": "1",  # its own are found at once; a long search is told on stderr
     "JUPYTER_PREFER_ENV_PATH": "1",  # a kernel "python3" of the user must not step in
     "JUPYTER_PLATFORM_DIRS": "1",  # silences a deprecation warning of jupyter_core
