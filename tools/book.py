@@ -65,6 +65,11 @@ def build() -> None:
         config = settings(os.environ, BUILD)
     except ValueError as error:
         raise RuntimeError(str(error)) from None
+    if re.search(r"[*?[\]]", str(ROOT)):
+        raise RuntimeError(
+            f"Sphinx reads the path {ROOT} as a pattern, for its characters * ? [ ]. Remedy: move "
+            "the project to a folder without them; the tests of the library run here, too."
+        )
     settle(os.environ)
     for folder in (HTML, BUILD / ".doctrees", BUILD / "jupyter_execute"):
         shutil.rmtree(folder, ignore_errors=True)  # pages of removed chapters would stay

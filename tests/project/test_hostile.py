@@ -129,6 +129,14 @@ def test_a_folder_that_cannot_be_written_is_named(monkeypatch, tmp_path):
         book.build()
 
 
+@pytest.mark.parametrize("name", ["a [b]", "a*", "a?"])
+def test_a_path_that_sphinx_would_read_as_a_pattern_is_named(name, monkeypatch):
+    monkeypatch.setattr(book, "ROOT", Path("/nowhere") / name)
+    monkeypatch.setattr(book, "settle", lambda environ: pytest.fail("went on"))
+    with pytest.raises(RuntimeError, match=r"as a pattern.*Remedy: move"):
+        book.build()
+
+
 @pytest.fixture
 def pip_conf(tmp_path):
     lines = ["[global]", "user = true", "index_url = https://mirror.example/simple", "quiet = 1"]
