@@ -14,17 +14,18 @@ VENV_PYTHON := .venv/bin/python
 # made with, so that another Python, another folder (of a moved or copied checkout), another lock
 # or version has none yet, whatever the dates of files. Each lists what it installed; where
 # something of that is lost, all is installed again.
-SUM := 2>&1 | cksum | tr ' ' -
+SUM := 2>/dev/null | cksum | tr ' ' -
 PACKAGES := .venv/packages-$(shell { $(PYTHON) -VV; pwd; cat requirements.txt; } $(SUM))
 BNLIB := .venv/bnlib-$(shell { cat pyproject.toml; grep ^__version__ bnlib/__init__.py; } $(SUM))
 LAB := .venv/lab-$(shell cat requirements-lab.txt $(SUM))
 LOST := $(shell cat $(PACKAGES) $(BNLIB) 2>/dev/null | xargs ls -dL 2>&1 >/dev/null)
 
-# What a machine may rightly set: where packages come from. Everything else that pip and Python
-# read from the environment (PIP_TARGET, PYTHONPATH, …) would install or run something else.
-PIP_SETTINGS := $(addprefix PIP_,CACHE_DIR CERT CLIENT_CERT CONFIG_FILE DEFAULT_TIMEOUT\
- EXTRA_INDEX_URL FIND_LINKS INDEX_URL NO_CACHE_DIR NO_INDEX PROXY RETRIES TRUSTED_HOST)
-unexport $(filter-out $(PIP_SETTINGS),$(filter PIP_% PYTHON% VIRTUAL_ENV%,$(.VARIABLES)))
+# What Python and pytest read from the environment (PYTHONPATH, PYTEST_ADDOPTS, …) would run
+# something else; of pip's settings tools/environment.py takes where packages come from. In
+# any locale the texts have all their letters.
+unexport $(filter PYTHON% PYTEST_% VIRTUAL_ENV%,$(.VARIABLES))
+export PYTHONUTF8 := 1
+export LC_ALL := $(if $(filter Darwin,$(shell uname)),en_US.UTF-8,C.UTF-8)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

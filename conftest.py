@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import nbval.kernel
@@ -10,11 +11,10 @@ import pytest
 
 from tests import lacking
 from tools.determinism import settle
-from tools.project import BUILD, persistent
+from tools.project import persistent
 from tools.record import load
 
 settle(os.environ)  # before NumPy or JAX is imported, and before any kernel starts
-(BUILD / "ipython").mkdir(parents=True, exist_ok=True)
 nbval.kernel.start_new_kernel = persistent(nbval.kernel.start_new_kernel)
 
 # Left out of nbval's comparison: the count (a guard checks it) and the colours of a
@@ -23,8 +23,10 @@ nbval.kernel.start_new_kernel = persistent(nbval.kernel.start_new_kernel)
 NOT_COMPARED = ("execution_count", "traceback")
 
 
-def pytest_configure() -> None:
-    """Refuse to run without JAX where it should be."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to run without JAX where it should be, or without assertions."""
+    if sys.flags.optimize and not config.getoption("numprocesses"):
+        raise pytest.UsageError("PYTHONOPTIMIZE takes assertions out. Remedy: unset it, or no -n0")
     if told := lacking.mistake():
         raise pytest.UsageError(told)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from benchmarks import lemma, networks, report, simulation, solver, stacked
 from benchmarks.measure import Row
-from tools.project import ROOT
+from tools.project import ROOT, write
 
 RESULTS = ROOT / "benchmarks" / "results.md"
 DIMENSIONS = (2, 16, 128, 1024)
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{report.table(quick())}\n\nToo small to mean anything: sizes of --quick.")
         return 0
     rows = full()
-    RESULTS.write_text(report.page(rows, "make bench"), encoding="utf-8")
+    write(RESULTS, report.page(rows, "make bench"))
     print(f"\n{report.table(rows)}\n\nWritten to {RESULTS.relative_to(ROOT)}.")
     return 0
 

@@ -21,7 +21,7 @@ from flint import fmpq, fmpq_mat
 
 from benchmarks.measure import Array
 from bn_solver import least_squares
-from tools.project import ROOT
+from tools.project import ROOT, write
 
 PAGE = ROOT / "benchmarks" / "nist.md"
 # What is shared by all is the rounding of the result: more digits would be an accident.
@@ -194,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{table(rows)}\n\nWithout a folder only the sets that have a formula.")
         return 0
     rows = [*(measure(data) for data in read(folder)), *rows]
-    PAGE.write_text(page(rows), encoding="utf-8")
+    write(PAGE, page(rows))
     print(f"{table(rows)}\n\nWritten to {PAGE.relative_to(ROOT)}.")
     return 0
 

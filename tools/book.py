@@ -74,9 +74,14 @@ def build() -> None:
         config = settings(os.environ, BUILD)
     except ValueError as error:
         raise RuntimeError(str(error)) from None
+    if re.search(r"[*?[\]]", str(ROOT)):
+        raise RuntimeError(
+            f"Sphinx reads the path {ROOT} as a pattern, for its characters * ? [ ]. Remedy: move "
+            "the project to a folder without them; the tests of the library run here, too."
+        )
+    settle(os.environ)
     for folder in (HTML, BUILD / ".doctrees", BUILD / "jupyter_execute"):
         shutil.rmtree(folder, ignore_errors=True)  # pages of removed chapters would stay
-    settle(os.environ)
     program, log = Path(sysconfig.get_path("scripts")) / "jupyter-book", BUILD / "book.log"
     # -W -n --keep-going: every warning and every broken reference is fatal, all are shown.
     command = [str(program), "build", str(ROOT), "--all", "-W", "-n", "--keep-going"]
@@ -96,6 +101,6 @@ if __name__ == "__main__":
     try:
         with exclusive():
             build()
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:  # the latter where the disk is full
         sys.exit(str(error))
     print(f"The book: {FIRST_PAGE.as_uri()}")

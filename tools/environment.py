@@ -8,14 +8,26 @@ The Makefile says when. This runs before anything is installed: standard library
 
 from __future__ import annotations
 
+import configparser
+import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 import venv
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tools.project import BUILD, LAB, ROOT, VENV, Progress, exclusive, run_logged
+
+# What a machine may rightly set: where packages come from, and how to get there.
+MACHINE = (
+    *("cache-dir", "cert", "client-cert", "default-timeout", "timeout", "extra-index-url"),
+    *("find-links", "index-url", "keyring-provider", "no-cache-dir", "no-index", "proxy"),
+    *("retries", "trusted-host"),
+)
 
 
 def create(folder: Path) -> None:
@@ -28,6 +40,38 @@ def create(folder: Path) -> None:
     venv.create(folder, symlinks=True, with_pip=True)
 
 
+def pip_environment(python: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for pip: of its own settings only `MACHINE`.
+
+    They may stand in a variable or in a file (pip.conf). Any other, such as `user = true` or
+    PIP_TARGET, would install something else, or elsewhere; pip reads no file then.
+    """
+    ours = {k: v for k, v in given.items() if not k.startswith(("PIP_", "HATCH_", "SOURCE_DATE"))}
+    file = {k: v for k, v in given.items() if k == "PIP_CONFIG_FILE"}
+    command = [python, "-m", "pip", "config", "debug"]  # its `list` obeys `user` in a file
+    asked: dict[str, Any] = {
+        "env": ours | file | {"PIP_QUIET": "0"},
+        "encoding": "utf-8",
+        "errors": "replace",
+    }
+    told = subprocess.run(command, capture_output=True, check=False, **asked).stdout
+    config = configparser.RawConfigParser(strict=False)
+    config.optionxform = lambda optionstr: optionstr.lower().replace("_", "-")  # type: ignore
+    if file.get("PIP_CONFIG_FILE") != os.devnull:
+        for kind in ("global", "user", "site", "env"):  # the later one counts
+            block = re.search(rf"^{kind}:\n((?:  .*\n)*)", told, re.MULTILINE)
+            config.read(re.findall(r"^  (\S.*), exists: True$", block[1] if block else "", re.M))
+    for name in MACHINE:
+        variable = f"PIP_{name.upper().replace('-', '_')}"
+        values = [
+            given.get(variable),
+            *(config.get(s, name, fallback="") for s in ("install", "global")),
+        ]
+        if value := next(filter(None, values), None):
+            ours[variable] = value
+    return ours | {"PIP_CONFIG_FILE": os.devnull}
+
+
 def pip(folder: Path, title: str, *arguments: str, total: int = 0) -> None:
     """Run pip in an environment; on failure show the end of its log, keep it, and leave."""
     progress, log, seen = Progress(title), BUILD / "install.log", 0
@@ -38,8 +82,10 @@ def pip(folder: Path, title: str, *arguments: str, total: int = 0) -> None:
             seen += 1
             progress.update(f"{seen}/{total} packages" if total else "")
 
-    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--no-input"]
-    if run_logged([*command, "--disable-pip-version-check", *arguments], log, count):
+    python = str(folder / "bin" / "python")
+    command = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    environ = pip_environment(python, os.environ)
+    if run_logged([*command, *arguments], log, count, environ):
         progress.done("failed")
         tail = "".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-25:])
         sys.exit(
@@ -90,4 +136,10 @@ def main(what: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], ROOT / sys.argv[2])
+    try:
+        main(sys.argv[1], ROOT / sys.argv[2])
+    except OSError as error:
+        sys.exit(
+            f"The packages could not be installed: {error}\nRemedy: make room, or work in a copy "
+            "of this folder that is yours to write."
+        )

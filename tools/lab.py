@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from tools.determinism import settle
-from tools.project import BUILD, LAB, ROOT
+from tools.project import LAB, ROOT
 
 
 def kernel() -> None:
@@ -22,7 +22,6 @@ def main(arguments: list[str]) -> None:
     """Become JupyterLab, with the landing page open; `arguments` are for it."""
     kernel()
     settle(os.environ)  # a chapter shows here what it shows under `make rerun`
-    (BUILD / "ipython").mkdir(parents=True, exist_ok=True)
     program = str(LAB / "bin" / "jupyter-lab")
     os.chdir(ROOT)
     opened = "--LabApp.default_url=/lab/tree/chapters/index.ipynb"

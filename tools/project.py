@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
@@ -40,11 +41,17 @@ def persistent(start: Callable[..., Started]) -> Callable[..., Started]:
 
 @contextmanager
 def exclusive() -> Iterator[None]:
-    """Let one process at a time change `.venv` or `_build`; the others wait here."""
+    """Let one process at a time change `.venv` or `_build`; the others wait here.
+
+    Some network file systems lock only what is open for writing, some nothing at all: there the
+    user must see to it.
+    """
     import fcntl  # not on Windows, where the tests of the library run and nothing is built
 
-    with (ROOT / "pyproject.toml").open() as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    path = ROOT / "pyproject.toml"
+    with path.open("r+" if os.access(path, os.W_OK) else "r", encoding="utf-8") as handle:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
@@ -53,13 +60,19 @@ def write(path: Path, text: str) -> bool:
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)
+    try:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)  # where the disk is full
     return True
 
 
 def run_logged(
-    command: list[str], log: Path, on_line: Callable[[str], object] | None = None
+    command: list[str],
+    log: Path,
+    on_line: Callable[[str], object] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> int:
     """Run `command`, each line to the file `log` and to `on_line`; return the exit code."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +81,7 @@ def run_logged(
         subprocess.Popen(
             command,
             cwd=ROOT,
+            env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from tools.determinism import settle
-from tools.project import BUILD, CHAPTERS, ROOT, Progress, persistent, write
+from tools.project import CHAPTERS, ROOT, Progress, persistent, write
 from tools.toc import entries, notebooks
 
 METADATA = {
@@ -113,7 +113,6 @@ def write_figures() -> None:
 def main(names: list[str]) -> int:
     """Execute the chosen chapters; stop at the first error, leaving that file as it was."""
     settle(os.environ)
-    (BUILD / "ipython").mkdir(parents=True, exist_ok=True)
     for path in chosen(names):
         progress = Progress(f"{path.relative_to(ROOT)} …")
         try:

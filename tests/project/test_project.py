@@ -236,12 +236,10 @@ def test_another_python_another_lock_and_an_interruption_have_things_installed_a
 
 
 def test_user_settings_do_not_reach_an_installation():
-    harmful = dict.fromkeys(("PIP_TARGET", "PIP_USER", "PYTHONPATH", "PYTHONHOME"), "x")
-    index = {"PIP_INDEX_URL": "https://mirror.example/simple"}
-    shown = run("make", "-s", "--eval=show: ; @env", "show", **harmful, **index).splitlines()
-    names = {line.partition("=")[0] for line in shown}
-    assert not names & {*harmful, "PYTHON"}
-    assert "PIP_INDEX_URL=https://mirror.example/simple" in shown
+    harmful = dict.fromkeys(("PYTEST_ADDOPTS", "PYTHONPATH", "PYTHONHOME", "LC_ALL"), "x")
+    shown = run("make", "-s", "--eval=show: ; @env", "show", **harmful).splitlines()
+    assert not {f"{name}={value}" for name, value in harmful.items()} & {*shown}
+    assert "PYTHONUTF8=1" in shown
 
 
 def fake(path, script):
