@@ -2,7 +2,8 @@
 
 The name of a file of this project becomes a link to it: to the repository of a book that is built
 for one, else to a copy that the book carries. A line is never broken between a formula and the
-punctuation that belongs to it, as browsers do around everything that is not text.
+punctuation that belongs to it, as browsers do around everything that is not text. What the theme
+and its extensions write is mended where a screen reader, or a browser, would stumble.
 """
 
 from __future__ import annotations
@@ -93,8 +94,44 @@ class UnbrokenFormulas(SphinxPostTransform):
         parent[first:last] = [each for each in parts if each is whole or each]
 
 
+# In a written page: what is there, and what should be.
+MENDED = [
+    # Two identical scripts of an extension that nothing here uses; the second is an error.
+    (r'\s*<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"></script>', ""),
+    (r"\s*<script>const THEBE_JS_URL.*?</script>", ""),
+    # A folded block is announced by its own words, a folded part of the sidebar by its title.
+    (r'<summary aria-label="Toggle hidden content">', "<summary>"),
+    (r"(>([^<>]+)</a><details[^>]*>)<summary>", r'\1<summary aria-label="Pages of: \2">'),
+    # The title of the book and the search belong to a landmark, too.
+    (r'(<div id="pst-primary-sidebar")', r'\1 role="complementary" aria-label="Book"'),
+    # A list has items; the role of an entry of a bibliography is deprecated.
+    (r'role="doc-biblioentry"', 'role="listitem"'),
+    # A picture that may be wider than a phone has a box to scroll in.
+    (r'(<img [^>]*class="[^"]*\bwide\b[^>]*>)', r'<div class="sideways">\1</div>'),
+]
+FORMULA = r'<span class="math [^>]*data-words="([^"]*)"[^>]*>[^<]*</span>'
+# Where a formula is all there is, its words are the name.
+NAMED = re.compile(rf'(<a class="symbol|<th class="head)([^>]*)>((?:<p>)?{FORMULA}(?:</p>)?</(?:a|th)>)')
+
+
+def mended(html: str) -> str:
+    """Return a written page as a screen reader needs it."""
+    for there, wanted in MENDED:
+        html = re.sub(there, wanted, html, flags=re.DOTALL)
+    return NAMED.sub(r'\1\2 aria-label="\4">\3', html)
+
+
+def mend_pages(app: Sphinx, error: Exception | None) -> None:
+    """Mend every page of the book once all are written."""
+    if error is None and app.builder.format == "html":
+        for path in Path(app.outdir).rglob("*.html"):
+            html = path.read_text(encoding="utf-8")
+            path.write_text(mended(html), encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Tell Sphinx of both."""
+    """Tell Sphinx of all of these."""
+    app.connect("build-finished", mend_pages)
     app.add_transform(LinkedFiles)
     app.add_post_transform(UnbrokenFormulas)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
