@@ -4,10 +4,11 @@
 // A frame around the browser's own work: nothing here is needed to read the book.
 "use strict";
 (function () {
-  const BOXES = "mjx-container, div.highlight pre, div.cell_output .output, div.sideways, " +
+  const BOXES = "mjx-container, div.highlight pre, div.cell_output .output, " +
     ".pst-scrollable-table-container";
   function mark(box) {
-    const room = box.scrollWidth - box.clientWidth, wide = room > 1 && box.clientWidth > 0;
+    const width = box.matches("mjx-container") ? box.firstElementChild.offsetWidth : box.scrollWidth;
+    const room = width - box.clientWidth, wide = room > 1 && box.clientWidth > 0;
     box.classList.toggle("cut-start", wide && box.scrollLeft > 1);
     box.classList.toggle("cut-end", wide && box.scrollLeft < room - 1);
     if (wide) box.setAttribute("tabindex", "0");

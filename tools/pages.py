@@ -106,19 +106,18 @@ MENDED = [
     (r'(<div id="pst-primary-sidebar")', r'\1 role="complementary" aria-label="Book"'),
     # A list has items; the role of an entry of a bibliography is deprecated.
     (r'role="doc-biblioentry"', 'role="listitem"'),
-    # A picture that may be wider than a phone has a box to scroll in.
-    (r'(<img [^>]*class="[^"]*\bwide\b[^>]*>)', r'<div class="sideways">\1</div>'),
 ]
-FORMULA = r'<span class="math [^>]*data-words="([^"]*)"[^>]*>[^<]*</span>'
-# Where a formula is all there is, its words are the name.
-NAMED = re.compile(rf'(<a class="symbol|<th class="head)([^>]*)>((?:<p>)?{FORMULA}(?:</p>)?</(?:a|th)>)')
+WORDS = r'data-words="([^"]*)"'
+LINK = re.compile(rf'<a class="symbol[^>]*(?=><span class="math[^>]*{WORDS})')
+HEADER = re.compile(rf'(<th class="head"><p><span)( class="math[^>]*{WORDS}>[^<]*</span>)(?=</p>)')
 
 
 def mended(html: str) -> str:
-    """Return a written page as a screen reader needs it."""
+    """Return a written page as a screen reader needs it; a formula alone has its words as name."""
     for there, wanted in MENDED:
         html = re.sub(there, wanted, html, flags=re.DOTALL)
-    return NAMED.sub(r'\1\2 aria-label="\4">\3', html)
+    html = LINK.sub(r'\g<0> aria-label="\1"', html)
+    return HEADER.sub(r'\1 aria-hidden="true"\2<span class="sr-only">\3</span>', html)
 
 
 def mend_pages(app: Sphinx, error: Exception | None) -> None:
