@@ -20,9 +20,8 @@ FLAGS = [
 ]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS, SCHEMES = (390, 1280), ("light", "dark")
-# The theme declares this name twice; nothing of the book depends on it. A browser asks for
-# the .ico by itself while it is on the page that redirects to the first one.
-HARMLESS = re.compile(r"THEBE_JS_URL|/favicon\.ico")
+# A browser asks for the .ico by itself while it is on the page that redirects to the first one.
+HARMLESS = re.compile(r"/favicon\.ico")
 
 SETTLED = """async () => {
   if (document.querySelector("script[src*='mathjax']")) {

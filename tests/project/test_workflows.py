@@ -14,7 +14,7 @@ from tools.project import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 TARGETS = set(
-    re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 )
 USES = re.compile(r"uses: (\S+)(.*)")
 PINNED = re.compile(r"([\w.-]+/[\w./-]+)@([0-9a-f]{40})")
@@ -90,7 +90,7 @@ def scripts_hold_no_expressions(folder):
 def commands_exist(folder):
     for path, name, step in each_step(folder):
         script = step.get("run", "")
-        for target in re.findall(r"\bmake (?:--dry-run )?(\w+)", script):
+        for target in re.findall(r"\bmake (?:--dry-run )?([\w-]+)", script):
             if target not in TARGETS | {"pdf"}:  # made only where the Makefile has it
                 yield f"{path.name}: job {name} calls make {target}"
         for file in re.findall(r"(?<![\w/.])(?:tests/\w+|\.ci/\w+|requirements\S*)", script):
