@@ -7,12 +7,13 @@
   const BOXES = "mjx-container, div.highlight pre, div.cell_output .output, " +
     ".pst-scrollable-table-container";
   function mark(box) {
-    const width = box.matches("mjx-container") ? box.firstElementChild.offsetWidth : box.scrollWidth;
-    const room = width - box.clientWidth, wide = room > 1 && box.clientWidth > 0;
-    box.classList.toggle("cut-start", wide && box.scrollLeft > 1);
-    box.classList.toggle("cut-end", wide && box.scrollLeft < room - 1);
-    if (wide) box.setAttribute("tabindex", "0");
-    else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
+    const formula = box.matches("mjx-container"); // its accents reach out of its box
+    const width = formula ? box.firstElementChild.offsetWidth : box.scrollWidth;
+    const room = box.clientWidth && width - box.clientWidth;
+    box.classList.toggle("cut-start", room > 1 && box.scrollLeft > 1);
+    box.classList.toggle("cut-end", room > 1 && box.scrollLeft < room - 1);
+    if (room > 0 || (!formula && box.scrollHeight > box.clientHeight)) box.tabIndex = 0;
+    else if (box.tabIndex === 0) box.removeAttribute("tabindex");
   }
   function watch() {
     const sizes = new ResizeObserver(seen => seen.forEach(each => mark(each.target)));
