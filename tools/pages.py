@@ -106,6 +106,8 @@ MENDED = [
     (r'(<div id="pst-primary-sidebar")', r'\1 role="complementary" aria-label="Book"'),
     # A list has items; the role of an entry of a bibliography is deprecated.
     (r'role="doc-biblioentry"', 'role="listitem"'),
+    # A cell of a header without a word heads nothing.
+    (r'<th class="head">(<p></p>)?</th>', '<td class="head"></td>'),
 ]
 WORDS = r'data-words="([^"]*)"'
 LINK = re.compile(rf'<a class="symbol[^>]*(?=><span class="math[^>]*{WORDS})')

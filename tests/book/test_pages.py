@@ -106,6 +106,7 @@ def test_other_literals_and_links_stay():
             '<div id="pst-primary-sidebar" role="complementary" aria-label="Book" class="x">',
         ),
         ('<div id="a" role="doc-biblioentry">', '<div id="a" role="listitem">'),
+        ('<th class="head"><p></p></th>', '<td class="head"></td>'),
         (
             '<a class="symbol x"><span class="math" data-words="W₀">z</span></a>',
             '<a class="symbol x" aria-label="W₀"><span class="math" data-words="W₀">z</span></a>',
