@@ -30,11 +30,11 @@ export LC_ALL := $(if $(filter Darwin,$(shell uname)),en_US.UTF-8,C.UTF-8)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book pdf test rerun record serve lab bench timing sweep proof lint lock release clean environment
+.PHONY: help book pdf test check-all rerun record serve lab bench timing sweep proof lint lock release clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 	@echo "Settings: PYTHON=python3.12 (all), PORT=8000 (serve), CHAPTERS=\"claim\" (rerun),\
  NAME=activations (sweep), TEST=1 (timing), UPGRADE=1 (lock)"
 
@@ -47,6 +47,9 @@ pdf: book ## print the book into one PDF, which its pages then offer (needs Chro
 
 test: environment ## check everything: library, every output of every chapter, the built book
 	@$(VENV_PYTHON) -m pytest
+
+check-all: environment ## the same, and what takes longer: all pages, downloads, without make
+	@BNLIB_PAGES=1 BNLIB_DOWNLOADS=1 BNLIB_WITHOUT_MAKE=1 $(VENV_PYTHON) -m pytest
 
 rerun: environment ## execute the chapters again, in place (CHAPTERS="claim …" for some)
 	@$(VENV_PYTHON) -m tools.rerun $(CHAPTERS)

@@ -1,4 +1,5 @@
-// Wide equations scroll in their own box; the box must then be reachable by keyboard.
+// What is wider than the page scrolls in its own box; the box must then be reachable by keyboard,
+// and show on which side there is more.
 // A command that names the book gets its address, which only the page that is read knows.
 // A frame around the browser's own work: nothing here is needed to read the book.
 "use strict";
@@ -16,13 +17,25 @@
     root.dataset.theme = theme;
     for (const each of folded) each.open = false;
   });
-  function mark() {
-    const boxes = "mjx-container[display='true'], div.highlight pre, div.cell_output .output";
-    for (const box of document.querySelectorAll(boxes)) {
-      const wide = box.scrollWidth > box.clientWidth + 1;
-      if (wide) box.setAttribute("tabindex", "0");
-      else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
+  const BOXES = "mjx-container, div.highlight pre, div.cell_output .output, " +
+    ".pst-scrollable-table-container";
+  function mark(box) {
+    const formula = box.matches("mjx-container"); // its accents reach out of its box
+    const width = formula ? box.firstElementChild.offsetWidth : box.scrollWidth;
+    const room = box.clientWidth && width - box.clientWidth;
+    box.classList.toggle("cut-start", room > 1 && box.scrollLeft > 1);
+    box.classList.toggle("cut-end", room > 1 && box.scrollLeft < room - 1);
+    if (room > 0 || (!formula && box.scrollHeight > box.clientHeight)) box.tabIndex = 0;
+    else if (box.tabIndex === 0) box.removeAttribute("tabindex");
+  }
+  function watch() {
+    const sizes = new ResizeObserver(seen => seen.forEach(each => mark(each.target)));
+    for (const box of document.querySelectorAll(BOXES)) {
+      sizes.observe(box); // it marks the box now, too, and when a folded block is opened
+      box.addEventListener("scroll", () => mark(box), { passive: true });
     }
+    for (const button of document.querySelectorAll(".toggle-button"))
+      button.setAttribute("aria-label", button.closest(".admonition-title").textContent.trim());
   }
   function fill() {
     const root = document.documentElement.dataset.content_root;
@@ -37,8 +50,7 @@
   function start() {
     fill();
     const typeset = window.MathJax && window.MathJax.startup && window.MathJax.startup.promise;
-    Promise.resolve(typeset).then(mark);
-    window.addEventListener("resize", mark);
+    Promise.resolve(typeset).then(watch);
   }
   // What the search shows of a page has its text, its formulas in words, not its code.
   function reword() {

@@ -2,7 +2,8 @@
 
 The name of a file of this project becomes a link to it: to the repository of a book that is built
 for one, else to a copy that the book carries. A line is never broken between a formula and the
-punctuation that belongs to it, as browsers do around everything that is not text.
+punctuation that belongs to it, as browsers do around everything that is not text. What the theme
+and its extensions write is mended where a screen reader, or a browser, would stumble.
 """
 
 from __future__ import annotations
@@ -93,8 +94,45 @@ class UnbrokenFormulas(SphinxPostTransform):
         parent[first:last] = [each for each in parts if each is whole or each]
 
 
+# In a written page: what is there, and what should be.
+MENDED = [
+    # Two identical scripts of an extension that nothing here uses; the second is an error.
+    (r'\s*<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"></script>', ""),
+    (r"\s*<script>const THEBE_JS_URL.*?</script>", ""),
+    # A folded block is announced by its own words, a folded part of the sidebar by its title.
+    (r'<summary aria-label="Toggle hidden content">', "<summary>"),
+    (r"(>([^<>]+)</a><details[^>]*>)<summary>", r'\1<summary aria-label="Pages of: \2">'),
+    # The title of the book and the search belong to a landmark, too.
+    (r'(<div id="pst-primary-sidebar")', r'\1 role="complementary" aria-label="Book"'),
+    # A list has items; the role of an entry of a bibliography is deprecated.
+    (r'role="doc-biblioentry"', 'role="listitem"'),
+    # A cell of a header without a word heads nothing.
+    (r'<th class="head">(<p></p>)?</th>', '<td class="head"></td>'),
+]
+WORDS = r'data-words="([^"]*)"'
+LINK = re.compile(rf'<a class="symbol[^>]*(?=><span class="math[^>]*{WORDS})')
+HEADER = re.compile(rf'(<th class="head"><p><span)( class="math[^>]*{WORDS}>[^<]*</span>)(?=</p>)')
+
+
+def mended(html: str) -> str:
+    """Return a written page as a screen reader needs it; a formula alone has its words as name."""
+    for there, wanted in MENDED:
+        html = re.sub(there, wanted, html, flags=re.DOTALL)
+    html = LINK.sub(r'\g<0> aria-label="\1"', html)
+    return HEADER.sub(r'\1 aria-hidden="true"\2<span class="sr-only">\3</span>', html)
+
+
+def mend_pages(app: Sphinx, error: Exception | None) -> None:
+    """Mend every page of the book once all are written."""
+    if error is None and app.builder.format == "html":
+        for path in Path(app.outdir).rglob("*.html"):
+            html = path.read_text(encoding="utf-8")
+            path.write_text(mended(html), encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Tell Sphinx of both."""
+    """Tell Sphinx of all of these."""
+    app.connect("build-finished", mend_pages)
     app.add_transform(LinkedFiles)
     app.add_post_transform(UnbrokenFormulas)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

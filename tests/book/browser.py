@@ -10,9 +10,8 @@ import tools.browser
 from tools.browser import SETTLED
 
 WIDTHS, SCHEMES = (390, 1280), ("light", "dark")
-# The theme declares this name twice; nothing of the book depends on it. A browser asks for
-# the .ico by itself while it is on the page that redirects to the first one.
-HARMLESS = re.compile(r"THEBE_JS_URL|/favicon\.ico")
+# A browser asks for the .ico by itself while it is on the page that redirects to the first one.
+HARMLESS = re.compile(r"/favicon\.ico")
 
 # Ends the transitions of the theme, whatever the clock says.
 STILL = """() => document.getAnimations()

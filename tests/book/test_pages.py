@@ -91,6 +91,50 @@ def test_other_literals_and_links_stay():
     assert linked({}, link)[0].children[0].tagname == "literal"
 
 
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ('<p>a</p><script>const THEBE_JS_URL = "x"</script><p>b</p>', "<p>a</p><p>b</p>"),
+        ('<script async="async" src="../_static/sphinx-thebe.js?v=1"></script>', ""),
+        ('<summary aria-label="Toggle hidden content">', "<summary>"),
+        (
+            '<a href="api.html">All</a><details><summary><span>',
+            '<a href="api.html">All</a><details><summary aria-label="Pages of: All"><span>',
+        ),
+        (
+            '<div id="pst-primary-sidebar" class="x">',
+            '<div id="pst-primary-sidebar" role="complementary" aria-label="Book" class="x">',
+        ),
+        ('<div id="a" role="doc-biblioentry">', '<div id="a" role="listitem">'),
+        ('<th class="head"><p></p></th>', '<td class="head"></td>'),
+        (
+            '<a class="symbol x"><span class="math" data-words="W₀">z</span></a>',
+            '<a class="symbol x" aria-label="W₀"><span class="math" data-words="W₀">z</span></a>',
+        ),
+        (
+            '<th class="head"><p><span class="math" data-words="β">z</span></p></th>',
+            '<th class="head"><p><span aria-hidden="true" class="math" data-words="β">z</span>+β',
+        ),
+    ],
+)
+def test_a_page_is_mended_for_screen_readers(written, wanted):
+    spoken = '<span class="sr-only">β</span></p></th>'
+    assert pages.mended(written) == wanted.replace("+β", spoken)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        "<summary>Show the code</summary>",
+        '<a class="x" href="y"><span class="math" data-words="W₀">z</span></a>',
+        '<th class="head"><p>of <span class="math" data-words="β">z</span></p></th>',
+        '<script src="_static/book.js"></script>',
+    ],
+)
+def test_what_is_sound_stays(sound):
+    assert pages.mended(sound) == sound
+
+
 def test_every_file_that_a_page_names_is_a_link(html):
     """Nowhere in the built book a code element that is the path of a file stands alone."""
     links, alone = 0, []

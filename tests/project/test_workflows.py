@@ -13,7 +13,9 @@ from tools import workflows
 from tools.project import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-TARGETS = set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+TARGETS = set(
+    re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+)
 USES = re.compile(r"uses: (\S+)(.*)")
 PINNED = re.compile(r"([\w.-]+/[\w./-]+)@([0-9a-f]{40})")
 # What a job may be given; anything else is a mistake, or belongs here with its reason.
@@ -88,7 +90,7 @@ def scripts_hold_no_expressions(folder):
 def commands_exist(folder):
     for path, name, step in each_step(folder):
         script = step.get("run", "")
-        for target in re.findall(r"\bmake (\w+)", script):
+        for target in re.findall(r"\bmake (?:--dry-run )?([\w-]+)", script):
             if target not in TARGETS:
                 yield f"{path.name}: job {name} calls make {target}"
         for file in re.findall(r"(?<![\w/.])(?:tests/\w+|\.ci/\w+|requirements\S*)", script):
