@@ -102,7 +102,8 @@ def test_every_page_of_the_book_begins_with_its_title_where_the_contents_say(boo
     contents = "\n".join(page.extract_text() for page in book.pages[1 : starts[NAMES[0]]])
     assert all(each in plain(contents) for each in titles)
     numbers = [int(each) for each in re.findall(r"^(\d+)$", contents, re.MULTILINE)]
-    assert [each for each in numbers if each > 2] == [starts[name] + 1 for name in NAMES]
+    after = starts[NAMES[0]]  # the contents have numbers of their own
+    assert [each for each in numbers if each > after] == [starts[name] + 1 for name in NAMES]
 
 
 def test_nothing_is_wrong_with_the_book_on_paper(shown, book, starts):
