@@ -37,7 +37,8 @@ Python {python} with the packages of `requirements.txt`. Of these the project it
 
 ## Time and memory
 
-Each chapter ran alone, in a new kernel that had compiled nothing before. Seconds on the clock \
+Each chapter ran alone, in a new kernel; what JAX had compiled in earlier runs was at hand. \
+Without that the last two take about twice as long. Seconds on the clock \
 (s), seconds of all processors in all processes (CPU s), and the memory of the largest process (MB).
 
 {costs}
