@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from tools.project import ROOT, write
+from tools.project import ROOT, write_made
 from tools.toc import notebooks
 
 # What the workflow creates, beside the chapters: pattern, and what it is.
@@ -181,12 +181,6 @@ def files() -> dict[str, str]:
     }
 
 
-def main() -> int:
-    """Write the files; say which changed."""
-    for name, text in files().items():
-        print(f"{name}: {'written' if write(ROOT / name, text) else 'unchanged'}")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    for name, text in files().items():
+        write_made(ROOT / name, text)

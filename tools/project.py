@@ -68,6 +68,11 @@ def write(path: Path, text: str) -> bool:
     return True
 
 
+def write_made(path: Path, text: str) -> None:
+    """Write a file that is made from others, and print whether it changed."""
+    print(f"{path.relative_to(ROOT)}: {'written' if write(path, text) else 'unchanged'}")
+
+
 def run_logged(
     command: list[str],
     log: Path,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tools.project import CHAPTERS, ROOT, write
+from tools.project import CHAPTERS, ROOT, write_made
 from tools.toc import notebooks
 
 TIMING = ROOT / "benchmarks" / "timing.json"
@@ -121,12 +121,5 @@ def page(ran: dict[str, Any]) -> str:
     )
 
 
-def main() -> int:
-    """Write the page; say whether it changed."""
-    changed = write(PAGE, page(load()))
-    print(f"{PAGE.relative_to(ROOT)}: {'written' if changed else 'unchanged'}")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    write_made(PAGE, page(load()))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tools.project import CHAPTERS, ROOT, write
+from tools.project import CHAPTERS, ROOT, write_made
 
 SOURCE, PAGE = ROOT / "claims.toml", CHAPTERS / "record.md"
 WHOSE = {
@@ -110,12 +110,5 @@ def page(record: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    """Write the page; say whether it changed."""
-    changed = write(PAGE, page(load()))
-    print(f"{PAGE.relative_to(ROOT)}: {'written' if changed else 'unchanged'}")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    write_made(PAGE, page(load()))
