@@ -59,6 +59,8 @@ def real_array(
 
 def _masked(value: Any) -> bool:
     """Return whether an entry of an array, or of an array in nested lists, is masked."""
+    if type(value) is np.ndarray:
+        return False
     if isinstance(value, list | tuple):
         nested: Any = list | tuple | np.ma.MaskedArray
         return any(issubclass(each, nested) for each in {*map(type, value)}) and any(
@@ -69,6 +71,8 @@ def _masked(value: Any) -> bool:
 
 def _require_exact_integers(name: str, value: Any, raw: npt.NDArray[Any], array: Array) -> None:
     """Raise ``ValueError`` if an integer was rounded on its way to float64."""
+    if raw.dtype.kind not in "iu" and not isinstance(value, list | tuple):
+        return
     lost, entries = np.zeros(array.shape, dtype=np.bool_), raw
     if raw.dtype.kind in "iu":
         step = np.ones((), raw.dtype) << np.maximum(np.frexp(array)[1] - 53, 0).astype(raw.dtype)
