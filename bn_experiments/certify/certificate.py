@@ -159,7 +159,7 @@ class Certificate(Statement):
                 "neuron": f"{self.activation}; batch norm: {norm}",
                 "minimum": f"L has a positive definite Hessian {span}",
                 "BN loss": f"{gradient}: no BN optimum there",
-                "BN optima": f"exist, because the inputs {what}have rank {self.d}",
+                "optima": f"BN has some, because the inputs {what}have rank {self.d}",
             }
         )
 
@@ -211,7 +211,7 @@ class TrainedCertificate(Statement):
                 "neuron": f"{self.activation}, no bias; batch norm: γ > 0 and β trained, ε = 0",
                 "minimum": f"L has a positive definite Hessian {span}",
                 "BN loss": f"{loss}: W* is on no ray of BN optima",
-                "BN optima": f"exist: the loss with a bias has one {place}",
+                "optima": f"BN has some: the loss with a bias has one {place}",
             }
         )
 

@@ -76,7 +76,7 @@ Certificate: Lemma 4.5 is false for
   W*        the point (3, 1)
   minimum   L has a positive definite Hessian at W*
   BN loss   its gradient is at least 12/25 long at W*: no BN optimum there
-  BN optima exist, because the inputs less their mean have rank 2
+  optima    BN has some, because the inputs less their mean have rank 2
   hence     at W₀ = W* the lemma's right side is 0 and its left side is not
 >>> print(certify([[1, 0], [0, 1], [1, 1]], [3, 1, 4], "identity", [3, 1]))
 Not certified: the gradient of the BN loss is exactly 0 at W*.
