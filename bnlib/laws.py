@@ -82,7 +82,7 @@ def mean_excess(angle: npt.ArrayLike, scale: float = 1.0) -> Array:
     # For small angles the difference cancels; below 0.01 three terms of the series are exact.
     small = 4 * theta**3 / 3 - 4 * theta**5 / 15 + 8 * theta**7 / 315
     exact = 2 * theta - np.sin(2 * theta)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         excess = np.asarray(np.square(s) * np.where(theta < 0.01, small, exact) / (2 * np.pi))
     return representable("mean excess", excess, cause="scale")[()]
 

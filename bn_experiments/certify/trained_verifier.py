@@ -47,7 +47,7 @@ from bn_experiments.certify.verifier import (
 _FLAT = {"identity": Fraction(1), "relu": Fraction(0), "leaky_relu": Fraction(1, 100)}
 _TURNING = {"gelu", "silu"}
 _T, _GRID = 8, 16  # the reach of a table of signs, and its cells in a unit
-_CELLS, _SUMS, _WORK = 50_000, 500, 1 << 28  # the last: of cells, examples and bits
+_CELLS, _SUMS, _WORK = 50_000, 500, 1 << 26  # the last: of cells, examples and bits
 _FINEST = 2.0**-36  # a cell this narrow that is not excluded may hold a stationary point
 
 

@@ -101,8 +101,10 @@ def judge(
         require(claim.activation in _PHI, f"the activation {claim.activation!r} is unknown")
         with ctx.workprec(claim.precision + 64):
             check(claim)
-    except (NotProvedError, ValueError, ArithmeticError) as refusal:  # or Arb cannot divide
+    except NotProvedError as refusal:
         return Verification(False, str(refusal))
+    except (ValueError, ArithmeticError) as error:  # of Arb, where what it divides by may be 0
+        return Verification(False, f"ball arithmetic found no enclosure: {error}")
     return Verification(True, "every claim has been proved again")
 
 

@@ -66,6 +66,7 @@ def centred_targets(data: LearningSet) -> LearningSet:
     return data.with_targets(centered(data.targets, axis=0))
 
 
+@within_range("data")
 def without_intercept(data: LearningSet) -> LearningSet:
     """Return a learning set with its targets minus the intercept of its fit; slopes stay.
 

@@ -40,8 +40,8 @@ class Estimate:
         The standard error is √(p (1 − p) / n), with p moved to (count + 1) / (n + 2) so that
         it is not 0 where all trials agree. Raises ``ValueError`` unless 0 ≤ count ≤ n.
         """
-        _check_size(n)
-        if not 0 <= whole_number("count", count, at_least=0) <= n:
+        whole_number("n", n, at_least=2)
+        if whole_number("count", count, at_least=0) > n:
             raise ValueError(f"count: must lie between 0 and n = {n}, got {count}.")
         smoothed = (count + 1) / (n + 2)
         return cls(count / n, float(np.sqrt(smoothed * (1 - smoothed) / n)), n)
@@ -53,7 +53,7 @@ class Estimate:
 
         Raises ``ValueError`` if a sum is not finite.
         """
-        _check_size(n)
+        whole_number("n", n, at_least=2)
         mean = real_number("total", total) / n
         square = real_number("total_of_squares", total_of_squares) / n
         variance = max(square - mean**2, 0.0) * n / (n - 1)
@@ -77,11 +77,6 @@ class Estimate:
         if 0 < self.standard_error < np.inf:
             digits = max(0, 1 - int(np.floor(np.log10(self.standard_error))))
         return f"{self.value:.{digits}f} ± {self.standard_error:.{digits}f}"
-
-
-def _check_size(n: int) -> None:
-    if whole_number("n", n, at_least=0) < 2:
-        raise ValueError(f"n: a standard error needs at least 2 draws, got {n}; draw more.")
 
 
 @within_range("data")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import bnlib
-from bn_experiments import certify, sweeps
+from bn_experiments import certify, exact, probability, sweeps
 from bn_experiments.check import command
 from bn_experiments.sweeps.experiment import read_summary
 from bnlib import BatchNorm, LearningSet, Point, Ray
@@ -191,6 +191,22 @@ def answer(call, *arguments):
 def test_the_right_answer_or_a_reason(data):
     name = data.draw(st.sampled_from(sorted(ENTRIES)))
     answer(ENTRIES[name][0], *data.draw(calls(name)))
+
+
+def test_what_was_found_has_its_right_value():
+    ray, huge = Ray([1.0, 1]), np.array([1.7e308, 1.7e308])
+    assert ray.exists([huge, -huge, [1.7e308, -1e308]]).tolist() == [True, False, True]
+    oracles.refused("^start: entry .0,. is nan; remove", ray.exists, [np.nan, 1.0])
+    oracles.refused("^expected, standard_error: ", probability.Estimate(1.0, 0.0, 3).z_score, 2.0)
+    oracles.refused("^size, scale: the mean gain is too", probability.mean_gain, 1.0, 1e200, 1.0)
+    oracles.refused("^scale: the mean excess is too large", bnlib.mean_excess, [0.0, 1.0], 1e200)
+    oracles.refused("^inputs: '1/2' is no number", exact.LearningSet, [["1/2"]], [1])  # nor code
+    wide = {
+        "inputs": [["100", "1"], ["1", "0"], ["0", "1"], ["1", "1"]],
+        "box": [["1/3", "1/2"]] * 2,
+    }
+    found = certify.verify(json.dumps(TRUE["tanh"] | wide))
+    assert (found.accepted, found.reason[:32]) == (False, "ball arithmetic found no enclosu")
 
 
 # Pieces of tables, sound and not.
