@@ -96,7 +96,7 @@ class ConvexNeuron:
         w, x = self._design(weights, data)
         with np.errstate(over="ignore", invalid="ignore"):
             terms = FAMILIES[self.family].potential(w @ x.T) - data.targets * (w @ x.T)
-        return representable("loss", np.mean(terms, axis=-1), cause="weights, data")
+            return representable("loss", np.mean(terms, axis=-1), cause="weights, data")
 
     def gradient(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
         """Return the gradient, the mean of (A′(z) − t) x, shape (..., d)."""

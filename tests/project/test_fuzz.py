@@ -186,7 +186,7 @@ def answer(call, *arguments):
     return refusal
 
 
-@settings(max_examples=1200)
+@settings(max_examples=800)
 @given(st.data())
 def test_the_right_answer_or_a_reason(data):
     name = data.draw(st.sampled_from(sorted(ENTRIES)))
