@@ -19,7 +19,7 @@ def within_range(cause: str) -> Callable[[Callable[Given, Result]], Callable[Giv
             try:
                 with np.errstate(over="raise", divide="raise", invalid="raise"):
                     return function(*args, **kwargs)
-            except ArithmeticError as error:
+            except (ArithmeticError, np.linalg.LinAlgError) as error:
                 raise ValueError(
                     f"{cause}: too large or too small for float64 on the way ({error}); rescale."
                 ) from error

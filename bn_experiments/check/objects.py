@@ -75,6 +75,7 @@ def _columns(source: str, data: Any) -> dict[str, Any]:
     names: Any = getattr(data, "column_names", None)  # of Arrow, whose `columns` are arrays
     if not isinstance(names, list):
         names = getattr(data, "columns", None)  # of pandas and Polars
+        names = None if callable(names) else names
     if isinstance(data, Mapping):
         names = data.keys()
     elif names is None:

@@ -34,6 +34,7 @@ class Estimate:
     n: int
 
     @classmethod
+    @within_range("count, n")
     def of_proportion(cls, count: int, n: int) -> Self:
         """Return the estimate of a probability from `count` hits in n independent trials.
 

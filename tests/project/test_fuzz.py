@@ -198,6 +198,8 @@ def test_what_was_found_has_its_right_value():
     assert ray.exists([huge, -huge, [1.7e308, -1e308]]).tolist() == [True, False, True]
     oracles.refused("^start: entry .0,. is nan; remove", ray.exists, [np.nan, 1.0])
     oracles.refused("^expected, standard_error: ", probability.Estimate(1.0, 0.0, 3).z_score, 2.0)
+    spread = LearningSet([[1.0]] * 5, [1.7e308] * 2 + [0.0] * 3)
+    oracles.agree("τ", spread.target_std, 1.7e308 * np.sqrt(0.24), 1e-15)
     oracles.refused("^size, scale: the mean gain is too", probability.mean_gain, 1.0, 1e200, 1.0)
     oracles.refused("^scale: the mean excess is too large", bnlib.mean_excess, [0.0, 1.0], 1e200)
     oracles.refused("^inputs: '1/2' is no number", exact.LearningSet, [["1/2"]], [1])  # nor code
