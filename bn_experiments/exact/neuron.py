@@ -1,7 +1,9 @@
 """The neuron, batch norm and their optima in SymPy."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from numbers import Rational
 from typing import Any
 
@@ -16,12 +18,15 @@ Expr = Any
 def exact_number(name: str, value: Any) -> Expr:
     """Return a SymPy number or expression; a float becomes the rational it is in binary.
 
-    Not of a text, which SymPy would run as code.
+    Of texts only "p/q": others SymPy would run as code, or write out as "1e999999999".
     """
     value = value.item() if getattr(value, "shape", None) == () else value
+    if isinstance(value, str) and re.fullmatch("-?[0-9]{1,999}(/[1-9][0-9]{0,998})?", value):
+        value = Fraction(value)
     if not isinstance(value, sp.Expr | Rational | float):
         raise ValueError(
-            f"{name}: {value!r:.60} is no number; use int, Fraction, float or what SymPy makes."
+            f"{name}: {value!r:.60} is no number; use int, Fraction, 'p/q', float or what SymPy "
+            "makes."
         )
     number = sp.sympify(int(value) if isinstance(value, bool) else value)
     return sp.Rational(number) if isinstance(number, sp.Float) else number

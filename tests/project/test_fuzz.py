@@ -195,7 +195,9 @@ def test_what_was_found_has_its_right_value():
     oracles.agree("τ", spread.target_std, 1.7e308 * np.sqrt(0.24), 1e-15)
     oracles.refused("^size, scale: the mean gain is too", probability.mean_gain, 1.0, 1e200, 1.0)
     oracles.refused("^scale: the mean excess is too large", bnlib.mean_excess, [0.0, 1.0], 1e200)
-    oracles.refused("^inputs: '1/2' is no number", exact.LearningSet, [["1/2"]], [1])  # nor code
+    assert exact.Ray(["-1/2", 2]) == exact.Ray([Fraction(-1, 2), 2])
+    for text in ("print(1)", "1e999999999", "1/0", " 1"):  # SymPy would run the first
+        oracles.refused("^direction: .* is no number", exact.Ray, [text])
     wide = {
         "inputs": [["100", "1"], ["1", "0"], ["0", "1"], ["1", "1"]],
         "box": [["1/3", "1/2"]] * 2,

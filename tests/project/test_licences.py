@@ -48,9 +48,6 @@ def test_an_unknown_or_unfit_licence_is_named(said, licence, tmp_path, monkeypat
         assert f"| planted | {licence} |" in licences.page(["numpy", "planted"])
     else:
         refused("^licences: planted: .*; read it", licences.page, ["numpy", "planted"])
-
-
-def test_a_package_that_is_installed_nowhere_is_named():
     refused("^licences: no-such-package: unknown; read it", licences.page, ["no-such-package"])
 
 
