@@ -90,7 +90,9 @@ class LearningSet:
     @property
     def target_std(self) -> float:
         """τ: population standard deviation of the targets."""
-        return float(length(centered(self.targets, axis=0)) / np.sqrt(self.m))
+        difference = centered(self.targets, axis=0)
+        unit = 1.0 if np.isfinite(length(difference)) else 2.0**64  # it may be, times √m, too large
+        return float(length(difference / unit) / np.sqrt(self.m) * unit)
 
     def with_targets(self, targets: npt.ArrayLike) -> Self:
         """Return the same inputs with other targets.
