@@ -1,0 +1,295 @@
+"""Plant faults in copies of the chapters, and ask the checks of `make test` about each.
+
+Copies of the project hold the falsified chapters; there, pytest runs with the options, the
+conftest.py and the guards of this project: what `make test` runs, on other chapters.
+"""
+
+import copy
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from random import Random
+
+from tests.book import guards, replay
+from tests.book.faults import COMPARED, GUARDED, other_sign, signs
+from tools import toc
+from tools.project import ROOT, write_made
+
+GUARD = "tests.book.test_notebooks", "test_chapter_satisfies_every_guard"
+PAGE = ROOT / "benchmarks" / "faults.md"
+ROW = r"^\| ([^|]+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|"
+PACKAGES = ("bnlib", "bn_solver", "bn_experiments", "results")
+SIGNS = [f"a sign in {each}" for each in ("a cell", "bnlib", "bn_solver or bn_experiments")]
+CELL_SIGN, LIBRARY_SIGN, ROOM_SIGN = SIGNS
+TESTS = {"bn_solver": "solver"}  # the folder of a room's tests, where it is named otherwise
+# What nbval says of a falsified cell. Anything else would be a mistake in the planting.
+RED = ("Cell outputs differ", "Unrun reference cell has outputs", "Cell execution caused an")
+
+
+CHECKS = ("nbval", "guards", "tests")
+# Signs that change nothing: why.
+EQUIVALENT = {}
+TEXT = """\
+# Planted faults
+
+Made by `make faults`. Each fault is planted in a copy of a chapter, or of the library, drawn with a
+fixed seed; then the checks of `make test` run on the copy: nbval, which executes the chapter and
+compares its outputs, the guards of `tests/book/guards.py`, and, for a sign in the library that no
+output of the chapter shows, the tests of the library. A fault is caught if a check is red where it
+was planted, and nowhere else. That the checksums of `manifest.sha256` differ, too, is not counted.
+
+"""
+
+
+@dataclass
+class Fault:
+    """A planted fault: its kind, the chapter, the falsified notebook, and what became of it."""
+
+    kind: str
+    chapter: str
+    notebook: dict
+    cells: set = field(default_factory=set)  # that were falsified, where nbval compares outputs
+    place: str = ""  # of a sign in the library: file and line
+    files: dict = field(default_factory=dict)  # and that file: {path: text}
+    name: str = ""  # of its notebook in the copy
+    red: dict = field(default_factory=dict)  # {cell, "guards" or (file, test): message}
+
+    @property
+    def caught(self):
+        """The check that found it, and nothing else that was not falsified; or nothing."""
+        if GUARDED.get(self.kind):
+            told = self.red.get("guards", "")
+            return "guards" if GUARDED[self.kind][1] in told and "Remedy: " in told else None
+        if any(isinstance(each, tuple) for each in self.red):
+            return "tests"
+        cells = {cell for cell in self.red if cell != "guards"}
+        known = all(any(each in self.red[cell] for each in RED) for cell in cells)
+        if self.cells:
+            planted = {f"Cell {number}" for number in self.cells}
+            told = any(f"{cell} " in self.red.get("guards", "") for cell in planted)
+            known = known and cells <= planted and (cells or told)
+        return ("nbval" if cells else "guards") if self.red and known else None
+
+
+def code(notebook):
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def key(notebook):
+    """Return under which name the plugin keeps what a kernel answered to the last cell."""
+    return replay.key([guards.text(cell["source"]) for cell in code(notebook)])
+
+
+def plant(path, kinds, times=1):
+    """Return the faults of these kinds in a chapter, as often as given where there is a place."""
+    planted = []
+    for kind, time in product(kinds, range(times)):
+        fault = Fault(kind, path.stem, guards.read(path))
+        cells, random = code(fault.notebook), Random(f"{path.stem}, {kind}, {time}")
+        if kind in COMPARED:
+            fault.cells = COMPARED[kind](cells, random)
+            planted += [fault] if fault.cells else []
+        else:
+            with suppress(StopIteration):  # no figure
+                GUARDED[kind][0](cells)
+                planted.append(fault)
+    return planted
+
+
+def plant_signs(path, answers, times=1):
+    """Return faults in a chapter's code, and in what the chapter executed of the library."""
+    chapter, random = guards.read(path), Random(f"{path.stem}, signs")
+    told = json.loads((answers / f"{key(chapter)}.reached.json").read_text(encoding="utf-8"))
+    reached = {(file.removeprefix(f"{answers.parent}/"), tuple(at)) for file, *at in told}
+    places = {kind: [] for kind in SIGNS}
+    for n, cell in enumerate(code(chapter)):
+        source = guards.text(cell["source"])
+        places[CELL_SIGN] += [(n, source, i) for i in range(len(signs(source)[1]))]
+    for file in sorted({file for file, _ in reached}):
+        text = (ROOT / file).read_text(encoding="utf-8")
+        at = [(e.lineno, e.end_lineno, e.col_offset, e.end_col_offset) for e in signs(text)[1]]
+        found = [(file, text, i) for i, each in enumerate(at) if (file, each) in reached]
+        places[LIBRARY_SIGN if file.startswith("bnlib/") else ROOM_SIGN] += found
+    planted = []
+    for kind, found in places.items():
+        for where, text, number in random.sample(found, min(times, len(found))):
+            fault = Fault(kind, path.stem, copy.deepcopy(chapter))
+            changed, told = other_sign(text, number)
+            if kind == CELL_SIGN:
+                code(fault.notebook)[where]["source"] = changed
+            else:
+                fault.files = {where: changed}
+            fault.place = f"{where if fault.files else f'{path.stem}, cell {where}'}: {told}"
+            planted.append(fault)
+    return planted
+
+
+def keep(paths, folder, *arguments):
+    """Execute chapters, in a copy, as `make test` does; return where the answers are kept."""
+    project(folder, {path.stem: guards.read(path) for path in paths})
+    red = [each for each, told in run(folder, *kernel("keep"), *arguments).items() if told]
+    assert not red, f"red without a fault: {red}"
+    return folder / "answers"
+
+
+def project(folder, notebooks):
+    """Copy this project, with these chapters in place of its own and no test but the guards'."""
+    for name in ("tools", "tests", "chapters", *PACKAGES):
+        ignored = shutil.ignore_patterns("__pycache__", "*.ipynb")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in ("pyproject.toml", "conftest.py"):
+        shutil.copy(ROOT / name, folder / name)
+    for path in folder.glob("tests/*/test_*.py"):
+        if path.name != "test_notebooks.py":
+            path.unlink()
+    write(folder, notebooks)
+    names = [f"chapters/{name}" for name in notebooks]
+    contents = {"root": names[0], "chapters": [{"file": name} for name in names[1:]]}
+    (folder / "_toc.yml").write_text(json.dumps(contents), encoding="utf-8")  # JSON is YAML
+
+
+def write(folder, notebooks):
+    for name, notebook in notebooks.items():
+        (folder / "chapters" / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def kernel(kind):
+    return ["-p", "tests.book.replay", f"--kernel={kind}"]
+
+
+def run(folder, *arguments):
+    """Run this project's pytest in a copy: {(file, test): message or None}."""
+    command = [sys.executable, "-m", "pytest", "--junitxml=report.xml", "--tb=no", "-q", "-rN"]
+    command += arguments
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    result = subprocess.run(command, cwd=folder, env=env)
+    assert result.returncode in (0, 1, 2), f"pytest ended with {result.returncode}"
+    verdicts = {}
+    for case in ET.parse(folder / "report.xml").iter("testcase"):
+        red = [each for each in case if each.tag in ("failure", "error")]
+        told = "".join(each.get("message", "") + (each.text or "") for each in red)
+        verdicts[case.get("classname"), case.get("name")] = told if red else None
+    return verdicts
+
+
+def judge(faults, verdicts, folder=""):
+    """Give every fault what the checks said of its notebook."""
+    cells = {f"{folder.format(fault.name)}chapters.{fault.name}.ipynb": fault for fault in faults}
+    for (file, test), told in verdicts.items():
+        if told is not None and file in cells:
+            cells[file].red[test] = told
+    for fault in faults:
+        if told := verdicts.get((GUARD[0], f"{GUARD[1]}[{fault.name}]")):
+            fault.red["guards"] = told
+
+
+def named(faults):
+    for number, fault in enumerate(faults):
+        fault.name = f"{fault.chapter}-{number}"
+    return {fault.name: fault.notebook for fault in faults}
+
+
+def ask(faults, folder, answers, *arguments):
+    """Have the checks judge all faults in copies; what no output shows is left to the tests."""
+    executed = [fault for fault in faults if fault.place]
+    guarded = [fault for fault in faults if fault.kind in GUARDED]
+    compared = [fault for fault in faults if fault not in executed and fault not in guarded]
+    these = ["tests/book/test_notebooks.py"]
+    for title, some, files in (
+        ("outputs", compared, ["chapters", *these]),
+        ("guards", guarded, these),
+    ):
+        if some:
+            project(folder / title, named(some))
+            shutil.copytree(answers, folder / title / "answers")
+            judge(some, run(folder / title, *kernel("repeat"), *arguments, *files))
+    if executed:
+        ask_kernels(executed, folder / "signs", *arguments)
+        left = [fault for fault in executed if fault.files and not fault.caught]
+        ask_tests(left, folder / "tests", *arguments)
+
+
+def ask_kernels(faults, folder, *arguments):
+    """Execute each notebook with the packages that it is given, until it is red."""
+    project(folder, named(faults))
+    for fault in faults:
+        (folder / fault.name / "chapters").mkdir(parents=True)
+        for name in PACKAGES:
+            shutil.copytree(folder / name, folder / fault.name / name)
+        for file, text in fault.files.items():
+            (folder / fault.name / file).write_text(text, encoding="utf-8")
+        write(folder / fault.name, {fault.name: fault.notebook})
+    files = [f"{fault.name}/chapters/{fault.name}.ipynb" for fault in faults]
+    limit = "--nbval-cell-timeout=120"
+    judge(faults, run(folder, *kernel("until-red"), limit, *arguments, *files), "{}.")
+
+
+def ask_tests(faults, folder, *arguments):
+    """Run the tests of the room with the fault; those that are red must be green without it."""
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "_build", "__pycache__"))
+    files = set()
+    for fault in faults:
+        [(file, text)] = fault.files.items()
+        room = file.split("/")[file.startswith("bn_experiments/")]
+        (folder / file).write_text(text, encoding="utf-8")
+        verdicts = run(folder, "-x", *arguments, f"tests/{TESTS.get(room, room)}")
+        shutil.copy(ROOT / file, folder / file)
+        fault.red = {test: told for test, told in verdicts.items() if told is not None}
+        files |= {f"{module.replace('.', '/')}.py" for module, _ in fault.red}
+    if files:
+        verdicts = run(folder, *arguments, *sorted(files))
+        assert not any(verdicts.values()), f"red without a fault, too: {files}"
+
+
+def row(name, faults):
+    caught = [fault.caught for fault in faults]
+    equal = sum(not fault.caught and fault.place in EQUIVALENT for fault in faults)
+    counts = len(faults), len(faults) - caught.count(None), equal, caught.count(None) - equal
+    by = ", ".join(f"{each} {caught.count(each)}" for each in CHECKS if each in caught)
+    return f"| {name} | {' | '.join(map(str, counts))} | {by} |"
+
+
+def page(faults, paths):
+    """Return the table of all faults, by kind and by chapter, as Markdown."""
+    head = "planted | caught | equivalent | missed | caught by |\n|---|---:|---:|---:|---:|---|"
+    kinds, chapters = [*COMPARED, *GUARDED, *SIGNS], [path.stem for path in paths]
+    by_kind = [row(each, [f for f in faults if f.kind == each]) for each in kinds]
+    by_chapter = [row(each, [f for f in faults if f.chapter == each]) for each in chapters]
+    tables = [f"| kind | {head}", *by_kind, "", f"| chapter | {head}", *by_chapter]
+    left = [fault.place for fault in faults if fault.place in EQUIVALENT and not fault.caught]
+    lines = [*tables, row("together", faults), "", *(f"- {p}: {EQUIVALENT[p]}" for p in left)]
+    return TEXT + "\n".join(lines).rstrip() + "\n"
+
+
+def main():
+    """Plant faults of all kinds in all chapters and write the table, if none is missed."""
+    paths = toc.notebooks()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        print("Every chapter is executed once, its operations traced …", flush=True)
+        answers = keep(paths, folder / "kept")
+        kinds = {**COMPARED, **GUARDED}
+        faults = [fault for path in paths for fault in plant(path, kinds)]
+        faults += [fault for path in paths for fault in plant_signs(path, answers)]
+        print(f"{len(faults)} faults are planted; the checks are asked …", flush=True)
+        ask(faults, folder, answers)
+    text = page(faults, paths)
+    print(text)
+    missed = [fault for fault in faults if not fault.caught and fault.place not in EQUIVALENT]
+    for fault in missed:
+        print(f"MISSED in {fault.chapter}: {fault.kind} {fault.place} {sorted(fault.cells)}")
+    if not missed:
+        write_made(PAGE, text)
+    return len(missed) > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
