@@ -10,33 +10,11 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import nbval.plugin
 import pytest
 from nbval.kernel import RunningKernel
-
-# Which operations of the packages under a folder were executed, kept in the kernel.
-TRACE = """
-def _trace(root, builtins, sys):
-    builtins._reached = reached = set()
-    def step(frame, event, argument):
-        reached.add((frame.f_code, frame.f_lasti))
-        return step
-    def call(frame, event, argument):
-        if frame.f_code.co_filename.startswith(root):
-            frame.f_trace_lines, frame.f_trace_opcodes = False, True
-            return step
-    sys.settrace(call)
-_trace({root!r}, __import__("builtins"), __import__("sys"))
-del _trace
-"""
-TELL = """
-def _tell(path, json):
-    told = {{(c.co_filename, *[*c.co_positions()][at // 2]) for c, at in _reached if at >= 0}}
-    with open(path, "w") as file:
-        json.dump([*told], file)
-_tell({path!r}, __import__("json"))
-"""
 
 
 def key(sources):
@@ -47,23 +25,18 @@ class Kernel(RunningKernel):
     """A real kernel, which imports the packages that lie beside its chapter's folder."""
 
     def __init__(self, name, cwd, **settings):
-        self.root = os.environ["PYTHONPATH"] = str(Path(cwd).parent)
+        os.environ["PYTHONPATH"] = str(Path(cwd).parent)
         super().__init__(name, cwd=cwd, **settings)
 
 
 class Keeping(Kernel):
-    """A kernel that writes down its answers, and what of the packages it executed."""
+    """A kernel whose answers are written down, and which signs it came to."""
 
     asked, answer = (), ()
 
     def __init__(self, name, cwd, **settings):
+        self.reached = os.environ["REACHED"] = str(ANSWERS / uuid4().hex)
         super().__init__(name, cwd, **settings)
-        self.silently(TRACE.format(root=f"{self.root}{os.sep}bn"))
-
-    def silently(self, code):
-        message = self.kc.execute(code, silent=True)
-        self.await_reply(message, timeout=60)
-        self.await_idle(message, timeout=60)
 
     def execute_cell_input(self, source, allow_stdin=None):
         self.asked, self.answer = [*self.asked, source], []
@@ -81,9 +54,8 @@ class Keeping(Kernel):
         return message
 
     def stop(self):
-        asked, self.asked = self.asked, ()
-        self.silently(TELL.format(path=str(ANSWERS / f"{key(asked)}.reached.json")))
         super().stop()
+        Path(self.reached).replace(ANSWERS / f"{key(self.asked)}.reached")
 
 
 class Repeating:
