@@ -1,10 +1,9 @@
-"""Ways to falsify a chapter, and the code to falsify it with.
+"""Ways to falsify what is stored in a chapter.
 
 A kind is a function of the chapter's code cells and a random generator. It plants one fault and
 returns the numbers of the cells that it changed, or nothing where the chapter has no place for it.
 """
 
-import ast
 import copy
 import re
 from itertools import combinations, pairwise
@@ -17,7 +16,6 @@ STDOUT, LATEX, MARKDOWN, SVG = "stdout", "text/latex", "text/markdown", "image/s
 GLUED = "application/papermill.record/"
 # What is in an SVG, but not seen: what is drawn only where it is named, and notes.
 UNSEEN = re.compile(r"(?s)<defs>.*?</defs>|<metadata>.*?</metadata>|<!--.*?-->")
-OTHER_SIGN = {ast.USub: ast.UAdd, ast.Add: ast.Sub, ast.Sub: ast.Add}
 ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": ["no"]}
 
 
@@ -258,42 +256,3 @@ GUARDED = {
         "with the id same",
     ),
 }
-
-
-def signs(source):
-    """Return the syntax tree of a program, and its nodes whose sign can be changed."""
-    tree = ast.parse(source)
-    nodes = [each for each in ast.walk(tree) if type(getattr(each, "op", None)) in OTHER_SIGN]
-    return tree, [each for each in nodes if not any(map(no_number, ast.iter_child_nodes(each)))]
-
-
-def no_number(node):
-    return isinstance(node, (ast.JoinedStr, ast.List)) or type(getattr(node, "value", 0)) is str
-
-
-class Marked(ast.NodeTransformer):
-    """Has a program say which of its signs it comes to, and compute what it computed before."""
-
-    def __init__(self, file, source):
-        tree, nodes = signs(source)
-        self.numbers = {id(node): f"{file} {number}" for number, node in enumerate(nodes)}
-        self.text = ast.unparse(self.visit(tree))
-
-    def visit(self, node):
-        node, name = self.generic_visit(node), self.numbers.get(id(node))
-        value = getattr(node, "value", node)  # x += value
-        if name:
-            mark = ast.parse(f"__import__('marked').mark({name!r})", mode="eval").body
-            mark.args.append(value)
-            if value is node:
-                return mark
-            node.value = mark
-        return node
-
-
-def other_sign(source, number):
-    """Return the program with the other sign at one of its nodes, and what was changed."""
-    tree, nodes = signs(source)
-    before = ast.unparse(nodes[number])
-    nodes[number].op = OTHER_SIGN[type(nodes[number].op)]()
-    return ast.unparse(tree), f"`{before}` → `{ast.unparse(nodes[number])}`"

@@ -16,11 +16,12 @@ from tools.project import ROOT
 
 CHAPTERS = [path for path in toc.notebooks() if path.stem in ("index", "claim")]
 SEED, PLANTED = 18, 30
+KINDS = [*COMPARED, *SIGNS]
 
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory):
-    """Execute two short chapters once; return their seeded faults, those of the guards, and them."""
+    """Execute two short chapters once; return seeded faults, those of the guards, and no faults."""
     folder, random = tmp_path_factory.mktemp("faults"), Random(SEED)
     answers = validate.keep(CHAPTERS, folder / "kept", "-n0")
     every = [fault for path in CHAPTERS for fault in validate.plant(path, COMPARED)]
@@ -31,9 +32,6 @@ def asked(tmp_path_factory):
     untouched = [Fault("nothing", path.stem, validate.guards.read(path)) for path in CHAPTERS]
     validate.ask([*drawn, *guarded, *untouched], folder, answers, "-n0")
     return drawn, guarded, untouched
-
-
-KINDS = [*COMPARED, *SIGNS]
 
 
 def test_thirty_seeded_faults_of_all_kinds_are_found(asked):

@@ -4,7 +4,6 @@ Copies of the project hold the falsified chapters; there, pytest runs with the o
 conftest.py and the guards of this project: what `make test` runs, on other chapters.
 """
 
-import copy
 import json
 import os
 import shutil
@@ -14,12 +13,12 @@ import tempfile
 import xml.etree.ElementTree as ET
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 from random import Random
 
 from tests.book import guards, replay
-from tests.book.faults import COMPARED, GUARDED, Marked, other_sign, signs
+from tests.book.faults import COMPARED, GUARDED
+from tests.book.signs import MARK, Marked, other_sign, signs
 from tools import toc
 from tools.project import ROOT, write_made
 
@@ -31,7 +30,12 @@ SIGNS = [f"a sign in {each}" for each in ("a cell", "bnlib", "bn_solver or bn_ex
 CELL_SIGN, LIBRARY_SIGN, ROOM_SIGN = SIGNS
 TESTS = {"bn_solver": "solver"}  # the folder of a room's tests, where it is named otherwise
 # What nbval says of a falsified cell. Anything else would be a mistake in the planting.
-RED = ("Cell outputs differ", "Unrun reference cell has outputs", "Cell execution caused an")
+RED = (
+    "Cell outputs differ",
+    "Unrun reference cell has outputs",
+    "Cell execution caused",
+    "Timeout of",
+)
 
 
 CHECKS = ("nbval", "guards", "tests")
@@ -65,7 +69,7 @@ class Fault:
     @property
     def caught(self):
         """The check that found it, and nothing else that was not falsified; or nothing."""
-        if GUARDED.get(self.kind):
+        if self.kind in GUARDED:
             told = self.red.get("guards", "")
             return "guards" if GUARDED[self.kind][1] in told and "Remedy: " in told else None
         if any(isinstance(each, tuple) for each in self.red):
@@ -79,19 +83,6 @@ class Fault:
         return ("nbval" if cells else "guards") if self.red and known else None
 
 
-# Beside the packages of a copy, where a sign is `marked.mark("bnlib/neuron.py 3", …)`.
-MARK = """\
-import os
-seen = set()
-def mark(name, value):
-    if name not in seen:
-        seen.add(name)
-        with open(os.environ["REACHED"], "a") as file:
-            file.write(name + "\\n")
-    return value
-"""
-
-
 def code(notebook):
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
@@ -101,14 +92,14 @@ def key(notebook):
     return replay.key([guards.text(cell["source"]) for cell in code(notebook)])
 
 
-def plant(path, kinds, times=1):
-    """Return the faults of these kinds in a chapter, as often as given where there is a place."""
+def plant(path, kinds):
+    """Return a fault of each of these kinds in a chapter, where there is a place for it."""
     planted = []
-    for kind, time in product(kinds, range(times)):
+    for kind in kinds:
         fault = Fault(kind, path.stem, guards.read(path))
-        cells, random = code(fault.notebook), Random(f"{path.stem}, {kind}, {time}")
+        cells = code(fault.notebook)
         if kind in COMPARED:
-            fault.cells = COMPARED[kind](cells, random)
+            fault.cells = COMPARED[kind](cells, Random(f"{path.stem}, {kind}"))
             planted += [fault] if fault.cells else []
         else:
             with suppress(StopIteration):  # no figure
@@ -117,28 +108,29 @@ def plant(path, kinds, times=1):
     return planted
 
 
-def plant_signs(path, answers, times=1):
-    """Return faults in a chapter's code, and in what the chapter executed of the library."""
+def plant_signs(path, answers):
+    """Return a fault in a chapter's code, and two in what the chapter came to of the library."""
     chapter, random = guards.read(path), Random(f"{path.stem}, signs")
-    reached = (answers / f"{key(chapter)}.reached").read_text(encoding="utf-8").splitlines()
     places = {kind: [] for kind in SIGNS}
     for n, cell in enumerate(code(chapter)):
         source = guards.text(cell["source"])
         places[CELL_SIGN] += [(n, source, i) for i in range(len(signs(source)[1]))]
+    reached = (answers / f"{key(chapter)}.reached").read_text(encoding="utf-8").splitlines()
     for file, number in sorted(line.split() for line in reached):
         kind = LIBRARY_SIGN if file.startswith("bnlib/") else ROOM_SIGN
         places[kind].append((file, (ROOT / file).read_text(encoding="utf-8"), int(number)))
     planted = []
-    for kind, found in places.items():
-        for where, text, number in random.sample(found, min(times, len(found))):
-            fault = Fault(kind, path.stem, copy.deepcopy(chapter))
-            changed, told = other_sign(text, number)
-            if kind == CELL_SIGN:
-                code(fault.notebook)[where]["source"] = changed
-            else:
-                fault.files = {where: changed}
-            fault.place = f"{where if fault.files else f'{path.stem}, cell {where}'}: {told}"
-            planted.append(fault)
+    for kind, found in ((kind, each) for kind, each in places.items() if each):
+        where, text, number = random.choice(found)
+        fault = Fault(kind, path.stem, guards.read(path))
+        changed, told = other_sign(text, number)
+        if kind == CELL_SIGN:
+            code(fault.notebook)[where]["source"] = changed
+            where = f"{path.stem}, cell {where}"
+        else:
+            fault.files = {where: changed}
+        fault.place = f"{where}: {told}"
+        planted.append(fault)
     return planted
 
 
@@ -239,7 +231,7 @@ def ask_kernels(faults, folder, *arguments):
             (folder / fault.name / file).write_text(text, encoding="utf-8")
         write(folder / fault.name, {fault.name: fault.notebook})
     files = [f"{fault.name}/chapters/{fault.name}.ipynb" for fault in faults]
-    limit = "--nbval-cell-timeout=120"
+    limit = "--nbval-cell-timeout=300"
     judge(faults, run(folder, *kernel("until-red"), limit, *arguments, *files), "{}.")
 
 
