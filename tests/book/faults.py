@@ -6,6 +6,7 @@ returns the numbers of the cells that it changed, or nothing where the chapter h
 
 import copy
 import re
+from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from random import Random
 
@@ -256,3 +257,40 @@ GUARDED = {
         "with the id same",
     ),
 }
+
+# What nbval says of a falsified cell. Anything else would be a mistake in the planting.
+RED = ("Cell outputs differ", "Unrun reference cell", "Cell execution caused", "Timeout of")
+
+
+@dataclass
+class Fault:
+    """A planted fault: its kind, the chapter, the falsified notebook, and what became of it."""
+
+    kind: str
+    chapter: str
+    notebook: dict
+    cells: set = field(default_factory=set)  # that were falsified, where nbval compares outputs
+    place: str = ""  # of a sign in the library: file and line
+    files: dict = field(default_factory=dict)  # and that file: {path: text}
+    name: str = ""  # of its notebook in the copy
+    red: dict = field(default_factory=dict)  # {cell, "guards" or (file, test): message}
+
+    @property
+    def caught(self):
+        """The check that found it, and nothing else that was not falsified; or nothing."""
+        if self.kind in GUARDED:
+            told = self.red.get("guards", "")
+            return "guards" if GUARDED[self.kind][1] in told and "Remedy: " in told else None
+        if any(isinstance(each, tuple) for each in self.red):
+            return "tests"
+        cells = {cell for cell in self.red if cell != "guards"}
+        known = all(any(each in self.red[cell] for each in RED) for cell in cells)
+        if self.cells:
+            planted = {f"Cell {number}" for number in self.cells}
+            told = any(f"{cell} " in self.red.get("guards", "") for cell in planted)
+            known = known and cells <= planted and (cells or told)
+        return ("nbval" if cells else "guards") if self.red and known else None
+
+
+def code(notebook):
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]

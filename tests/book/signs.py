@@ -1,7 +1,14 @@
 """The signs in a program: which can be changed, and to which an execution comes."""
 
 import ast
+from random import Random
 
+from tests.book import guards, replay
+from tests.book.faults import Fault, code
+from tools.project import ROOT
+
+SIGNS = [f"a sign in {each}" for each in ("a cell", "bnlib", "bn_solver or bn_experiments")]
+CELL_SIGN, LIBRARY_SIGN, ROOM_SIGN = SIGNS
 OTHER_SIGN = {ast.USub: ast.UAdd, ast.Add: ast.Sub, ast.Sub: ast.Add}
 # Beside the packages of a copy, where a sign is `marked.mark("bnlib/neuron.py 3", …)`.
 MARK = """\
@@ -53,3 +60,34 @@ def other_sign(source, number):
     before = ast.unparse(nodes[number])
     nodes[number].op = OTHER_SIGN[type(nodes[number].op)]()
     return ast.unparse(tree), f"`{before}` → `{ast.unparse(nodes[number])}`"
+
+
+def key(notebook):
+    """Return under which name the plugin keeps what a kernel answered to the last cell."""
+    return replay.key([guards.text(cell["source"]) for cell in code(notebook)])
+
+
+def plant_signs(path, answers):
+    """Return a fault in a chapter's code, and two in what the chapter came to of the library."""
+    chapter, random = guards.read(path), Random(f"{path.stem}, signs")
+    places = {kind: [] for kind in SIGNS}
+    for n, cell in enumerate(code(chapter)):
+        source = guards.text(cell["source"])
+        places[CELL_SIGN] += [(n, source, i) for i in range(len(signs(source)[1]))]
+    reached = (answers / f"{key(chapter)}.reached").read_text(encoding="utf-8").splitlines()
+    for file, number in sorted(line.split() for line in reached):
+        kind = LIBRARY_SIGN if file.startswith("bnlib/") else ROOM_SIGN
+        places[kind].append((file, (ROOT / file).read_text(encoding="utf-8"), int(number)))
+    planted = []
+    for kind, found in ((kind, each) for kind, each in places.items() if each):
+        where, text, number = random.choice(found)
+        fault = Fault(kind, path.stem, guards.read(path))
+        changed, told = other_sign(text, number)
+        if kind == CELL_SIGN:
+            code(fault.notebook)[where]["source"] = changed
+            where = f"{path.stem}, cell {where}"
+        else:
+            fault.files = {where: changed}
+        fault.place = f"{where}: {told}"
+        planted.append(fault)
+    return planted

@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from tests.book import validate
-from tests.book.faults import COMPARED, GUARDED
-from tests.book.validate import SIGNS, Fault
+from tests.book import guards, validate
+from tests.book.faults import COMPARED, GUARDED, Fault
+from tests.book.signs import SIGNS, plant_signs
 from tools import toc
 from tools.project import ROOT
 
@@ -25,11 +25,11 @@ def asked(tmp_path_factory):
     folder, random = tmp_path_factory.mktemp("faults"), Random(SEED)
     answers = validate.keep(CHAPTERS, folder / "kept", "-n0")
     every = [fault for path in CHAPTERS for fault in validate.plant(path, COMPARED)]
-    signs = [fault for path in CHAPTERS for fault in validate.plant_signs(path, answers)]
+    signs = [fault for path in CHAPTERS for fault in plant_signs(path, answers)]
     drawn = [random.choice([f for f in every + signs if f.kind == kind]) for kind in KINDS]
     drawn += random.sample([fault for fault in every if fault not in drawn], PLANTED - len(drawn))
     guarded = validate.plant(CHAPTERS[0], GUARDED)
-    untouched = [Fault("nothing", path.stem, validate.guards.read(path)) for path in CHAPTERS]
+    untouched = [Fault("nothing", path.stem, guards.read(path)) for path in CHAPTERS]
     validate.ask([*drawn, *guarded, *untouched], folder, answers, "-n0")
     return drawn, guarded, untouched
 
