@@ -259,7 +259,7 @@ GUARDED = {
 }
 
 # What nbval says of a falsified cell. Anything else would be a mistake in the planting.
-RED = ("Cell outputs differ", "Unrun reference cell", "Cell execution caused", "Timeout of")
+RED = ("Cell outputs differ", "Unrun reference cell", "Cell execution caused")
 
 
 @dataclass

@@ -88,6 +88,6 @@ def plant_signs(path, answers):
             where = f"{path.stem}, cell {where}"
         else:
             fault.files = {where: changed}
-        fault.place = f"{where}: {told}"
+        fault.place = f"{where}, sign {number}: {told}"
         planted.append(fault)
     return planted
