@@ -30,7 +30,7 @@ export LC_ALL := $(if $(filter Darwin,$(shell uname)),en_US.UTF-8,C.UTF-8)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book pdf test check-all rerun record serve lab bench timing sweep proof lint lock release clean environment
+.PHONY: help book pdf test check-all rerun record serve lab bench faults timing sweep proof lint lock release clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
@@ -69,6 +69,10 @@ lab: environment $(LAB) ## open the chapters in JupyterLab, which is installed w
 
 bench: environment ## measure how fast the library is, write benchmarks/results.md
 	@$(VENV_PYTHON) -m benchmarks
+
+faults: environment ## plant faults in all chapters, see that the checks find them, list them
+	@$(VENV_PYTHON) -m tests.book.validate
+	@$(VENV_PYTHON) -m tools.metadata
 
 # The tests compare the page with what was measured: both are written before they run.
 timing: environment ## measure time and memory of every chapter (TEST=1: of the tests, too)

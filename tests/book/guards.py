@@ -72,9 +72,14 @@ def clean_outputs(notebook):
     for name, cell in code_cells(notebook):
         if any(output["output_type"] == "error" for output in cell["outputs"]):
             yield name, "ends in an error", f"mend its code, then {RERUN}"
+        streams = [output["name"] for output in cell["outputs"] if "name" in output]
+        if len(set(streams)) < len(streams):  # nbval puts the pieces together, wherever they are
+            yield name, "shows what it printed in pieces", RERUN
         for kind, shown in data(cell):
             if kind == "stderr":
                 yield name, "writes to stderr", "remove what warns or logs there"
+            if "\r" in shown:  # nbval leaves out what a terminal would write over, a page shows it
+                yield name, "prints a carriage return", "print whole lines"
             if kind.startswith("image/") and kind != SVG:
                 remedy = "draw it as SVG: nbval compares SVG, not pixels"
                 yield name, f"shows an image of type {kind}", remedy

@@ -46,9 +46,10 @@ def test_totals_of_any_length(n):
 
 @oracles.each([1, 2, 3, 7, 64, 1000])
 def test_means_are_right_to_doubled_precision(n):
-    values = RNG(n).uniform(-1, 1, size=(n, 3)) + [0.0, 1e-9, 0.0]
+    values = RNG(n).uniform(-1, 1, size=(n, 4)) + [0.0, 1e-9, 0.0, 0.0]
     values[:, 1] /= 2
     values[:, 2] = 0.1  # equal numbers
+    values[:, 3] **= 9  # large and small ones
     found = exact(doubled.mean_pair(values, 0))
     for column, mean in zip(values.T, found, strict=True):
         assert abs(mean - sum(rationals(column)) / n) <= Fraction(1, 2**95)
