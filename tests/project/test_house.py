@@ -135,7 +135,7 @@ def functions_fit_a_screen(house):
                 yield f"{module}.{node.name} has {count} lines of code, more than 50"
 
 
-TESTS = 19_500
+TESTS = 20_600
 
 
 def sizes_are_kept(house):
@@ -145,7 +145,7 @@ def sizes_are_kept(house):
     small = ("bn_solver", "bnlib")
     sizes = {each: (size, 250 if within(each, *small) else 300) for each, size in lines.items()}
     # The sizes of today, rounded up: what is added is a question of what can go.
-    for package, budget in (("bn_solver", 1050), ("bnlib", 1700), ("bn_experiments", 9600)):
+    for package, budget in (("bn_solver", 1100), ("bnlib", 1750), ("bn_experiments", 9750)):
         total = sum(size for each, size in lines.items() if within(each, package))
         sizes[f"all of {package}"] = total, budget
     sizes["all tests"] = sum(text.count("\n") for text in tests), TESTS
