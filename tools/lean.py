@@ -17,6 +17,7 @@ from typing import Any
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 # What a page must have for it to need a file whose name begins like this. Of the rest it keeps all.
 NEEDED = {
@@ -140,6 +141,11 @@ def prune(static: Path, pages: str, parts: Iterable[str]) -> None:
             folder.rmdir()
 
 
+def in_parts(_: Sphinx, config: Config) -> None:
+    """Let pages load the parts of MathJax that the settings list, not everything in one file."""
+    config["mathjax_path"] = "mathjax/startup.js"
+
+
 def lean(app: Sphinx, exception: Exception | None) -> None:
     """Do all of this to the book that was built."""
     if exception is not None or app.builder.name != "html":
@@ -157,6 +163,7 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Do it after everything else."""
+    """Connect both; the second comes after everything else."""
+    app.connect("config-inited", in_parts)
     app.connect("build-finished", lean, priority=999)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
