@@ -45,8 +45,8 @@ HEAD = """\
 Written by `make pages-report` with version {version} of the book on {where}. Each page is opened \
 from its file, 390 pixels wide, with a processor {slower} times slower than this one; times are \
 medians of {repetitions}. *Loaded*: all that the browser asks for, in kB; *packed*: the same as \
-gzip sends it. *First formula*: milliseconds until one is typeset, from the start. *Shift*: the sum of \
-the layout shifts in the three seconds after it, most of {repetitions}.
+gzip sends it. *First formula*: milliseconds until formulas on or near the screen are typeset. \
+*Shift*: the sum of the layout shifts until three seconds later, most of {repetitions}.
 
 Wanted: at most {raw:,} kB, {packed:,} kB packed, {formula:,} ms, {shift}. {verdict}
 

@@ -2,8 +2,8 @@
 
 The theme and its extensions put every script, style sheet and font of theirs on every page. After
 the build each page keeps those that something on it needs, the icons' font the signs that are
-shown, and `_static` the files that are still named. Images get their size, so that nothing moves
-when they arrive.
+shown, and `_static` the files that are still named. Images and equations get their size, so that
+nothing moves when they arrive.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ LINKED = re.compile(
 SETTINGS = re.compile(r"[ \t]*<script>(?:const THEBE_JS_URL|(?:let|var) toggle).*?</script>\n?")
 SCRIPT = re.compile(r'<script(?= )(?![^>]*\b(?:defer|async))(?=[^>]* src="(?!.*documentation_opt))')
 IMAGE = re.compile(r'<img\b(?![^>]*\bwidth=")(?=[^>]*\bsrc="([^":]+\.svg)")')
+DISPLAY = re.compile(r'<div class="math notranslate nohighlight"(?=([^>]*>.*?)</div>)', re.DOTALL)
 PIXELS = {"": 1, "px": 1, "pt": 4 / 3, "in": 96}
 ICON = re.compile(r'((?:\.fa-[\w-]+:+before,?)+)\{content:"\\[0-9a-f]+"\}')
 FONT = re.compile(r"@font-face\{[^}]*?(fa-([a-z]+)-\d+)\.woff2\)[^}]*\}")
@@ -51,7 +52,7 @@ STYLES = {
 
 
 def lighter(text: str, folder: Path) -> str:
-    """Return the HTML of a page in `folder` without what it loads in vain, with images' sizes."""
+    """Return the HTML of a page in `folder`: nothing loaded in vain, sizes known beforehand."""
 
     def kept(match: re.Match[str]) -> str:
         for name, sign in NEEDED.items():
@@ -63,17 +64,23 @@ def lighter(text: str, folder: Path) -> str:
         width, height = size(folder / match[1])
         return f'<img width="{width}" height="{height}"'
 
+    def roomy(match: re.Match[str]) -> str:
+        known = "--rows" in match[1].partition(">")[0]  # of a page that was not built anew
+        return (
+            match[0] if known else f'{match[0]} style="--rows: {1 + match[1].count(chr(92) * 2)}"'
+        )
+
     changed = LINKED.sub(kept, text)
     if "togglebutton.js" not in changed:
         changed = SETTINGS.sub("", changed)
     if "searchtools.js" not in changed:  # there its scripts wait for each other
         changed = SCRIPT.sub("<script defer", changed)
-    return IMAGE.sub(sized, changed)
+    return DISPLAY.sub(roomy, IMAGE.sub(sized, changed))
 
 
 def size(path: Path) -> tuple[int, int]:
     """Return width and height of an SVG in pixels of CSS."""
-    root = ET.parse(path).getroot()
+    root = ET.parse(path).getroot()  # noqa: S314 (drawn by the book)
     found = [re.fullmatch(r"([\d.]+)([a-z]*)", root.get(each, "")) for each in ("width", "height")]
     if not all(each and each[2] in PIXELS for each in found):
         raise ValueError(f"{path.name} says no size. Remedy: width and height in pt or px")
