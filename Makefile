@@ -33,7 +33,7 @@ unexport $(filter-out $(PIP_SETTINGS),$(filter PIP_% PYTHON% VIRTUAL_ENV%,$(.VAR
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 	@echo "Settings: PYTHON=python3.12 (all), PORT=8000 (serve), CHAPTERS=\"claim\" (rerun),\
  NAME=activations (sweep), TEST=1 (timing), UPGRADE=1 (lock)"
 
@@ -64,6 +64,9 @@ lab: environment $(LAB) ## open the chapters in JupyterLab, which is installed w
 
 bench: environment ## measure how fast the library is, write benchmarks/results.md
 	@$(VENV_PYTHON) -m benchmarks
+
+pages-report: book ## measure what the pages weigh on a slow phone, write benchmarks/pages.md
+	@$(VENV_PYTHON) -m benchmarks.pages
 
 # The tests compare the page with what was measured: both are written before they run.
 timing: environment ## measure time and memory of every chapter (TEST=1: of the tests, too)

@@ -39,6 +39,8 @@
     const typeset = window.MathJax && window.MathJax.startup && window.MathJax.startup.promise;
     Promise.resolve(typeset).then(mark);
     window.addEventListener("resize", mark);
+    const typesets = new ResizeObserver(mark); // later, when they come near the screen
+    for (const each of document.querySelectorAll("div.math")) typesets.observe(each);
   }
   // What the search shows of a page has its text, its formulas in words, not its code.
   function reword() {
