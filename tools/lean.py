@@ -14,14 +14,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fontTools import subset
-from fontTools.ttLib import TTFont
+from fontTools import subset  # type: ignore[import-untyped]
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
 # What a page must have for it to need a file whose name begins like this. Of the rest it keeps all.
 NEEDED = {
-    "fontawesome.js": None,  # the style sheet shows the same icons, from a font
+    "fontawesome": None,  # the style sheet shows the same icons, from a font
     "sphinx-thebe": None,  # no page runs code on a server
     "sphinx-design": r'class="[^"]*\bsd-',
     "design-tabs": r'class="[^"]*\bsd-tab-',

@@ -100,7 +100,8 @@ def test_typing_into_the_search_box_searches(html, chromium):
 # The detectors are tested too: each planted defect must be reported, a sound page must not.
 
 SOUND = """<!DOCTYPE html><html lang="en"><head><title>A page</title>
-{settings}<script defer src="{mathjax}"></script></head><body style="background:#fff;color:#222;margin:0">
+{settings}<script defer src="{mathjax}"></script></head>
+<body style="background:#fff;color:#222;margin:0">
 <input type="search" aria-label="Search"><article class="bd-article"><h1 id="top">A page</h1>
 <p>Text, <a href="#top">a link</a>, <code>$PATH</code> and
 <span class="math notranslate">\\(x^2\\)</span>.</p>{defect}</article></body></html>"""

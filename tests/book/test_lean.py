@@ -13,14 +13,15 @@ from tools import lean, toc
 CARRIED = {
     r"_sources/|_downloads/|run/|[\w-]+\.pdf$": "readers download these",
     r"_static/previews/": "loaded when a link is pointed at",
-    r"_static/mathjax/output/chtml/fonts/": "which glyphs a formula has is known when it is typeset",
-    r"_static/(file|plus|minus)\.png": "style sheet and script of lists that fold; Sphinx names them",
+    r"_static/mathjax/output/chtml/fonts/": "typesetting tells which it takes",
+    r"_static/(file|plus|minus)\.png": "Sphinx's style sheet and script name them",
     r"_static/scripts/bootstrap\.js\.LICENSE\.txt": "its licence",
     r"objects\.inv|searchindex\.js": "for other books; for the search",
 }
 OTHERS = ("genindex", "prf-prf", "py-modindex", "search")
-IMAGES = """() => [...document.querySelectorAll("img")].map(each => [each.getAttribute("src"),
-  each.getAttribute("width"), each.getAttribute("height"), each.naturalWidth, each.naturalHeight])"""
+IMAGES = """() => [...document.querySelectorAll("img:not([src*=_static])")].map(each => [
+  ...["src", "width", "height"].map(name => each.getAttribute(name)),
+  each.naturalWidth, each.naturalHeight])"""
 ICONS = """() => [...document.querySelectorAll("i[class*='fa-']")]
   .map(each => getComputedStyle(each, "::before").content)"""
 
