@@ -160,3 +160,25 @@ def test_the_report_tells_what_is_above_the_limits():
     assert "| chapters/a | 3 | 1,200 | 10 |  | 0.010 |" in text
     assert "| chapters/b | 3 | 1,200 | 10 | 1,501 | 0.200 |" in text
     assert "No page is above that." in pages.report({"chapters/a": row}, "a machine")
+
+
+INDEX = """() => {
+  const script = document.querySelector(".bd-article mjx-msub > mjx-script");
+  const small = getComputedStyle(script.querySelector("[size=s]")).fontSize;
+  return [parseFloat(getComputedStyle(script).verticalAlign),
+    parseFloat(small) / parseFloat(getComputedStyle(script.parentElement).fontSize),
+    document.querySelectorAll("mjx-lazy").length];
+}"""
+
+
+def test_a_formula_near_the_screen_is_typeset_soundly(html, chromium):
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.goto((html / "chapters/still-true.html").as_uri())
+    page.wait_for_selector(".bd-article mjx-msub")
+    lowered, smaller, waiting = page.evaluate(INDEX)
+    assert lowered < -1
+    assert 0.6 < smaller < 0.8
+    assert waiting > 10
+    page.pdf()  # before it is printed, every formula is there
+    assert page.evaluate("document.querySelectorAll('mjx-lazy').length") == 0
+    page.close()
