@@ -30,11 +30,11 @@ export LC_ALL := $(if $(filter Darwin,$(shell uname)),en_US.UTF-8,C.UTF-8)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book pdf test check-all rerun record serve lab bench timing sweep proof lint lock release clean environment
+.PHONY: help book pdf test check-all rerun record serve lab bench pages-report timing sweep proof lint lock release clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 	@echo "Settings: PYTHON=python3.12 (all), PORT=8000 (serve), CHAPTERS=\"claim\" (rerun),\
  NAME=activations (sweep), TEST=1 (timing), UPGRADE=1 (lock)"
 
@@ -68,6 +68,9 @@ lab: environment $(LAB) ## open the chapters in JupyterLab, which is installed w
 
 bench: environment ## measure how fast the library is, write benchmarks/results.md
 	@$(VENV_PYTHON) -m benchmarks
+
+pages-report: book ## measure what the pages weigh on a slow phone, write benchmarks/pages.md
+	@$(VENV_PYTHON) -m benchmarks.pages
 
 # The tests compare the page with what was measured: both are written before they run.
 timing: environment ## measure time and memory of every chapter (TEST=1: of the tests, too)

@@ -96,9 +96,6 @@ class UnbrokenFormulas(SphinxPostTransform):
 
 # In a written page: what is there, and what should be.
 MENDED = [
-    # Two identical scripts of an extension that nothing here uses; the second is an error.
-    (r'\s*<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"></script>', ""),
-    (r"\s*<script>const THEBE_JS_URL.*?</script>", ""),
     # A folded block is announced by its own words, a folded part of the sidebar by its title.
     (r'<summary aria-label="Toggle hidden content">', "<summary>"),
     (r"(>([^<>]+)</a><details[^>]*>)<summary>", r'\1<summary aria-label="Pages of: \2">'),

@@ -94,8 +94,6 @@ def test_other_literals_and_links_stay():
 @pytest.mark.parametrize(
     ("written", "wanted"),
     [
-        ('<p>a</p><script>const THEBE_JS_URL = "x"</script><p>b</p>', "<p>a</p><p>b</p>"),
-        ('<script async="async" src="../_static/sphinx-thebe.js?v=1"></script>', ""),
         ('<summary aria-label="Toggle hidden content">', "<summary>"),
         (
             '<a href="api.html">All</a><details><summary><span>',
