@@ -22,7 +22,11 @@ from tools.toc import entries
 REPORT = ROOT / "benchmarks" / "pages.md"
 SLOWER, REPETITIONS = 4, 3
 PACKED = {".woff", ".woff2", ".png"}  # a server does not compress these again
-PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+}
 # Runs before anything of the page: when the formulas that are on or near the screen begin to be
 # there (on a page that begins without one: when MathJax is done), how far things have moved.
 WATCH = """
