@@ -25,7 +25,7 @@ NEEDED = {
     "sphinx-thebe": None,  # no page runs code on a server
     "sphinx-design": r'class="[^"]*\bsd-',
     "design-tabs": r'class="[^"]*\bsd-tab-',
-    "togglebutton": r'class="admonition[^"]* dropdown|class="[^"]*(?<![\w-])toggle(?![\w-])',
+    "togglebutton": r'class="(?=[^"]*\badmonition\b)(?:[^"]* )?dropdown[ "]',
     "proof.css": r'class="proof ',
     "explorer": r'class="bn-(?:explorer|intercept)|<th[^>]*><p>assumption',
     "copybutton": r'class="highlight',
@@ -38,7 +38,10 @@ LINKED = re.compile(
     r'[ \t]*<(?:script|link)\b[^>]*(?:src|href)="[^"]*?([\w.-]+\.(?:js|css))(?:\?[^"]*)?"[^>]*>'
     r"(?:</script>)?\n?"
 )
-SETTINGS = re.compile(r"[ \t]*<script>(?:const THEBE_JS_URL|(?:let|var) toggle).*?</script>\n?")
+THEBE = re.compile(
+    r"(?s)[ \t]*<script(?:>const THEBE_JS_URL|>kernelName|[^>]*x-thebe).*?</script>\n?"
+)
+TOGGLE = re.compile(r"[ \t]*<script>(?:let|var) toggle.*?</script>\n?")
 SCRIPT = re.compile(r'<script(?= )(?![^>]*\b(?:defer|async))(?=[^>]* src="(?!.*documentation_opt))')
 IMAGE = re.compile(r'<img\b(?![^>]*\bwidth=")(?=[^>]*\bsrc="([^":]+\.svg)")')
 DISPLAY = re.compile(r'<div class="math notranslate nohighlight"(?=([^>]*>.*?)</div>)', re.DOTALL)
@@ -70,9 +73,9 @@ def lighter(text: str, folder: Path) -> str:
             match[0] if known else f'{match[0]} style="--rows: {1 + match[1].count(chr(92) * 2)}"'
         )
 
-    changed = LINKED.sub(kept, text)
+    changed = THEBE.sub("", LINKED.sub(kept, text))
     if "togglebutton.js" not in changed:
-        changed = SETTINGS.sub("", changed)
+        changed = TOGGLE.sub("", changed)
     if "searchtools.js" not in changed:  # there its scripts wait for each other
         changed = SCRIPT.sub("<script defer", changed)
     return DISPLAY.sub(roomy, IMAGE.sub(sized, changed))

@@ -24,18 +24,22 @@ IMAGES = """() => [...document.querySelectorAll("img:not([src*=_static])")].map(
   each.naturalWidth, each.naturalHeight])"""
 ICONS = """() => [...document.querySelectorAll("i[class*='fa-']")]
   .map(each => getComputedStyle(each, "::before").content)"""
+# What a page is to do, and does not, for a script of it is missing.
+IDLE = """() => [".admonition.dropdown:not(:has(.toggle-button))", "details.toggle",
+  "div.highlight:not(:has(.copybtn))", ".bn-explorer:empty", ".sd-tab-set"]
+  .flatMap(kind => [...document.querySelectorAll(kind)]).map(each => each.className)"""
 
 
 @pytest.fixture(scope="module")
 def visits(html, chromium):
-    """Return for each page of the book what it asked for, its images and its icons."""
+    """Return for each page what it asked for, its images, its icons and what does not work."""
     found, page, urls = {}, chromium.new_page(viewport={"width": 390, "height": 844}), []
     page.on("request", lambda request: urls.append(request.url))
     for name in [*toc.entries(), *OTHERS]:
         urls.clear()
         page.goto((html / f"{name}.html").as_uri(), wait_until="load")
         page.evaluate(browser.SETTLED)
-        found[name] = ([*urls], page.evaluate(IMAGES), page.evaluate(ICONS))
+        found[name] = ([*urls], *map(page.evaluate, (IMAGES, ICONS, IDLE)))
     page.close()
     return found
 
@@ -80,7 +84,7 @@ def test_every_file_is_used(visits, html):
 
 
 def test_every_image_has_its_size(visits):
-    images = [each for _, found, _ in visits.values() for each in found]
+    images = [each for _, found, *_ in visits.values() for each in found]
     assert len(images) > 30
     assert unsized(images) == []
     assert unsized([["a", None, "1", 1, 1], ["b", "20", "10", 10, 10], ["c", "2", "1", 2, 1]]) == [
@@ -88,9 +92,13 @@ def test_every_image_has_its_size(visits):
     ]
 
 
+def test_every_page_has_the_scripts_that_it_needs(visits):
+    assert {name: idle for name, (*_, idle) in visits.items() if idle} == {}
+
+
 def test_every_icon_is_in_the_font(visits, html):
     """Else a reader sees an empty box: the font has only the signs that the pages show."""
-    shown = {sign for *_, icons in visits.values() for sign in icons}
+    shown = {sign for _, _, icons, _ in visits.values() for sign in icons}
     font = TTFont(next(html.glob("_static/vendor/fontawesome/webfonts/fa-solid-*.woff")))
     signs = font.getBestCmap()
     assert len(shown) > 8
@@ -102,7 +110,10 @@ def test_every_icon_is_in_the_font(visits, html):
 PAGE = """<head>
 <script src="../_static/{script}.js?v=1"></script>
 <link rel="stylesheet" href="../_static/{script}.css" />
-<script src="../_static/documentation_options.js"></script></head>
+<script src="../_static/documentation_options.js"></script>
+<script>let toggleHintShow = 'Click to show';</script><script>const THEBE_JS_URL = "x"</script>
+<script type="text/x-thebe-config">
+</script></head>
 <img alt="x" src="../a.svg" /><div class="{name}">x</div>
 <div class="math notranslate nohighlight" id="e">\\[a \\\\ b\\]</div>"""
 
@@ -115,6 +126,8 @@ PAGE = """<head>
         ("copybutton", "highlight", True),
         ("sphinx-design.min", "sd-card", True),
         ("fontawesome", "sd-card", False),
+        ("togglebutton", "note dropdown admonition", True),
+        ("togglebutton", "btn dropdown-toggle", False),
         ("unheard-of", "x", True),
     ],
 )
@@ -126,6 +139,8 @@ def test_a_page_keeps_what_it_needs(script, name, stays, tmp_path):
     found = lean.lighter(text, tmp_path / "chapters")
     assert (f'<script defer src="../_static/{script}.js?v=1"></script>' in found) is stays
     assert (f"{script}.css" in found) is stays
+    assert ("toggleHintShow" in found) is (stays and script == "togglebutton")
+    assert "thebe" not in found.lower()
     assert '<script src="../_static/documentation_options.js">' in found
     assert '<img width="96" height="30" alt="x"' in found
     assert 'nohighlight" style="--rows: 2" id="e"' in found
