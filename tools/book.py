@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from tools.determinism import settle
+from tools.policy import guarded
 from tools.project import BUILD, HTML, ROOT, Progress, exclusive, run_logged
 
 FIRST_PAGE = HTML / "index.html"
@@ -65,7 +66,7 @@ def keep_what_follows(page: Path) -> None:
     if not (target := re.search(r'url=([^"]+)"', text)):
         raise RuntimeError(f"{page} does not redirect. Remedy: see what Jupyter Book writes there")
     script = f'<script>location.replace("{target[1]}" + location.hash)</script>'
-    page.write_text(f"{script}\n<noscript>{text}</noscript>\n", encoding="utf-8")
+    page.write_text(guarded(f"{script}\n<noscript>{text}</noscript>\n"), encoding="utf-8")
 
 
 def build() -> None:
