@@ -56,7 +56,7 @@ def settings(environ: Mapping[str, str], folder: Path) -> Path:
     config = with_buttons(config, repository, environ.get("BOOK_BRANCH") or "main")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config-with-buttons.yml"
-    path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    path.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return path
 
 

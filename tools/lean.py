@@ -45,6 +45,8 @@ TOGGLE = re.compile(r"[ \t]*<script>(?:let|var) toggle.*?</script>\n?")
 SCRIPT = re.compile(r'<script(?= )(?![^>]*\b(?:defer|async))(?=[^>]* src="(?!.*documentation_opt))')
 IMAGE = re.compile(r'<img\b(?![^>]*\bwidth=")(?=[^>]*\bsrc="([^":]+\.svg)")')
 DISPLAY = re.compile(r'<div class="math notranslate nohighlight"(?=([^>]*>.*?)</div>)', re.DOTALL)
+INLINE = re.compile(r'data-words="([^"]*)"(?=>\\\((.*?)\\\)</span>)', re.DOTALL)
+RELATION = re.compile(r"[=≤≥≠∈→∼≈:]|&[lg]t;")  # it has more room in a formula than in its words
 PIXELS = {"": 1, "px": 1, "pt": 4 / 3, "in": 96}
 ICON = re.compile(r'((?:\.fa-[\w-]+:+before,?)+)\{content:"\\[0-9a-f]+"\}')
 FONT = re.compile(r"@font-face\{[^}]*?(fa-([a-z]+)-\d+)\.woff2\)[^}]*\}")
@@ -73,12 +75,16 @@ def lighter(text: str, folder: Path) -> str:
             match[0] if known else f'{match[0]} style="--rows: {1 + match[1].count(chr(92) * 2)}"'
         )
 
+    def wider(match: re.Match[str]) -> str:
+        more = len(RELATION.findall(match[1])) - 4 * match[2].count("frac")
+        return f'{match[0]} style="--wider: {more}"' if more else match[0]
+
     changed = THEBE.sub("", LINKED.sub(kept, text))
     if "togglebutton.js" not in changed:
         changed = TOGGLE.sub("", changed)
     if "searchtools.js" not in changed:  # there its scripts wait for each other
         changed = SCRIPT.sub("<script defer", changed)
-    return DISPLAY.sub(roomy, IMAGE.sub(sized, changed))
+    return INLINE.sub(wider, DISPLAY.sub(roomy, IMAGE.sub(sized, changed)))
 
 
 def size(path: Path) -> tuple[int, int]:

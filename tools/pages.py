@@ -103,6 +103,11 @@ MENDED = [
     (r'(<div id="pst-primary-sidebar")', r'\1 role="complementary" aria-label="Book"'),
     # A list has items; the role of an entry of a bibliography is deprecated.
     (r'role="doc-biblioentry"', 'role="listitem"'),
+    # Colours, and the borders in them, are there from the start, not when all scripts have run.
+    (
+        r'(getItem\("theme"\) \|\| )"auto"',
+        r'\1(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")',
+    ),
     # A cell of a header without a word heads nothing.
     (r'<th class="head">(<p></p>)?</th>', '<td class="head"></td>'),
 ]

@@ -115,6 +115,7 @@ PAGE = """<head>
 <script type="text/x-thebe-config">
 </script></head>
 <img alt="x" src="../a.svg" /><div class="{name}">x</div>
+<span data-words="a&gt;1/2">\\(a&gt;\\frac12\\)</span><span data-words="a">\\(a\\)</span>
 <div class="math notranslate nohighlight" id="e">\\[a \\\\ b\\]</div>"""
 
 
@@ -143,6 +144,8 @@ def test_a_page_keeps_what_it_needs(script, name, stays, tmp_path):
     assert "thebe" not in found.lower()
     assert '<script src="../_static/documentation_options.js">' in found
     assert '<img width="96" height="30" alt="x"' in found
+    assert '<span data-words="a&gt;1/2" style="--wider: -3">' in found
+    assert '<span data-words="a">' in found
     assert 'nohighlight" style="--rows: 2" id="e"' in found
     assert lean.lighter(found, tmp_path / "chapters") == found
 
