@@ -81,7 +81,7 @@ def opened(running: Browser, path: Path) -> dict[str, Any]:
     page.add_init_script(WATCH)
     page.goto(path.as_uri(), wait_until="load")
     if page.evaluate(FORMULAS):
-        page.wait_for_function("bnSeen.formula !== null", timeout=0)
+        page.wait_for_function("() => bnSeen.formula !== null", timeout=0)
     page.wait_for_timeout(3000)
     seen = page.evaluate("bnSeen")
     context.close()
