@@ -27,7 +27,10 @@ ICONS = """() => [...document.querySelectorAll("i[class*='fa-']")]
 # What a page is to do, and does not, for a script of it is missing.
 IDLE = """() => [".admonition.dropdown:not(:has(.toggle-button))", "details.toggle",
   "div.highlight:not(:has(.copybtn))", ".bn-explorer:empty", ".sd-tab-set"]
-  .flatMap(kind => [...document.querySelectorAll(kind)]).map(each => each.className)"""
+  .flatMap(kind => [...document.querySelectorAll(kind)]).map(each => each.className)
+  .concat([...document.querySelectorAll(".bd-search > i")].filter(each =>
+    each.getBoundingClientRect().right > each.nextElementSibling.getBoundingClientRect().left)
+    .map(() => "a sign over text"))"""
 
 
 @pytest.fixture(scope="module")
