@@ -59,6 +59,7 @@ record: environment ## write the pages and files that are made from others anew
 	@$(VENV_PYTHON) -m tools.record
 	@$(VENV_PYTHON) -m tools.ran
 	@$(VENV_PYTHON) -m tools.metadata
+	@$(VENV_PYTHON) -m tools.licences
 
 serve: book ## show the built book at http://localhost:8000 (PORT=… for another port)
 	@$(VENV_PYTHON) -m tools.serve $(PORT)
@@ -89,10 +90,11 @@ proof: ## check the proof of the refutation with Coq
 	@mkdir -p _build/proof && cp proof/lemma_4_5.v _build/proof/
 	@cd _build/proof && coqc lemma_4_5.v && echo "proof/lemma_4_5.v: checked."
 
-lint: environment ## style, types and workflows: ruff, mypy, zizmor (and actionlint, if it is there)
+lint: environment ## style, types, dependencies, workflows: ruff, mypy, deptry, zizmor (and actionlint, if it is there)
 	@$(VENV_PYTHON) -m ruff check
 	@$(VENV_PYTHON) -m ruff format --check
 	@$(VENV_PYTHON) -m mypy
+	@$(VENV_PYTHON) -m deptry .
 	@$(VENV_PYTHON) -m tools.workflows
 
 # What is pinned already stays, unless told:  make lock UPGRADE=1

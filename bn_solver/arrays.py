@@ -1,5 +1,6 @@
 """Checks of arguments, and arithmetic that neither overflows nor mistakes rounding for data."""
 
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
@@ -21,28 +22,18 @@ def real_array(
 
     The axes in `shape`, as in ``"(m, d)"``, are counted, and with ``...`` there may be more;
     `last` is the length of the last axis. With ``finite=False`` the caller checks later, as
-    `squared_norm` does at the price of the norms alone. It may share memory with `value`.
+    `squared_norm` does at the price of the norms alone. It may share memory with `value`, and its
+    rows lie one after the other: BLAS adds up in another order where they do not.
     """
     if _masked(value):
         raise ValueError(f"{name}: has masked entries; fill them in or leave those examples out.")
-    try:
-        raw = np.asarray(value)
-    except Exception as error:  # whatever the __array__ of an object of another library raises
-        reason = (str(error).splitlines() or [""])[0].rstrip(".")
-        if isinstance(error, ValueError) and not hasattr(value, "__array__"):  # nested lists
-            message = f"{name}: not a rectangular array of shape {shape} ({reason})."
-        else:
-            message = (
-                f"{name}: cannot be read as an array ({type(error).__name__}: {reason}); pass its "
-                "numbers, without a record of gradients and outside functions that are traced."
-            )
-        raise ValueError(message) from error
+    raw = as_array(name, value, shape=shape)
     if raw.dtype.kind not in "iufb":
         raise ValueError(
             f"{name}: entries must be real numbers, got dtype {raw.dtype}; "
             "convert them to float64 (SymPy objects belong to bn_experiments.exact)."
         )
-    array = raw.astype(np.float64, copy=False)
+    array = raw.astype(np.float64, order="C", copy=False)
     _require_exact_integers(name, value, raw, array)
     wanted = sum(axis.strip() not in ("", "...") for axis in shape.strip("()").split(","))
     if array.ndim < wanted or (array.ndim > wanted and "..." not in shape):
@@ -57,8 +48,26 @@ def real_array(
     return array
 
 
+def as_array(name: str, value: Any, *, shape: str) -> npt.NDArray[Any]:
+    """Return `value` as an array of any kind of entries, or raise ``ValueError``."""
+    try:
+        return np.asarray(value)
+    except Exception as error:  # whatever the __array__ of an object of another library raises
+        reason = (str(error).splitlines() or [""])[0].rstrip(".")
+        if isinstance(error, ValueError) and not hasattr(value, "__array__"):  # nested lists
+            message = f"{name}: not a rectangular array of shape {shape} ({reason})."
+        else:
+            message = (
+                f"{name}: cannot be read as an array ({type(error).__name__}: {reason}); pass its "
+                "numbers, without a record of gradients and outside functions that are traced."
+            )
+        raise ValueError(message) from error
+
+
 def _masked(value: Any) -> bool:
     """Return whether an entry of an array, or of an array in nested lists, is masked."""
+    if type(value) is np.ndarray:
+        return False
     if isinstance(value, list | tuple):
         nested: Any = list | tuple | np.ma.MaskedArray
         return any(issubclass(each, nested) for each in {*map(type, value)}) and any(
@@ -69,6 +78,8 @@ def _masked(value: Any) -> bool:
 
 def _require_exact_integers(name: str, value: Any, raw: npt.NDArray[Any], array: Array) -> None:
     """Raise ``ValueError`` if an integer was rounded on its way to float64."""
+    if raw.dtype.kind not in "iu" and not isinstance(value, list | tuple):
+        return
     lost, entries = np.zeros(array.shape, dtype=np.bool_), raw
     if raw.dtype.kind in "iu":
         step = np.ones((), raw.dtype) << np.maximum(np.frexp(array)[1] - 53, 0).astype(raw.dtype)
@@ -110,6 +121,23 @@ def whole_number(name: str, value: Any, *, at_least: int) -> int:
     if value < at_least:
         raise ValueError(f"{name}: must be at least {at_least}, got {value}.")
     return int(value)
+
+
+def choice(name: str, value: Any, known: Collection[str]) -> None:
+    """Raise ``ValueError`` unless `value` is one of the known names."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name}: {value!r:.60} is unknown; use one of {', '.join(known)}.")
+
+
+def require_broadcast(**shapes: tuple[int, ...]) -> None:
+    """Raise ``ValueError`` unless arrays of these shapes broadcast against each other."""
+    try:
+        np.broadcast_shapes(*shapes.values())
+    except ValueError as error:
+        told = ", ".join(map(str, shapes.values()))
+        raise ValueError(
+            f"{', '.join(shapes)}: shapes {told} do not broadcast; reshape them."
+        ) from error
 
 
 def flag(name: str, value: Any) -> bool:

@@ -54,15 +54,18 @@ def total(values: Array) -> Pair:
 
 def mean_pair(values: Array, axis: int) -> Pair:
     """Return the mean of numbers up to 1 as a pair, axis kept."""
-    count = values.shape[axis]
-    parts = slices(values, 0.0, 0, 52 - (count - 1).bit_length(), 3)  # sums of two are exact
-    ones = np.ones(count)
-    sums = [np.expand_dims(np.moveaxis(part, axis, -1) @ ones, axis) for part in parts]
+    last = axis in (-1, values.ndim - 1)
+    rows = values if last else np.moveaxis(values, axis, -1)
+    count = rows.shape[-1]
+    parts = slices(rows, 0.0, 0, 52 - (count - 1).bit_length(), 3)  # sums of two are exact
+    ones = np.ones((count, 1))
+    sums = [part @ ones for part in parts]
     high, lost = two_sum(sums[0], sums[1])
     high, low = two_sum(high, lost + sums[2])
     quotient = high / count
     product, lost = two_product(quotient, np.asarray(float(count)))
-    return two_sum(quotient, ((high - product) - lost + low) / count)
+    pair = two_sum(quotient, ((high - product) - lost + low) / count)
+    return pair if last else (np.moveaxis(pair[0], -1, axis), np.moveaxis(pair[1], -1, axis))
 
 
 def slices(

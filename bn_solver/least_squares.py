@@ -8,7 +8,9 @@ of its error; what working precision cannot decide is refused.
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from bn_solver.arrays import real_array
 from bn_solver.augmented import EPS, Scaled, Systems
 from bn_solver.dependent import solve_dependent
 from bn_solver.doubled import Array, Int, Pair, total, two_product
@@ -49,15 +51,15 @@ class LeastSquares:
 
 
 def least_squares(
-    x: Array, t: Array, *, intercept: bool = False, kernel: bool = True
+    x: npt.ArrayLike, t: npt.ArrayLike, *, intercept: bool = False, kernel: bool = True
 ) -> LeastSquares:
     """Solve min ‖X w − t‖, or min ‖X w + a − t‖, for each problem of a stack.
 
     Parameters
     ----------
-    x : ndarray, shape (..., m, d)
+    x : array_like, shape (..., m, d)
         Finite numbers.
-    t : ndarray, shape (..., m)
+    t : array_like, shape (..., m)
         Finite numbers.
     intercept : bool
         Append a column of ones; w is then the slope.
@@ -67,8 +69,16 @@ def least_squares(
     Raises
     ------
     ValueError
-        If columns are neither exactly dependent nor clearly independent, or a result is too large.
+        If columns are neither exactly dependent nor clearly independent, a result is too large, or
+        an argument does not fit.
     """
+    x = real_array("inputs", x, shape="(..., m, d)")
+    t = real_array("targets", t, shape="(..., m)")
+    if x.shape[:-1] != t.shape or 0 in x.shape[-2:]:
+        raise ValueError(
+            f"targets: shape {t.shape} does not fit inputs of shape {x.shape}; "
+            "they need (..., m) and (..., m, d)."
+        )
     *batch, m, d = x.shape
     n = int(np.prod(batch, dtype=int))
     x, t = x.reshape(n, m, d), t.reshape(n, m, 1)

@@ -24,8 +24,9 @@ class OptimalSet:
                 value = real_array(
                     name, np.zeros((d, 0)) if value is None else value, shape="(d, k)"
                 )
-                apart = np.abs(value.T @ value - np.eye(value.shape[1])).max(initial=0.0)
-                if len(value) != d or apart > 1e-9:
+                with np.errstate(over="ignore", invalid="ignore"):
+                    apart = np.abs(value.T @ value - np.eye(value.shape[1])).max(initial=0.0)
+                if len(value) != d or not apart <= 1e-9:
                     raise ValueError(f"{name}: pass orthonormal columns of {d} entries.")
             elif name.endswith("error"):
                 value = real_number(name, value, at_least=0.0)

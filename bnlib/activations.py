@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_solver.arrays import Array
+from bn_solver.arrays import Array, choice
 
 Function = Callable[[Array], Array]
 
@@ -140,6 +140,5 @@ def activation(name: str | Activation) -> Activation:
     """
     if isinstance(name, Activation):
         return name
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise ValueError(f"activation: {name!r} is unknown; use one of {', '.join(ACTIVATIONS)}.")
+    choice("activation", name, ACTIVATIONS)
     return ACTIVATIONS[name]

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bn_solver.arrays import Array, centered, changed, flag, real_array, real_number, representable
+from bn_solver.arrays import (
+    Array,
+    centered,
+    changed,
+    flag,
+    real_array,
+    real_number,
+    representable,
+    require_broadcast,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,6 +99,7 @@ class BatchNorm:
         """
         normalized, divisor = self._normalize(preactivations)
         v = real_array("vector", vector, shape="(..., m)", last=normalized.shape[-1])
+        require_broadcast(preactivations=normalized.shape, vector=v.shape)
         with np.errstate(over="ignore", invalid="ignore"):
             product = self.gamma * self._jacobian(normalized, divisor, v)
         return representable("derivative", product, cause="preactivations or vector")
@@ -119,6 +129,9 @@ class BatchNorm:
         m = normalized.shape[-1]
         vectors = {"cotangent": cotangent, "first": first, "second": second}
         g, a, b = (real_array(*each, shape="(..., m)", last=m) for each in vectors.items())
+        require_broadcast(
+            preactivations=normalized.shape, cotangent=g.shape, first=a.shape, second=b.shape
+        )
         if not self.scale:
             return np.zeros(np.broadcast_shapes(normalized.shape, g.shape, a.shape, b.shape)[:-1])
         with np.errstate(over="ignore", invalid="ignore"):

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from bn_solver.arrays import Array, real_array, real_number, representable
+from bn_solver.arrays import Array, choice, real_array, real_number, representable
 
 READINGS = ("infimum", "strict", "given_closest")
 """What "closest" means: see `failure_probability`."""
@@ -50,8 +50,7 @@ def failure_probability(angle: npt.ArrayLike, reading: str = "infimum") -> Array
     [0.5348, 0.4652, 0.5]
     """
     theta = _angle(angle)
-    if reading not in READINGS:
-        raise ValueError(f"reading: unknown {reading!r}; use one of {READINGS}.")
+    choice("reading", reading, READINGS)
     if reading == "given_closest" and (theta == np.pi).any():
         raise ValueError("angle: at π no BN optimum is closest; use another angle or reading.")
     share = dict(zip(READINGS, (1.0, -1.0, 0.0), strict=True))[reading] / (2 * np.pi)
@@ -83,7 +82,7 @@ def mean_excess(angle: npt.ArrayLike, scale: float = 1.0) -> Array:
     # For small angles the difference cancels; below 0.01 three terms of the series are exact.
     small = 4 * theta**3 / 3 - 4 * theta**5 / 15 + 8 * theta**7 / 315
     exact = 2 * theta - np.sin(2 * theta)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         excess = np.asarray(np.square(s) * np.where(theta < 0.01, small, exact) / (2 * np.pi))
     return representable("mean excess", excess, cause="scale")[()]
 

@@ -1,6 +1,7 @@
 """The learning set: examples, targets and the moments the closed forms are made of."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -56,6 +57,11 @@ class LearningSet:
         """Number of inputs, and of weights of the neuron."""
         return int(self.inputs.shape[1])
 
+    @cached_property
+    def centered_inputs(self) -> Array:
+        """X − 1 x̄ᵀ, shape (m, d): the inputs minus their means, each to an ulp."""
+        return frozen(centered(self.inputs, axis=0))
+
     @property
     def mean_input(self) -> Array:
         """x̄, shape (d,): mean of the inputs over the examples."""
@@ -69,22 +75,24 @@ class LearningSet:
     @property
     def input_covariance(self) -> Array:
         """Σ, shape (d, d): population covariance of the inputs."""
-        return self._covariance(self.inputs)
+        return self._covariance(self.centered_inputs)
 
     @property
     def cross_covariance(self) -> Array:
         """c, shape (d,): population covariance of each input with the target."""
-        return self._covariance(self.targets)
+        return self._covariance(centered(self.targets, axis=0))
 
     def _covariance(self, values: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
-            product = centered(self.inputs, axis=0).T @ centered(values, axis=0) / self.m
+            product = self.centered_inputs.T @ values / self.m
         return representable("covariance", product, cause="inputs, targets")
 
     @property
     def target_std(self) -> float:
         """τ: population standard deviation of the targets."""
-        return float(length(centered(self.targets, axis=0)) / np.sqrt(self.m))
+        difference = centered(self.targets, axis=0)
+        unit = 1.0 if np.isfinite(length(difference)) else 2.0**64  # it may be, times √m, too large
+        return float(length(difference / unit) / np.sqrt(self.m) * unit)
 
     def with_targets(self, targets: npt.ArrayLike) -> Self:
         """Return the same inputs with other targets.
@@ -98,7 +106,8 @@ class LearningSet:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LearningSet):
             return NotImplemented
-        return all(map(np.array_equal, vars(self).values(), vars(other).values()))
+        same = np.array_equal(self.inputs, other.inputs)
+        return same and np.array_equal(self.targets, other.targets)
 
     def __hash__(self) -> int:
         # Through tuples of floats, so that 0.0 and -0.0, which are equal, hash alike.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bn_solver.arrays import EPS, Array, centered, changed, flag, real_array, representable
+from bn_solver.arrays import EPS, Array, changed, flag, real_array, representable
 from bnlib.activations import ACTIVATIONS, Activation, activation
 from bnlib.batch_norm import BatchNorm, refuse_constant, require_normalization
 from bnlib.closed_form import linear_optima
@@ -142,7 +142,7 @@ class Neuron:
         """
         require_learning_set(data)
         if self.normalization is not None and self.normalization.center:
-            return centered(data.inputs, axis=0).T
+            return data.centered_inputs.T
         return np.vstack([data.inputs.T, np.ones(data.m)]) if self.bias else data.inputs.T
 
     def _preactivations(self, weights: npt.ArrayLike, data: LearningSet) -> tuple[Array, Array]:

@@ -103,7 +103,7 @@ class Point(OptimalSet):
 
     def exists(self, start: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Return whether an element is closest to each start, shape (...): unless excluded."""
-        w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
+        w = real_array("start", start, shape="(..., d)", last=self.d)
         if not self.excluded.size:
             return np.ones(w.shape[:-1], dtype=np.bool_)
         nearest = self.nearest(w)
@@ -155,7 +155,8 @@ class Ray(OptimalSet):
                 raise ValueError("direction: lies in the kernel; pass one that does not.")
             lost = max(1 / size - 1, 0.0) * 8 * len(u) * EPS
             object.__setattr__(self, "direction", frozen(u))
-            object.__setattr__(self, "error", self.error / size + lost)
+            bound = representable("bound", np.asarray(self.error / size + lost), cause="error")
+            object.__setattr__(self, "error", float(bound))
 
     def nearest(self, start: npt.ArrayLike) -> Array:
         """Return the element closest to each start, shape (..., d): ⟨u, W₀⟩₊ u without kernel.
@@ -183,8 +184,10 @@ class Ray(OptimalSet):
 
     def exists(self, start: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Return whether an element is closest to each start, shape (...): ⟨u, W₀⟩ > 0."""
-        w = real_array("start", start, shape="(..., d)", last=self.d, finite=False)
-        return np.asarray(w @ self.direction > 0)
+        w = real_array("start", start, shape="(..., d)", last=self.d)
+        with np.errstate(over="ignore", invalid="ignore"):
+            toward = w @ self.direction
+        return np.where(np.isfinite(toward), toward, (w * 2.0**-64) @ self.direction) > 0
 
 
 Optimum = Point | Ray

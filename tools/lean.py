@@ -140,7 +140,8 @@ def prune(static: Path, pages: str, parts: Iterable[str]) -> None:
     files = {path.relative_to(static).as_posix(): path for path in static.rglob("*")}
     files = {name: path for name, path in files.items() if path.is_file()}
     kept = mathjax_files(parts) & set(files)
-    kept |= {n for n in files if n.startswith(("previews/", "mathjax/output/chtml/fonts/woff"))}
+    whole = ("previews/", "licences/", "mathjax/output/chtml/fonts/woff")
+    kept |= {name for name in files if name.startswith(whole)}
     texts = [pages]
     while texts:
         named = set(re.findall(r"[\w.-]+\.\w+", texts.pop()))

@@ -1,7 +1,7 @@
 """Proofs by computer that the lemma fails for a given neuron and learning set."""
 
-from bn_experiments.certify.certificate import Certificate, NotCertified, TrainedCertificate
-from bn_experiments.certify.certifier import certify, certify_trained
+from bn_experiments.certify.certificate import Certificate, TrainedCertificate
+from bn_experiments.certify.certifier import NotCertified, certify, certify_trained
 from bn_experiments.certify.trained_verifier import verify_trained
 from bn_experiments.certify.verifier import Verification, verify
 

@@ -11,7 +11,7 @@ from flint import fmpq, fmpq_mat
 
 from bn_experiments.certify._balls import JETS, NotProvedError
 from bn_experiments.certify.certificate import Certificate, decimal
-from bn_solver.arrays import flag, whole_number
+from bn_solver.arrays import choice, flag, whole_number
 
 Vector = Sequence[Fraction]
 
@@ -90,8 +90,7 @@ def problem(
         raise ValueError("inputs: expected shape (m, d); give every example the same inputs.")
     if len(t) != len(rows):
         raise ValueError(f"targets: {len(t)} targets for {len(rows)} examples; give one for each.")
-    if not isinstance(activation, str) or activation not in JETS:
-        raise ValueError(f"activation: {activation!r} is unknown; use one of {', '.join(JETS)}.")
+    choice("activation", activation, JETS)
     norm = flag("center", center), number("gamma", gamma), number("beta", beta)
     return Problem(rows, t, activation, *norm)
 

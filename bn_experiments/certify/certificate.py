@@ -10,6 +10,9 @@ from fractions import Fraction
 from typing import Any, ClassVar, Self
 
 Box = tuple[tuple[Fraction, Fraction], ...]
+# So that a certificate from anywhere is checked in minutes: far more than any here has.
+LONGEST, COUNT, BITS = 100_000, 1000, 1 << 22
+"""Letters of its JSON; numbers in its inputs; these times the bits of precision."""
 
 
 class Statement:
@@ -60,9 +63,10 @@ class Statement:
         ------
         ValueError
             If the text is not JSON, a key is missing, unknown or twice there, or a value is
-            not of its type: fractions must be strings in lowest terms.
+            not of its type: fractions must be strings in lowest terms. If it is too long.
         """
         try:
+            require(len(text) <= LONGEST, "text", f"has more than {LONGEST} letters")
             content = json.loads(text, object_pairs_hook=_without_duplicates)
             require(isinstance(content, dict), "text", "must be a JSON object")
             content |= {key: _read(key, content[key]) for key in cls.NUMBERS if key in content}
@@ -88,6 +92,9 @@ class Statement:
         require(len(self.targets) == self.m, "targets", "must be one for each row of inputs")
         require({len(ends) for ends in self.box} == {2}, "box", "must hold pairs of ends")
         require(len(self.box) == self.d, "box", "must be one pair for each weight")
+        count = self.m * self.d
+        require(count <= COUNT, "inputs", f"must not hold more than {COUNT} numbers")
+        require(count * self.precision <= BITS, "precision", "is too high for so many inputs")
 
     def printed(self, claims: dict[str, str]) -> str:
         """Return the lines of the printed certificate, the learning set and W* among them."""
@@ -159,7 +166,7 @@ class Certificate(Statement):
                 "neuron": f"{self.activation}; batch norm: {norm}",
                 "minimum": f"L has a positive definite Hessian {span}",
                 "BN loss": f"{gradient}: no BN optimum there",
-                "BN optima": f"exist, because the inputs {what}have rank {self.d}",
+                "optima": f"BN has some, because the inputs {what}have rank {self.d}",
             }
         )
 
@@ -211,28 +218,9 @@ class TrainedCertificate(Statement):
                 "neuron": f"{self.activation}, no bias; batch norm: γ > 0 and β trained, ε = 0",
                 "minimum": f"L has a positive definite Hessian {span}",
                 "BN loss": f"{loss}: W* is on no ray of BN optima",
-                "BN optima": f"exist: the loss with a bias has one {place}",
+                "optima": f"BN has some: the loss with a bias has one {place}",
             }
         )
-
-
-@dataclass(frozen=True)
-class NotCertified:
-    """No certificate, which is not a proof that the lemma holds. False as a truth value.
-
-    Parameters
-    ----------
-    reason : str
-        The first condition that could not be proved, on the smallest box that was tried.
-    """
-
-    reason: str
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __str__(self) -> str:
-        return f"Not certified: {self.reason}."
 
 
 def require(condition: Any, name: str, problem: str) -> None:

@@ -76,7 +76,7 @@ Certificate: Lemma 4.5 is false for
   W*        the point (3, 1)
   minimum   L has a positive definite Hessian at W*
   BN loss   its gradient is at least 12/25 long at W*: no BN optimum there
-  BN optima exist, because the inputs less their mean have rank 2
+  optima    BN has some, because the inputs less their mean have rank 2
   hence     at W₀ = W* the lemma's right side is 0 and its left side is not
 >>> print(certify([[1, 0], [0, 1], [1, 1]], [3, 1, 4], "identity", [3, 1]))
 Not certified: the gradient of the BN loss is exactly 0 at W*.
@@ -88,7 +88,7 @@ Computing 4 (1969), 187-201; Johansson, "Arb: efficient arbitrary-precision midp
 interval arithmetic", IEEE Transactions on Computers 66 (2017), 1281-1292.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -106,10 +106,29 @@ from bn_experiments.certify._problem import (
     problem,
     require_precision,
 )
-from bn_experiments.certify.certificate import Certificate, NotCertified, TrainedCertificate
+from bn_experiments.certify.certificate import Certificate, TrainedCertificate
 
 _HALVINGS = 40  # of the box of W*, so that (c) is decided on all of it
 _COARSE = 12  # of the box with a bias, of which only existence is claimed
+
+
+@dataclass(frozen=True)
+class NotCertified:
+    """No certificate, which is not a proof that the lemma holds. False as a truth value.
+
+    Parameters
+    ----------
+    reason : str
+        The first condition that could not be proved, on the smallest box that was tried.
+    """
+
+    reason: str
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __str__(self) -> str:
+        return f"Not certified: {self.reason}."
 
 
 def certify(

@@ -35,6 +35,7 @@ from bn_experiments.certify.certificate import Certificate, TrainedCertificate
 from bn_experiments.certify.verifier import (
     Verification,
     balls,
+    centred,
     dot,
     judge,
     require,
@@ -46,7 +47,7 @@ from bn_experiments.certify.verifier import (
 _FLAT = {"identity": Fraction(1), "relu": Fraction(0), "leaky_relu": Fraction(1, 100)}
 _TURNING = {"gelu", "silu"}
 _T, _GRID = 8, 16  # the reach of a table of signs, and its cells in a unit
-_CELLS, _SUMS = 50_000, 500
+_CELLS, _SUMS, _WORK = 50_000, 500, 1 << 26  # the last: of cells, examples and bits
 _FINEST = 2.0**-36  # a cell this narrow that is not excluded may hold a stationary point
 
 
@@ -71,9 +72,8 @@ def verify_trained(certificate: TrainedCertificate | str) -> Verification:
 
 
 def _check(claim: TrainedCertificate) -> None:
-    columns = zip(*claim.inputs, strict=True)
-    centred = [[x - sum(column, Fraction(0)) / claim.m for x in column] for column in columns]
-    require(_matrix(centred).rank() == claim.d, "(e): the centred inputs have a lower rank")
+    seen = centred(zip(*claim.inputs, strict=True))
+    require(_matrix(seen).rank() == claim.d, "(e): the centred inputs have a lower rank")
     require_minimum(_without_norm(claim, claim.inputs, claim.box))
     longer = tuple((*row, Fraction(1)) for row in claim.inputs)
     require_minimum(_without_norm(claim, longer, claim.with_bias))
@@ -99,8 +99,9 @@ def _check_pieces(claim: TrainedCertificate) -> None:
     flat, star = _FLAT[claim.activation], claim.centre
     require(flat == 1 or min(claim.targets) > 0, "(c): a minimum may lie at a kink")
     a = [sum(x * w for x, w in zip(row, star, strict=True)) for row in claim.inputs]
+    falling = sorted(range(claim.m), key=lambda i: -a[i])
     for number in range(claim.m + 1):
-        active = sorted(range(claim.m), key=lambda i: -a[i])[:number]
+        active = {*falling[:number]}
         s = [Fraction(1) if i in active else flat for i in range(claim.m)]
         plane = [[s[i] * a[i], s[i]] for i in range(claim.m)]
         full = [[s[i] * x for x in (*claim.inputs[i], Fraction(1))] for i in range(claim.m)]
@@ -136,7 +137,7 @@ def _check_half_plane(claim: TrainedCertificate) -> None:
     residual = [_table(claim, -1, t) for t in claim.targets]
     slope = _table(claim, -1, None) if turning else None
     sums, cells = _affine(claim), [(0.0, float(k), -b, b)]
-    for _ in range(_CELLS):
+    for _ in range(min(_CELLS, _WORK // (claim.m * claim.precision))):
         if not cells:
             return
         k0, k1, b0, b1 = cells.pop()

@@ -20,7 +20,7 @@ What is checked is the list (a) to (e) of `certify`, by other means:
 - A box that is a single point: ∇L = 0 exactly, in rational numbers.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -103,6 +103,8 @@ def judge(
             check(claim)
     except NotProvedError as refusal:
         return Verification(False, str(refusal))
+    except (ValueError, ArithmeticError) as error:  # of Arb, where what it divides by may be 0
+        return Verification(False, f"ball arithmetic found no enclosure: {error}")
     return Verification(True, "every claim has been proved again")
 
 
@@ -110,7 +112,7 @@ def _check(claim: Certificate) -> None:
     require(claim.bound > 0, "the bound is not positive")
     seen = [list(column) for column in zip(*claim.inputs, strict=True)]
     if claim.center:
-        seen = [[x - sum(column, Fraction(0)) / claim.m for x in column] for column in seen]
+        seen = centred(seen)
     rank = fmpq_mat([[fmpq(*x.as_integer_ratio()) for x in column] for column in seen]).rank()
     require(rank == claim.d, f"(e): the inputs that batch norm sees have rank {rank}")
     require_minimum(claim)
@@ -119,6 +121,12 @@ def _check(claim: Certificate) -> None:
         dot(least, least) >= to_ball(claim.bound**2),
         "(c): the gradient of the BN loss may be shorter",
     )
+
+
+def centred(columns: Iterable[Sequence[Fraction]]) -> list[list[Fraction]]:
+    """Return columns of fractions, each less its mean."""
+    means = ((each, sum(each, Fraction(0)) / len(each)) for each in columns)
+    return [[x - mean for x in column] for column, mean in means]
 
 
 def require_minimum(claim: Certificate) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from bn_experiments.check.cells import Faults, listed, quoted
 from bn_experiments.check.table import Table, chosen
-from bn_solver.arrays import Array, real_array
+from bn_solver.arrays import Array, as_array, real_array
 from bnlib.learning_set import LearningSet
 
 
@@ -75,6 +75,7 @@ def _columns(source: str, data: Any) -> dict[str, Any]:
     names: Any = getattr(data, "column_names", None)  # of Arrow, whose `columns` are arrays
     if not isinstance(names, list):
         names = getattr(data, "columns", None)  # of pandas and Polars
+        names = None if callable(names) else names
     if isinstance(data, Mapping):
         names = data.keys()
     elif names is None:
@@ -88,7 +89,8 @@ def _columns(source: str, data: Any) -> dict[str, Any]:
 
 
 def _named(inputs: Any, names: Sequence[str] | None) -> dict[str, Any]:
-    raw = inputs if isinstance(inputs, np.ma.MaskedArray) else np.asarray(inputs)
+    masked = isinstance(inputs, np.ma.MaskedArray)
+    raw = inputs if masked else as_array("data", inputs, shape="(m, d)")
     if raw.ndim != 2:
         raise ValueError(
             f"data: expected a table or an array of shape (m, d), got shape {raw.shape}; "
@@ -100,7 +102,8 @@ def _named(inputs: Any, names: Sequence[str] | None) -> dict[str, Any]:
 
 def _numbers(source: str, name: str, column: Any, faults: Faults) -> Array:
     """Return a column as finite numbers; look at those which are none, and put NaN there."""
-    raw: Any = column if isinstance(column, np.ma.MaskedArray) else np.asarray(column)
+    masked = isinstance(column, np.ma.MaskedArray)
+    raw: Any = column if masked else as_array(f"column {quoted(name)}", column, shape="(m,)")
     if raw.ndim != 1:
         raise ValueError(f"{source}: column {quoted(name)} has the shape {raw.shape}, not (m,).")
     if np.ma.isMaskedArray(raw):

@@ -18,7 +18,8 @@ from bn_experiments.check.table import Table, read
 from bn_experiments.check.verdict import FAILS, TRUE, UNDECIDED, VOID, Found, failing_start, judged
 from bn_experiments.datasets import prepare
 from bn_solver import least_squares
-from bn_solver.arrays import flag, real_number, whole_number
+from bn_solver.arrays import choice, flag, real_number, whole_number
+from bn_solver.limits import within_range
 from bnlib.batch_norm import BatchNorm
 from bnlib.learning_set import LearningSet
 from bnlib.lemma import LemmaCheck, check_lemma
@@ -181,11 +182,11 @@ def check(
     >>> report.verdict, report.start, round(float(report.check.left), 12)  # 8/17
     ('fails', (3.0, 1.0), 0.470588235294)
     """
-    if preparation not in PREPARATIONS:
-        raise ValueError(f"preparation: unknown {preparation!r}; use one of {PREPARATIONS}.")
+    choice("preparation", preparation, PREPARATIONS)
     flag("bias", bias)
     whole_number("seed", seed, at_least=0)
-    if scale is not None and not real_number("scale", scale) > 0:
+    scale = None if scale is None else real_number("scale", scale)
+    if scale is not None and not scale > 0:
         raise ValueError(f"scale: must be positive, got {scale:g}.")
     if isinstance(data, str | Path):
         if not isinstance(target, str):
@@ -197,6 +198,7 @@ def check(
     return _reported(table, preparation, bias, scale, seed)
 
 
+@within_range("data, scale")
 def _reported(table: Table, preparation: str, bias: bool, scale: float | None, seed: int) -> Report:
     known: dict[str, Any] = {
         **{name: getattr(table, name) for name in ("source", "target", "columns", "left_out")},

@@ -147,9 +147,10 @@ def _read(
             "with the names of the columns, then one line for each example."
         )
     lines = chain([first], _watched(text, raw))
-    separator = delimiter or _separator(first, Path(source).suffix.lower())
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
+    reader: Any = None
     try:
+        separator = delimiter or _separator(first, Path(source).suffix.lower())
+        reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
         names = [name.strip() for name in next(reader)]
         _require_header(source, names, separator, first)
         target, columns, drop = which
@@ -157,8 +158,8 @@ def _read(
         values = _values(source, reader, names, [*inputs, target])
     except csv.Error as error:
         raise ValueError(
-            f"{source}: line {reader.line_num}: {error}; a quotation mark that is not closed, "
-            "or not doubled inside a quoted value?"
+            f"{source}: line {reader.line_num if reader else 1}: {error}; a quotation mark that is "
+            "not closed, or not doubled inside a quoted value?"
         ) from None
     left_out = tuple(name for name in names if name not in inputs and name != target)
     data = LearningSet(values[:, :-1], values[:, -1])

@@ -5,8 +5,16 @@ import numpy.typing as npt
 
 from bn_experiments.datasets.stacked import stacked_optima
 from bn_solver import least_squares
-from bn_solver.arrays import centered, real_array, real_number, representable, unit
+from bn_solver.arrays import (
+    centered,
+    choice,
+    real_array,
+    real_number,
+    representable,
+    unit,
+)
 from bn_solver.doubled import length
+from bn_solver.limits import within_range
 from bnlib.learning_set import LearningSet, require_learning_set
 
 PREPARATIONS = ("raw", "scaled", "centred", "standardised")
@@ -32,8 +40,7 @@ def prepare(data: LearningSet, preparation: str) -> LearningSet:
         If the preparation is unknown, or an input that is to be scaled is constant.
     """
     require_learning_set(data)
-    if preparation not in PREPARATIONS:
-        raise ValueError(f"preparation: unknown {preparation!r}; use one of {PREPARATIONS}.")
+    choice("preparation", preparation, PREPARATIONS)
     if preparation == "raw":
         return data
     difference = centered(data.inputs, axis=0)
@@ -59,6 +66,7 @@ def centred_targets(data: LearningSet) -> LearningSet:
     return data.with_targets(centered(data.targets, axis=0))
 
 
+@within_range("data")
 def without_intercept(data: LearningSet) -> LearningSet:
     """Return a learning set with its targets minus the intercept of its fit; slopes stay.
 
@@ -70,6 +78,7 @@ def without_intercept(data: LearningSet) -> LearningSet:
     return data.with_targets(data.targets - stacked_optima(data.inputs, data.targets).intercepts)
 
 
+@within_range("slope, data")
 def with_fit(data: LearningSet, slope: npt.ArrayLike, intercept: float) -> LearningSet:
     r"""Return a learning set with the same inputs and residuals around another linear fit.
 

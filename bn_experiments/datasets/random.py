@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bn_solver.arrays import Array, real_number, whole_number
+from bn_solver.limits import within_range
 from bnlib.activations import Activation, activation
 
 
@@ -44,11 +45,11 @@ class RandomLearningSets:
                 f"m, d: got {self.m} examples with {self.d} inputs; both optima are unique only "
                 "with at least d + 1 examples."
             )
-        real_number("offset", self.offset)
-        real_number("level", self.level)
-        real_number("noise", self.noise, at_least=0.0)
+        for name, floor in (("offset", None), ("level", None), ("noise", 0.0)):
+            object.__setattr__(self, name, real_number(name, getattr(self, name), at_least=floor))
         activation(self.activation)
 
+    @within_range("offset, level, noise")
     def sample(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Draw n learning sets: inputs, shape (n, m, d), and targets, shape (n, m).
 
@@ -57,6 +58,7 @@ class RandomLearningSets:
         rng, n : numpy.random.Generator, int
         """
         phi = activation(self.activation)
+        whole_number("n", n, at_least=0)
         spread = rng.standard_normal((n, self.m, self.d))
         away, slope = rng.standard_normal((2, n, self.d))
         away /= np.linalg.norm(away, axis=-1, keepdims=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bn_experiments.datasets.preparation import independent_columns
-from bn_solver.arrays import Array, real_array
+from bn_solver.arrays import Array, choice, real_array
 from bnlib.learning_set import LearningSet
 
 DATA_SETS = ("iris", "wine", "breast_cancer", "digits", "diabetes", "diabetes_raw", "linnerud")
@@ -57,8 +57,7 @@ def load(source: str) -> Any:
     ValueError, ImportError
         If the name is unknown, or scikit-learn is not installed.
     """
-    if source not in DATA_SETS:
-        raise ValueError(f"source: unknown {source!r}; use one of {DATA_SETS}.")
+    choice("source", source, DATA_SETS)
     try:
         from sklearn import datasets
     except ImportError as error:

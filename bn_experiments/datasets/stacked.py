@@ -69,11 +69,6 @@ def stacked_optima(inputs: npt.ArrayLike, targets: npt.ArrayLike) -> StackedOpti
     """
     x = real_array("inputs", inputs, shape="(..., m, d)")
     t = real_array("targets", targets, shape="(..., m)")
-    if x.shape[:-1] != t.shape or 0 in x.shape[-2:]:
-        raise ValueError(
-            f"targets: shape {t.shape} does not fit inputs of shape {x.shape}; "
-            "they need (..., m) and (..., m, d)."
-        )
     stars, _, known = _solved(x, t, intercept=False)
     slopes, intercepts, directed = _solved(x, t, intercept=True)
     return StackedOptima(stars, slopes, intercepts, known & directed)

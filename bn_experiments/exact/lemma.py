@@ -7,6 +7,7 @@ from typing import Any
 import sympy as sp
 
 from bn_experiments.exact.neuron import Expr, Point, Ray, column, exact_number, tidy
+from bn_solver.arrays import choice
 
 
 @dataclass(frozen=True)
@@ -69,19 +70,20 @@ def failure_probability(angle: Expr, reading: str = "infimum") -> Expr:
     """Return 1/2 + θ/2π, 1/2 − θ/2π or 1/2, and 0 at θ = 0; see `bnlib.failure_probability`."""
     theta, half = _angle(angle), sp.Rational(1, 2)
     shares = {"infimum": theta, "strict": -theta, "given_closest": sp.Integer(0)}
-    if reading not in shares or (reading == "given_closest" and theta == sp.pi):
+    choice("reading", reading, shares)
+    if reading == "given_closest" and theta == sp.pi:
         raise ValueError(f"reading, angle: {reading!r} at {theta}; see bnlib.failure_probability.")
     return sp.Integer(0) if theta.is_zero else half + shares[reading] / (2 * sp.pi)
 
 
 def mean_excess(angle: Expr, scale: Expr = 1) -> Expr:
     """Return s² (2θ − sin 2θ)/(2π); see `bnlib.mean_excess`."""
-    theta, s = _angle(angle), exact_number(scale)
+    theta, s = _angle(angle), exact_number("scale", scale)
     return s**2 * (2 * theta - sp.expand_trig(sp.sin(2 * theta))) / (2 * sp.pi)
 
 
 def _angle(angle: Expr) -> Expr:
-    theta = exact_number(angle)
+    theta = exact_number("angle", angle)
     if theta.is_number and not 0 <= theta <= sp.pi:
         raise ValueError("angle: must lie in [0, π] radians; did you pass degrees?")
     return theta

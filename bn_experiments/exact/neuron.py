@@ -1,7 +1,10 @@
 """The neuron, batch norm and their optima in SymPy."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Rational
 from typing import Any
 
 import sympy as sp
@@ -12,15 +15,32 @@ Expr = Any
 """A SymPy expression; SymPy ships no types."""
 
 
-def exact_number(value: Any) -> Expr:
-    """Return a SymPy number or expression; a float becomes the rational it is in binary."""
-    number = sp.sympify(value.item() if hasattr(value, "item") else value)
+def exact_number(name: str, value: Any) -> Expr:
+    """Return a SymPy number or expression; a float becomes the rational it is in binary.
+
+    Of texts only "p/q": others SymPy would run as code, or write out as "1e999999999".
+    """
+    value = value.item() if getattr(value, "shape", None) == () else value
+    if isinstance(value, str) and re.fullmatch("-?[0-9]{1,999}(/[1-9][0-9]{0,998})?", value):
+        value = Fraction(value)
+    if not isinstance(value, sp.Expr | Rational | float):
+        raise ValueError(
+            f"{name}: {value!r:.60} is no number; use int, Fraction, 'p/q', float or what SymPy "
+            "makes."
+        )
+    number = sp.sympify(int(value) if isinstance(value, bool) else value)
     return sp.Rational(number) if isinstance(number, sp.Float) else number
 
 
 def _matrix(name: str, rows: Any) -> Expr:
     """Return a matrix of exact entries."""
-    matrix = sp.ImmutableMatrix([[exact_number(each) for each in row] for row in rows])
+    try:
+        entries = [[exact_number(name, each) for each in row] for row in rows]
+    except TypeError as error:
+        raise ValueError(f"{name}: {rows!r:.60} holds no rows of numbers; pass lists.") from error
+    if len({*map(len, entries)}) > 1:
+        raise ValueError(f"{name}: the rows differ in length; give each the same entries.")
+    matrix = sp.ImmutableMatrix(entries)
     if matrix.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise ValueError(f"{name}: entries must be finite; remove or replace the others.")
     return matrix
@@ -28,7 +48,11 @@ def _matrix(name: str, rows: Any) -> Expr:
 
 def column(name: str, values: Any) -> Expr:
     """Return a column vector of exact entries."""
-    return _matrix(name, [[each] for each in values])
+    try:
+        rows = [[each] for each in values]
+    except TypeError as error:
+        raise ValueError(f"{name}: {values!r:.60} is no list of numbers; pass one.") from error
+    return _matrix(name, rows)
 
 
 def tidy(expression: Expr) -> Expr:
@@ -123,7 +147,7 @@ class BatchNorm:
 
     def __post_init__(self) -> None:
         for name in ("gamma", "beta", "epsilon"):
-            object.__setattr__(self, name, exact_number(getattr(self, name)))
+            object.__setattr__(self, name, exact_number(name, getattr(self, name)))
         if self.epsilon.is_negative:
             raise ValueError(f"epsilon: must be at least 0, got {self.epsilon}.")
 

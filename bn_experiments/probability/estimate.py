@@ -6,7 +6,15 @@ from typing import Self
 import numpy as np
 
 from bn_experiments.datasets.preparation import independent_columns
-from bn_solver.arrays import Array, angle_between, centered, unit, whole_number
+from bn_solver.arrays import (
+    Array,
+    angle_between,
+    centered,
+    real_number,
+    unit,
+    whole_number,
+)
+from bn_solver.limits import within_range
 from bnlib.learning_set import LearningSet, require_learning_set
 
 
@@ -26,31 +34,33 @@ class Estimate:
     n: int
 
     @classmethod
+    @within_range("count, n")
     def of_proportion(cls, count: int, n: int) -> Self:
         """Return the estimate of a probability from `count` hits in n independent trials.
 
         The standard error is √(p (1 − p) / n), with p moved to (count + 1) / (n + 2) so that
         it is not 0 where all trials agree. Raises ``ValueError`` unless 0 ≤ count ≤ n.
         """
-        _check_size(n)
-        if not 0 <= count <= n:
+        whole_number("n", n, at_least=2)
+        if whole_number("count", count, at_least=0) > n:
             raise ValueError(f"count: must lie between 0 and n = {n}, got {count}.")
         smoothed = (count + 1) / (n + 2)
         return cls(count / n, float(np.sqrt(smoothed * (1 - smoothed) / n)), n)
 
     @classmethod
+    @within_range("total, total_of_squares")
     def of_mean(cls, total: float, total_of_squares: float, n: int) -> Self:
         """Return the estimate of a mean from the sums of n values and of their squares.
 
         Raises ``ValueError`` if a sum is not finite.
         """
-        _check_size(n)
-        if not np.isfinite([total, total_of_squares]).all():
-            raise ValueError("total, total_of_squares: not finite; rescale the values.")
-        mean = total / n
-        variance = max(total_of_squares / n - mean**2, 0.0) * n / (n - 1)
+        whole_number("n", n, at_least=2)
+        mean = real_number("total", total) / n
+        square = real_number("total_of_squares", total_of_squares) / n
+        variance = max(square - mean**2, 0.0) * n / (n - 1)
         return cls(float(mean), float(np.sqrt(variance / n)), n)
 
+    @within_range("expected, standard_error")
     def z_score(self, expected: float) -> float:
         """Return the distance from what the estimate should be, in standard errors.
 
@@ -58,7 +68,9 @@ class Estimate:
         ----------
         expected : float
         """
-        return (self.value - expected) / self.standard_error
+        return float(
+            (self.value - np.float64(real_number("expected", expected))) / self.standard_error
+        )
 
     def __repr__(self) -> str:
         # As many digits as the standard error supports: two of its own.
@@ -68,11 +80,7 @@ class Estimate:
         return f"{self.value:.{digits}f} ± {self.standard_error:.{digits}f}"
 
 
-def _check_size(n: int) -> None:
-    if n < 2:
-        raise ValueError(f"n: a standard error needs at least 2 draws, got {n}; draw more.")
-
-
+@within_range("data")
 def resampled_angles(data: LearningSet, rng: np.random.Generator, n: int) -> Array:
     r"""Return θ for n random weightings of the examples: the Bayesian bootstrap.
 

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from bn_solver.arrays import Array, real_number, whole_number
+from bn_solver.limits import within_range
 
 
 class Initialization(Protocol):
@@ -38,6 +39,11 @@ class _Sized(Initialization):
             raise ValueError(f"{name}: must be positive, got {size:g}.")
         object.__setattr__(self, name, size)
 
+    @staticmethod
+    def _shape(n: int, d: int) -> tuple[int, int]:
+        """Return the shape (n, d), if it is one."""
+        return whole_number("n", n, at_least=0), whole_number("d", d, at_least=1)
+
 
 @dataclass(frozen=True)
 class Gaussian(_Sized):
@@ -51,12 +57,13 @@ class Gaussian(_Sized):
 
     scale: float = 1.0
 
+    @within_range("scale")
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:  # noqa: D102
-        return self.scale * rng.standard_normal((n, d))
+        return self.scale * rng.standard_normal(self._shape(n, d))
 
     def project(self, rng: np.random.Generator, n: int, d: int) -> Array:
         """Draw the coordinates of n initializations in a plane, shape (2, n)."""
-        plane = rng.standard_normal((2, n))
+        plane = rng.standard_normal((2, self._shape(n, d)[0]))
         return plane if self.scale == 1.0 else plane * self.scale  # no pass in the common case
 
 
@@ -72,8 +79,9 @@ class Sphere(_Sized):
 
     radius: float = 1.0
 
+    @within_range("radius")
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:  # noqa: D102
-        w = rng.standard_normal((n, d))
+        w = rng.standard_normal(self._shape(n, d))
         return np.asarray(w * (self.radius / np.linalg.norm(w, axis=1, keepdims=True)))
 
     def project(self, rng: np.random.Generator, n: int, d: int) -> Array:
@@ -82,7 +90,7 @@ class Sphere(_Sized):
         Two coordinates of a normal vector over its length; the other d − 2 enter through
         their sum of squares, which has a chi-squared law.
         """
-        if d < 2:
+        if self._shape(n, d)[1] < 2:
             raise ValueError(f"d: a plane needs at least 2 weights, got {d}; use sample.")
         plane = rng.standard_normal((2, n))
         squares = np.einsum("ij,ij->j", plane, plane)
@@ -103,10 +111,12 @@ class Uniform(_Sized):
 
     bound: float = 1.0
 
+    @within_range("bound")
     def sample(self, rng: np.random.Generator, n: int, d: int) -> Array:  # noqa: D102
-        return rng.uniform(-self.bound, self.bound, (n, d))
+        return rng.uniform(-self.bound, self.bound, self._shape(n, d))
 
 
+@within_range("d")
 def he(d: int, *, normal: bool = False) -> Gaussian | Uniform:
     """Return the law of He et al. for a neuron with d inputs: each variance is 2 / d.
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bn_solver.arrays import real_number
+from bn_solver.arrays import choice, real_number, representable
 from bnlib.laws import mean_excess
 
 _FAR = 9.0  # above this Φ(-x) is nothing, next to 1, in float64
@@ -159,11 +159,13 @@ def mean_gain(angle: float, size: float, scale: float, reading: str = "infimum")
     n, s = real_number("size", size), real_number("scale", scale)
     if not (n > 0 and s > 0):
         raise ValueError(f"size, scale: must be positive, got {n:g} and {s:g}.")
+    choice("reading", reading, ("infimum", "given_closest"))
     if reading == "infimum":
         mean, square = math.sqrt(2 / math.pi), 1.0 - float(mean_excess(theta))
-    elif reading == "given_closest" and theta < math.pi:
+    elif theta < math.pi:
         mean = math.sqrt(math.pi / 2) * (1 + math.cos(theta)) / (math.pi - theta)
         square = 1.0 + math.sin(2 * theta) / (2 * (math.pi - theta))
     else:
         raise ValueError(f"reading: {reading!r} has no mean at the angle {theta:g}.")
-    return n * n - 2 * mean * s * n + s * s * square
+    gain = np.asarray(n * n - 2 * mean * s * n + s * s * square)
+    return float(representable("mean gain", gain, cause="size, scale"))

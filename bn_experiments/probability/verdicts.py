@@ -32,6 +32,17 @@ def check_weaker(
     return LemmaCheck(**compare(start, standard_optima, normalized_optima, distance))
 
 
+def _lacking(standard_optima: Any, normalized_optima: Any) -> bool:
+    """Return whether one of two lists of optima is empty; ``ValueError`` unless they are lists."""
+    lists = {"standard_optima": standard_optima, "normalized_optima": normalized_optima}
+    for name, optima in lists.items():
+        if not isinstance(optima, Sequence):
+            raise ValueError(
+                f"{name}: expected a list of optima, got {type(optima).__name__}; pass a list."
+            )
+    return not all(map(len, lists.values()))
+
+
 def verdict(
     start: npt.ArrayLike,
     standard_optima: Sequence[Optimum],
@@ -55,7 +66,7 @@ def verdict(
     --------
     check_lemma : the other parameters, and errors; start has the shape (n, d).
     """
-    if not len(standard_optima) or not len(normalized_optima):
+    if _lacking(standard_optima, normalized_optima):
         return "void"
     found = check(start, standard_optima, normalized_optima)
     if not found.applies.any():
@@ -91,15 +102,17 @@ def verdicts(
     --------
     verdict, check_lemma : the other parameters, and errors.
     """
-    if not len(standard_optima) or not len(normalized_optima):
+    if _lacking(standard_optima, normalized_optima):
         return "void", "void"
+    d = getattr(standard_optima[0], "d", 1)
+    check(np.zeros(d), standard_optima, normalized_optima)  # refuses what are no optima
     points, between = [star.weights for star in standard_optima], []
     rays = [each.direction for each in normalized_optima if isinstance(each, Ray)]
     for star, u in [(star, u) for star in points for u in rays if star.any()]:
         e = star / np.linalg.norm(star)
         if 1 + e @ u > 1e-12:
             between.append(e + u + (1 + e @ u) / 2 * (e - u))
-    drawn = rng.normal(size=(60, standard_optima[0].d))
+    drawn = rng.normal(size=(60, d))
     starts = np.vstack([*points, *between, drawn, -drawn])
     near = starts[check(starts, standard_optima, normalized_optima).exists]
     first, second = (

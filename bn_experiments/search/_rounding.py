@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from bn_solver.arrays import EPS, Array, centered
+from bn_solver.arrays import EPS, Array, centered, real_array
+from bn_solver.limits import within_range
 from bnlib import Activation, BatchNorm, LearningSet, Neuron, activation
 
 _ULPS = 8 * EPS  # what φ, φ′ and a few operations beside a sum may lose, relative to their sizes
 
 
+@within_range("weights, data, along")
 def slope_rounding(neuron: Neuron, weights: Array, data: LearningSet, along: Array) -> Array:
     r"""Return a bound of the rounding error of ⟨∇L, v⟩ with `Neuron.gradient`, shape (..., k).
 
@@ -34,6 +36,8 @@ def slope_rounding(neuron: Neuron, weights: Array, data: LearningSet, along: Arr
         If batch norm divides by zero.
     """
     columns, norm, m = neuron.columns(data), neuron.normalization, data.m
+    weights = real_array("weights", weights, shape="(..., d)", last=len(columns))
+    along = real_array("along", along, shape="(..., d, k)")
     y = weights @ columns
     off = (len(columns) / 2 + 6) * EPS * (np.abs(weights) @ np.abs(columns))
     z, off_z = y, off

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bn_solver.arrays import EPS, Array, flag, real_array, representable
+from bn_solver.arrays import EPS, Array, choice, flag, real_array, representable
+from bn_solver.limits import within_range
 from bnlib import LearningSet, Point
 from bnlib.learning_set import require_learning_set
 
@@ -74,9 +75,7 @@ class ConvexNeuron:
     bias: bool = False
 
     def __post_init__(self) -> None:
-        if self.family not in FAMILIES:
-            known = ", ".join(FAMILIES)
-            raise ValueError(f"family: {self.family!r} is unknown; use one of {known}.")
+        choice("family", self.family, FAMILIES)
         flag("bias", self.bias)
 
     def _design(self, weights: npt.ArrayLike, data: LearningSet) -> tuple[Array, Array]:
@@ -95,9 +94,9 @@ class ConvexNeuron:
         weights, data : array_like of shape (..., d), with a bias (..., d + 1), LearningSet
         """
         w, x = self._design(weights, data)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             terms = FAMILIES[self.family].potential(w @ x.T) - data.targets * (w @ x.T)
-        return representable("loss", np.mean(terms, axis=-1), cause="weights, data")
+            return representable("loss", np.mean(terms, axis=-1), cause="weights, data")
 
     def gradient(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
         """Return the gradient, the mean of (A′(z) − t) x, shape (..., d)."""
@@ -114,6 +113,7 @@ class ConvexNeuron:
             hessian = np.swapaxes(scaled, -1, -2) @ x
         return representable("hessian", hessian, cause="weights, data")
 
+    @within_range("data")
     def optimum(self, data: LearningSet) -> Point:
         """Return the minimum, with a bound of its distance from the true one.
 
@@ -124,6 +124,7 @@ class ConvexNeuron:
         -------
         Point
         """
+        require_learning_set(data)
         w, x = self._design(np.zeros(data.d + self.bias), data)
         for _ in range(200):
             step = np.linalg.lstsq(self.hessian(w, data), self.gradient(w, data), rcond=None)[0]

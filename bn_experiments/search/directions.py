@@ -10,6 +10,7 @@ import numpy as np
 from bn_experiments.search._rounding import slope_rounding
 from bn_experiments.search.pieces import FlatSector
 from bn_solver.arrays import EPS, Array, power_of_two, unit, whole_number
+from bn_solver.limits import within_range
 from bnlib import LearningSet, Ray
 from bnlib.learning_set import require_learning_set
 
@@ -35,6 +36,7 @@ class DirectionScan:
     flat: list[FlatSector]
 
 
+@within_range("data")
 def scan_directions(neuron: Any, data: LearningSet, *, n: int = 720) -> DirectionScan:
     r"""Find the optimal rays of a neuron with batch norm and two weights.
 

@@ -10,6 +10,7 @@ from bn_experiments.search._whitened import WhitenedSearch
 from bn_experiments.search.directions import scan_directions
 from bn_experiments.search.pieces import Landscape, piecewise_minima
 from bn_solver.arrays import real_array
+from bn_solver.limits import within_range
 from bnlib import LearningSet, Neuron, activation
 from bnlib.learning_set import require_learning_set
 from bnlib.optima import Optimum
@@ -17,6 +18,7 @@ from bnlib.optima import Optimum
 _STARTS = 24  # of `numerical_optima` for more than two weights
 
 
+@within_range("data, starts")
 def search_weights(neuron: Neuron, data: LearningSet, starts: npt.ArrayLike) -> Landscape:
     r"""Search for the local minima of a neuron's loss from many starts.
 
@@ -80,6 +82,7 @@ def search_weights(neuron: Neuron, data: LearningSet, starts: npt.ArrayLike) -> 
     return Landscape(minima, ["minimum"] * len(minima), [], dict(outcomes))
 
 
+@within_range("data")
 def numerical_optima(neuron: Neuron, data: LearningSet, rng: np.random.Generator) -> list[Optimum]:
     """Return all local minima that a search finds: what `Neuron.optima` is for the identity.
 

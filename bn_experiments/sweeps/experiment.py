@@ -14,13 +14,16 @@ asked for.
 
 import importlib
 import json
+import math
 import os
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import bnlib
 from bn_experiments.sweeps.run import code_hash
+from bn_solver.arrays import choice
 
 NAMES = ("networks", "training", "activations")
 EXPERIMENTS = {name: f"bn_experiments.sweeps.{name}" for name in NAMES}
@@ -29,6 +32,10 @@ FOLDERS = [Path(__file__).parents[up] / "results" for up in (2, 1)]
 """The module of each experiment."""
 DIGITS = 6
 """Significant digits of the numbers in a summary."""
+LARGEST = 1_000_000
+"""Bytes of a summary that is read."""
+KEYS = {"experiment": str, "command": str, "version": str, "code": str, "cases": int, "seed": int}
+KEYS |= {"significant_digits": int, "summary": dict}
 
 
 def experiment(name: str) -> Any:
@@ -84,14 +91,47 @@ def require_replaceable(path: Path, name: str) -> None:
     if not path.exists() or (path.is_file() and path.stat().st_size == 0):
         return
     try:
-        mine = path.is_file() and json.loads(path.read_text("utf-8"))["experiment"] == name
-    except (ValueError, KeyError, TypeError):
-        mine = False
-    if not mine:
+        read_summary(path, name)
+    except ValueError as error:
         raise ValueError(
             f"--output: {path} exists and is no summary of {name!r}; it was not touched. "
             "Give another file."
+        ) from error
+
+
+def read_summary(path: Path, name: str) -> dict[str, Any]:
+    """Return what is in a file, if `summary_text` could have written it."""
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            raise ValueError("no file of its size")
+        document = json.loads(
+            path.read_text(encoding="utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_finite,
+            parse_float=_finite,
         )
+        kinds = {key: type(value) for key, value in document.items()}
+        if kinds != KEYS or document["experiment"] != name:
+            raise ValueError("other keys or values")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"{path}: is no summary of {name!r} ({error}); write it anew: "
+            f"python -m bn_experiments sweep {name} --output {name}.json."
+        ) from error
+    return dict(document)
+
+
+def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    pairs = list(pairs)
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text:.20} is not finite")
+    return number
 
 
 def write_summary(path: Path, name: str, text: str) -> None:
@@ -123,10 +163,8 @@ def stored_summary(name: str) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If there is no sweep of this name.
+        If there is no sweep of this name, or the file holds anything else.
     """
-    if name not in NAMES:
-        raise ValueError(f"name: {name!r} has no stored summary; use one of {', '.join(NAMES)}.")
-    path = next(at for folder in FOLDERS if (at := folder / f"{name}.json").is_file())
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return document
+    choice("name", name, NAMES)
+    paths = [folder / f"{name}.json" for folder in FOLDERS]
+    return read_summary(next((each for each in paths if each.is_file()), paths[0]), name)

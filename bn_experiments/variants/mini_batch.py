@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bn_experiments.search import scan_directions, slope_rounding
-from bn_solver.arrays import EPS, Array, whole_number
+from bn_solver.arrays import EPS, Array, real_array, whole_number
+from bn_solver.limits import within_range
 from bnlib import LearningSet, Neuron, Ray, activation
 from bnlib.learning_set import require_learning_set
 
@@ -77,14 +78,17 @@ class MiniBatchNeuron:
         """Return the inputs as the neuron sees them, shape (d, m)."""
         return self.neuron.columns(data)
 
+    @within_range("weights, data")
     def loss(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
         """Return the mean of the loss over all mini-batches, shape (...)."""
         return self._mean(lambda batch: self.neuron.loss(weights, batch), data)
 
+    @within_range("weights, data")
     def gradient(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
         """Return the mean of the gradients of the batches, shape (..., d)."""
         return self._mean(lambda batch: self.neuron.gradient(weights, batch), data)
 
+    @within_range("weights, data, along")
     def slope_rounding(self, weights: npt.ArrayLike, data: LearningSet, along: Array) -> Array:
         """Return a bound of the rounding error of ⟨∇L, v⟩, shape (..., k).
 
@@ -93,8 +97,9 @@ class MiniBatchNeuron:
         along : ndarray, shape (..., d, k)
             Directions v in the columns.
         """
-        w = np.asarray(weights, dtype=np.float64)
-        share = EPS * len(_split(data, self))
+        w = real_array("weights", weights, shape="(..., d)")
+        along = real_array("along", along, shape="(..., d, k)")
+        share = EPS * len(self._split(data))
 
         def bound(batch: LearningSet) -> Array:
             terms = np.abs(self.neuron.gradient(w, batch))[..., None, :] @ np.abs(along)
@@ -102,6 +107,7 @@ class MiniBatchNeuron:
 
         return self._mean(bound, data)
 
+    @within_range("data")
     def optima(self, data: LearningSet) -> list[Ray]:
         """Return the rays of local minima in the plane, by increasing loss; their number is odd.
 
@@ -116,7 +122,7 @@ class MiniBatchNeuron:
         """
         if activation(self.neuron.activation) != activation("identity"):
             raise ValueError("neuron: rays are searched for the identity only.")
-        for rows, batch in _split(data, self):
+        for rows, batch in self._split(data):
             x = self.neuron.columns(batch)
             size = np.abs(x).max(axis=1, keepdims=True)
             if np.linalg.matrix_rank(x / np.where(size > 0, size, 1.0)) < 2:
@@ -129,15 +135,19 @@ class MiniBatchNeuron:
             raise ValueError("targets, neuron: the loss is the same in all directions; use others.")
         return list(scan.minima)
 
+    def _split(self, data: LearningSet) -> list[tuple[list[int], LearningSet]]:
+        require_learning_set(data)
+        return _split(data, self)
+
     def _mean(self, value: Callable[[LearningSet], Array], data: LearningSet) -> Array:
         """Return the mean over the batches of a function of a learning set."""
         total: Array | float = 0.0
-        for rows, batch in _split(data, self):
+        for rows, batch in self._split(data):
             try:
                 total = total + value(batch)
             except ValueError as error:
                 raise ValueError(f"batch of the examples {rows}: {error}") from error
-        return np.asarray(total / len(_split(data, self)))
+        return np.asarray(total / len(self._split(data)))
 
 
 # A search evaluates the loss on one learning set many times.

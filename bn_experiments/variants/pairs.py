@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bn_solver.arrays import EPS, real_array
+from bn_solver.limits import within_range
 from bnlib import LearningSet, LemmaCheck, Ray, check_lemma
 from bnlib.learning_set import require_learning_set
 from bnlib.optima import Optimum
@@ -28,6 +29,7 @@ class Sector(NamedTuple):
     first: Ray
     last: Ray
 
+    @within_range("start")
     def contains(self, start: npt.ArrayLike, *, surely: bool = False) -> npt.NDArray[np.bool_]:
         """Return whether weights, shape (..., 2), are in the sector, shape (...).
 
@@ -49,6 +51,7 @@ class Sector(NamedTuple):
         return np.asarray(past & (before - b[0] * w[..., 1] >= off[1]))
 
 
+@within_range("data")
 def best_sectors(data: LearningSet) -> list[Sector]:
     r"""Return the global minima of the expected loss over batches of two, counter-clockwise.
 
@@ -100,6 +103,10 @@ def check_sectors(
     --------
     check_lemma : parameters and errors.
     """
+    if not isinstance(normalized_optima, Sequence) or not all(
+        isinstance(each, Sector) for each in normalized_optima
+    ):
+        raise ValueError("normalized_optima: expected a list of Sector; pass that of best_sectors.")
     edges = [edge for sector in normalized_optima for edge in sector]
     check = check_lemma(start, standard_optima, edges)  # outside, one of them is closest
     inside = np.any([sector.contains(start) for sector in normalized_optima], axis=0)

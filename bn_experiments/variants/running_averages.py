@@ -3,11 +3,15 @@
 import numpy as np
 import numpy.typing as npt
 
-from bn_solver.arrays import EPS, Array, real_array
+from bn_solver.arrays import EPS, Array, real_array, real_number
 from bn_solver.doubled import length
+from bn_solver.limits import within_range
 from bnlib import BatchNorm, LearningSet, Neuron, Point
+from bnlib.batch_norm import require_normalization
+from bnlib.learning_set import require_learning_set
 
 
+@within_range("data")
 def trained_parameters(data: LearningSet) -> tuple[Array, BatchNorm]:
     r"""Return the slope û and batch norm with the trained γ = σ(û) and β = t̄, at ε = 0.
 
@@ -22,6 +26,7 @@ def trained_parameters(data: LearningSet) -> tuple[Array, BatchNorm]:
     return slope, BatchNorm(gamma=float(np.std(data.inputs @ slope)), beta=data.mean_target)
 
 
+@within_range("data, at")
 def evaluated_optima(
     data: LearningSet, at: npt.ArrayLike, norm: BatchNorm | None = None, *, factor: float = 1.0
 ) -> list[Point]:
@@ -52,7 +57,9 @@ def evaluated_optima(
     ValueError
         If `at` or `norm` is not such, s_r is 0, or a least-squares fit is not unique.
     """
-    norm = norm or BatchNorm()
+    require_learning_set(data)
+    require_normalization(norm, bias=False)
+    norm, factor = norm or BatchNorm(), real_number("factor", factor)
     w = real_array("at", at, shape="(d,)", last=data.d)
     y = data.inputs @ w
     spread = np.sqrt((factor * y.std()) ** 2 + norm.epsilon)

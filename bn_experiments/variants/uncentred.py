@@ -6,7 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from bn_experiments.search import scan_directions
-from bn_solver.arrays import EPS, Array, centered, real_array, real_number, representable
+from bn_solver.arrays import (
+    EPS,
+    Array,
+    centered,
+    choice,
+    real_array,
+    real_number,
+)
+from bn_solver.limits import within_range
 from bnlib import LearningSet, Ray
 from bnlib.learning_set import require_learning_set
 
@@ -48,8 +56,7 @@ class UncentredNeuron:
     gamma: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.divisor not in DIVISORS:
-            raise ValueError(f"divisor: unknown {self.divisor!r}; use one of {DIVISORS}.")
+        choice("divisor", self.divisor, DIVISORS)
         gamma = real_number("gamma", self.gamma)
         if gamma <= 0:
             raise ValueError(f"gamma: must be positive, got {gamma:g}.")
@@ -60,21 +67,24 @@ class UncentredNeuron:
         require_learning_set(data)
         return np.asarray(data.inputs.T)
 
+    @within_range("weights, data")
     def size(self, weights: npt.ArrayLike, data: LearningSet) -> tuple[Array, Array]:
         """Return N(w), shape (...), and its gradient, shape (..., d)."""
         columns = self.columns(data)
-        w = real_array("weights", weights, shape="(..., d)", last=data.d)
+        w = self._weights(weights, data)
         if self.divisor == "std":
             columns = centered(columns, axis=-1)
-        with np.errstate(over="ignore", under="ignore"):
-            y = w @ columns
-            half = w if self.divisor == "weights" else y @ columns.T / data.m
-            squares = np.sum(w * w if self.divisor == "weights" else y * y / data.m, axis=-1)
-            size = representable("divisor", np.sqrt(squares), cause="weights, data")
+        y = w @ columns
+        half = w if self.divisor == "weights" else y @ columns.T / data.m
+        size = np.sqrt(np.sum(w * w if self.divisor == "weights" else y * y / data.m, axis=-1))
         if (size <= 0).any():
             raise ValueError("weights: N(w) is zero, so z is not defined; use other weights.")
         return size, half / size[..., None]
 
+    def _weights(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
+        return real_array("weights", weights, shape="(..., d)", last=data.d)
+
+    @within_range("weights, data")
     def loss(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
         """Return the mean over the examples of the squared residual, shape (...).
 
@@ -83,10 +93,10 @@ class UncentredNeuron:
         weights, data : array_like of shape (..., d), LearningSet
         """
         size, _ = self.size(weights, data)
-        z = self.gamma * (np.asarray(weights) @ self.columns(data)) / size[..., None]
-        loss = np.mean((z - data.targets) ** 2, axis=-1)
-        return representable("loss", loss, cause="weights, data")
+        z = self.gamma * (self._weights(weights, data) @ self.columns(data)) / size[..., None]
+        return np.asarray(np.mean((z - data.targets) ** 2, axis=-1))
 
+    @within_range("weights, data")
     def gradient(self, weights: npt.ArrayLike, data: LearningSet) -> Array:
         r"""Return the exact gradient of the loss, shape (..., d); it is orthogonal to w.
 
@@ -94,13 +104,13 @@ class UncentredNeuron:
            - \frac{\langle y, r\rangle}{N}\,\nabla N\Bigr), \qquad r = z - t .
         """
         size, slope = self.size(weights, data)
-        y = np.asarray(weights) @ self.columns(data)
+        y = self._weights(weights, data) @ self.columns(data)
         factor = self.gamma / size[..., None]
         r = factor * y - data.targets
         turn = np.sum(y * r, axis=-1, keepdims=True) / size[..., None]
-        gradient = 2 / data.m * factor * (r @ data.inputs - turn * slope)
-        return representable("gradient", gradient, cause="weights, data")
+        return np.asarray(2 / data.m * factor * (r @ data.inputs - turn * slope))
 
+    @within_range("weights, data, along")
     def slope_rounding(self, weights: npt.ArrayLike, data: LearningSet, along: Array) -> Array:
         """Return a bound of the rounding error of ⟨∇L, v⟩, shape (..., k).
 
@@ -112,8 +122,9 @@ class UncentredNeuron:
         along : ndarray, shape (..., d, k)
             Directions v in the columns.
         """
-        w, columns = np.abs(np.asarray(weights)), np.abs(self.columns(data))
         size, slope = self.size(weights, data)
+        w, columns = np.abs(self._weights(weights, data)), np.abs(self.columns(data))
+        along = real_array("along", along, shape="(..., d, k)")
         y = w @ columns
         lost = 1 + np.mean(y**2, axis=-1, keepdims=True) / size[..., None] ** 2
         factor = self.gamma / size[..., None]

@@ -55,8 +55,8 @@ def test_a_reflection_swaps_the_two_sides_where_an_optimum_is_closest():
 
 def test_known_values_the_jump_at_zero_and_readings_that_do_not_exist():
     for arguments in ((1.0, "weak"), (np.pi, "given_closest")):
-        oracles.refused("reading: unknown|angle: at π", failure_probability, *arguments)
-        with pytest.raises(ValueError, match="reading, angle: "):
+        oracles.refused("reading: .* is unknown|angle: at π", failure_probability, *arguments)
+        with pytest.raises(ValueError, match="reading(, angle)?: "):
             exact.failure_probability(sp.pi if arguments[0] > 3 else 1, arguments[1])
     values = [failure_probability(a) for a in (0, 5e-324, np.pi / 2, np.pi)]
     assert values == [0.0, 0.5, 0.75, 1.0]

@@ -15,7 +15,7 @@ CARRIED = {
     r"_static/previews/": "loaded when a link is pointed at",
     r"_static/mathjax/output/chtml/fonts/": "typesetting tells which it takes",
     r"_static/(file|plus|minus)\.png": "Sphinx's style sheet and script name them",
-    r"_static/scripts/bootstrap\.js\.LICENSE\.txt": "its licence",
+    r"_static/(licences/|scripts/bootstrap\.js\.LICENSE\.txt)": "licences of what it carries",
     r"objects\.inv|searchindex\.js": "for other books; for the search",
 }
 OTHERS = ("genindex", "prf-prf", "py-modindex", "search")

@@ -171,7 +171,7 @@ def test_json_holds_all_that_shows_that_it_fails(data):
 
 def test_bad_options_are_named():
     for name, value, told in (
-        ("preparation", "whitened", "unknown 'whitened'; use one of"),
+        ("preparation", "whitened", "'whitened' is unknown; use one of"),
         ("bias", 1, "must be True or False"),
         ("scale", 0.0, "must be positive"),
         ("scale", np.nan, ""),

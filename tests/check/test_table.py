@@ -127,6 +127,7 @@ BROKEN = [
     ("quote", 'a,t\n1,"2\n', ["line 2: unexpected end of data; a quotation mark"]),
     ("stray quote", 'a,t\n1,"2"x\n', ["line 2: ", "a quotation mark"]),
     ("gigantic", "a,t\n1,2\n" + "9" * 200_000 + ",3\n", ["line 3: field larger than field limit"]),
+    ("gigantic header", "a" * 200_000 + ",t\n1,2\n", ["line 1: field larger than field limit"]),
     ("latin", "größe,t\n1,2\n".encode("latin-1"), ["byte 0xf6 is not utf-8", "--encoding latin-1"]),
     ("utf-16", "a,t\n1,2\n".encode("utf-16"), ["seems to be UTF-16; export the table"]),
     ("zip", b"PK\x03\x04" + bytes(99), ["seems to be a ZIP archive or an Excel workbook"]),

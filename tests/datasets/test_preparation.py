@@ -116,7 +116,7 @@ def test_bad_input_is_refused_with_a_reason():
         oracles.refused(f"^{message}", independent_columns, GOOD.inputs, tolerance=tolerance)
     none = "data: expected a LearningSet"
     for call, arguments, message in (
-        (prepare, (GOOD, "whitened"), "preparation: unknown 'whitened'"),
+        (prepare, (GOOD, "whitened"), "preparation: 'whitened' is unknown"),
         (prepare, (GOOD.inputs, "raw"), none),
         (prepare, (FLAT, "scaled"), "data: input 0 is constant"),
         (prepare, (FLAT, "standardised"), "data: input 0 is constant"),

@@ -107,8 +107,8 @@ def test_no_network_is_asked_for(monkeypatch):
 
 def test_what_cannot_be_loaded_is_refused(monkeypatch):
     for message, arguments in (
-        ("source: unknown 'mnist'", {"sources": ["mnist"]}),
-        ("source: unknown 'mnist'", {"sources": "mnist"}),
+        ("source: 'mnist' is unknown", {"sources": ["mnist"]}),
+        ("source: 'mnist' is unknown", {"sources": "mnist"}),
         ("coding: both targets are 1", {"coding": (1.0, 1.0)}),
         ("coding: entry", {"coding": (0.0, np.nan)}),
         ("coding: expected", {"coding": (0.0, 1.0, 2.0)}),

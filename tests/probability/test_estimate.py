@@ -89,13 +89,13 @@ def test_what_is_shown_is_within_a_tenth_of_a_standard_error(value, error):
 
 def test_what_has_no_estimate_or_cannot_be_resampled_is_refused():
     for n in (1, 0, -3):
-        message = f"n: .*at least 2 draws, got {n}; draw more"
+        message = f"n: must be at least 2, got {n}"
         oracles.refused(f"^{message}", Estimate.of_mean, 1.0, 1.0, n)
         oracles.refused(f"^{message}", Estimate.of_proportion, 0, n)
-    message = "total, total_of_squares: not finite"
-    oracles.refused(f"^{message}", Estimate.of_mean, np.inf, np.inf, 3)
+    for values in ((np.inf, 1.0), (1.0, np.inf)):
+        oracles.refused("^total(_of_squares)?: .* is inf", Estimate.of_mean, *values, 3)
     for count in (-1, 4):
-        message = f"count: must lie between 0 and n = 3, got {count}"
+        message = f"count: must .* 0.*, got {count}"
         oracles.refused(f"^{message}", Estimate.of_proportion, count, 3)
     flat = LearningSet([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [2.0, 0.0, 5.0])
     for data, n, message in (

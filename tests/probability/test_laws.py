@@ -201,7 +201,7 @@ def test_a_mean_gain_that_does_not_exist_is_refused():
     for arguments, told in (
         ((1.0, 0.0, 1.0), "size, scale: must be positive"),
         ((np.pi, 1.0, 1.0, "given_closest"), "reading: 'given_closest' has no mean"),
-        ((1.0, 1.0, 1.0, "strict"), "reading: 'strict' has no mean"),
+        ((1.0, 1.0, 1.0, "strict"), "reading: 'strict' is unknown"),
     ):
         oracles.refused(told, probability.mean_gain, *arguments)
 

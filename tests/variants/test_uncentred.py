@@ -182,7 +182,7 @@ def test_a_wrong_condition_is_noticed(planted):
 def test_what_has_no_meaning_is_refused():
     data, flat = bnlib.counterexample(), LearningSet([[1.0, 0.0], [1.0, 1.0]], [1.0, 2.0])
     for told, call in (
-        ("divisor: unknown 'var'", lambda: UncentredNeuron("var")),
+        ("divisor: 'var' is unknown", lambda: UncentredNeuron("var")),
         ("gamma: must be positive, got 0", lambda: UncentredNeuron("std", 0.0)),
         ("weights: N\\(w\\) is zero", lambda: UncentredNeuron("weights").loss([0, 0], data)),
         ("weights: N\\(w\\) is zero", lambda: UncentredNeuron("std").gradient([1, 0], flat)),
