@@ -30,11 +30,11 @@ export LC_ALL := $(if $(filter Darwin,$(shell uname)),en_US.UTF-8,C.UTF-8)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book pdf test check-all rerun record serve lab bench faults timing sweep proof lint lock release clean environment
+.PHONY: help book pdf test check-all rerun record serve lab bench faults pages-report timing sweep proof lint lock release clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 	@echo "Settings: PYTHON=python3.12 (all), PORT=8000 (serve), CHAPTERS=\"claim\" (rerun),\
  NAME=activations (sweep), TEST=1 (timing), UPGRADE=1 (lock)"
 
@@ -73,6 +73,9 @@ bench: environment ## measure how fast the library is, write benchmarks/results.
 faults: environment ## plant faults in all chapters, see that the checks find them, list them
 	@$(VENV_PYTHON) -m tests.book.validate
 	@$(VENV_PYTHON) -m tools.metadata
+
+pages-report: book ## measure what the pages weigh on a slow phone, write benchmarks/pages.md
+	@$(VENV_PYTHON) -m benchmarks.pages
 
 # The tests compare the page with what was measured: both are written before they run.
 timing: environment ## measure time and memory of every chapter (TEST=1: of the tests, too)

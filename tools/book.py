@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from tools.determinism import settle
+from tools.policy import guarded
 from tools.project import BUILD, HTML, ROOT, Progress, exclusive, run_logged
 
 FIRST_PAGE = HTML / "index.html"
@@ -55,7 +56,7 @@ def settings(environ: Mapping[str, str], folder: Path) -> Path:
     config = with_buttons(config, repository, environ.get("BOOK_BRANCH") or "main")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config-with-buttons.yml"
-    path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    path.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return path
 
 
@@ -65,7 +66,7 @@ def keep_what_follows(page: Path) -> None:
     if not (target := re.search(r'url=([^"]+)"', text)):
         raise RuntimeError(f"{page} does not redirect. Remedy: see what Jupyter Book writes there")
     script = f'<script>location.replace("{target[1]}" + location.hash)</script>'
-    page.write_text(f"{script}\n<noscript>{text}</noscript>\n", encoding="utf-8")
+    page.write_text(guarded(f"{script}\n<noscript>{text}</noscript>\n"), encoding="utf-8")
 
 
 def build() -> None:

@@ -30,6 +30,7 @@ SETTLED = """async () => {
   if (document.querySelector("script[src*='mathjax']")) {
     while (!window.MathJax?.startup?.promise) await new Promise(done => setTimeout(done, 20));
     await MathJax.startup.promise;
+    await MathJax.startup.document.lazyTypesetAll?.(); // not only what is near the screen
   }
   await document.fonts.ready;
 }"""

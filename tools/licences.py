@@ -37,14 +37,14 @@ ALLOWED = {
 }  # fmt: skip
 CARRIED = (
     "myst-nb", "pydata-sphinx-theme", "Pygments", "Sphinx", "sphinx-book-theme",
-    "sphinx-copybutton", "sphinx-design", "sphinx-proof", "sphinx-thebe", "sphinx-togglebutton",
+    "sphinx-copybutton", "sphinx-design", "sphinx-proof", "sphinx-togglebutton",
 )  # fmt: skip
 NOTICES = """\
 What the pages of this book carry that others wrote, and under which licences.
 
 MathJax (mathjax/): Copyright The MathJax Consortium. Apache-2.0.txt, beside this file.
-Font Awesome Free (vendor/fontawesome/, scripts/fontawesome.js): Copyright Fonticons, Inc. The
-fonts: OFL-1.1.txt, beside this file. The icons: CC BY 4.0. The code: MIT, as below.
+Font Awesome Free (vendor/fontawesome/), of which the signs that are shown: Copyright Fonticons,
+Inc. The fonts: OFL-1.1.txt, beside this file. The icons: CC BY 4.0. The code: MIT, as below.
 Bootstrap (scripts/bootstrap.js, styles/): Copyright The Bootstrap Authors. MIT, as below.
 clipboard.js (clipboard.min.js): Copyright Zeno Rocha. MIT, as below.
 """

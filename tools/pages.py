@@ -96,9 +96,6 @@ class UnbrokenFormulas(SphinxPostTransform):
 
 # In a written page: what is there, and what should be.
 MENDED = [
-    # Two identical scripts of an extension that nothing here uses; the second is an error.
-    (r'\s*<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"></script>', ""),
-    (r"\s*<script>const THEBE_JS_URL.*?</script>", ""),
     # A folded block is announced by its own words, a folded part of the sidebar by its title.
     (r'<summary aria-label="Toggle hidden content">', "<summary>"),
     (r"(>([^<>]+)</a><details[^>]*>)<summary>", r'\1<summary aria-label="Pages of: \2">'),
@@ -106,6 +103,11 @@ MENDED = [
     (r'(<div id="pst-primary-sidebar")', r'\1 role="complementary" aria-label="Book"'),
     # A list has items; the role of an entry of a bibliography is deprecated.
     (r'role="doc-biblioentry"', 'role="listitem"'),
+    # Colours, and the borders in them, are there from the start, not when all scripts have run.
+    (
+        r'(getItem\("theme"\) \|\| )"auto"',
+        r'\1(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")',
+    ),
     # A cell of a header without a word heads nothing.
     (r'<th class="head">(<p></p>)?</th>', '<td class="head"></td>'),
 ]

@@ -27,7 +27,7 @@ import bnlib
 
 NOTATION = "chapters/notation"
 LONGEST_LINKED = 30  # a formula with more TeX than this is no symbol
-SIGNS = {"lVert": "‖", "rVert": "‖", "top": "ᵀ", "circ": "°", "epsilon": "ε"}
+SIGNS = {"lVert": "‖", "rVert": "‖", "Vert": "‖", "top": "ᵀ", "circ": "°", "epsilon": "ε"}
 for name in ("mathalpha", "mathbin", "mathrel", "mathord", "mathop", "mathopen", "mathclose"):
     SIGNS = getattr(tex2unichar, name) | SIGNS
 ACCENTS = {name: tex2unichar.mathaccent[name] for name in ("hat", "bar", "tilde")}

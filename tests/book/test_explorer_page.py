@@ -225,7 +225,7 @@ def test_a_state_travels_in_the_address(opened):
         assert state(page) == sent
         page.evaluate("location.hash = 'explorer=1,0,0,1,1,1,2,0,5,-3,-1'")
         page.wait_for_function(
-            "document.querySelector('.bn-verdict').textContent.startsWith('Does')"
+            "() => document.querySelector('.bn-verdict').textContent.startsWith('Does')"
         )
         assert state(page)["w0"] == [-3, -1]
     for other in ("#a-heading", "#explorer=1,2"):

@@ -16,7 +16,7 @@ def test_a_link_to_a_state_leads_to_the_explorer(width, chromium, tmp_path):
         with explorer_page.opened(chromium, tmp_path, PAGE, at=at, width=width) as page:
             assert (abs(page.evaluate(TOP.format(".bn-explorer"))) < 100) == there
             page.evaluate(f"scrollTo(0, 0); location.hash = '{STATE.replace('-3', '-4')}'")
-            page.wait_for_function("scrollY > 2000")
+            page.wait_for_function("() => scrollY > 2000")
 
 
 def test_the_first_page_passes_a_state_on(html, chromium):
@@ -25,7 +25,7 @@ def test_the_first_page_passes_a_state_on(html, chromium):
         page.goto((html / "index.html").as_uri() + STATE)
         page.wait_for_url(f"**/chapters/index.html{rest}")
         if javascript:
-            page.wait_for_function(f"Math.abs({TOP.format('.bn-explorer')}) < 100")
+            page.wait_for_function(f"() => Math.abs({TOP.format('.bn-explorer')}) < 100")
             assert page.locator(".bn-verdict").inner_text().startswith("Does not apply.")
         page.close()
 
@@ -43,7 +43,9 @@ def test_the_button_of_the_theme_covers_no_number(chromium, tmp_path):
         button = page.locator("#pst-back-to-top")
         for element, seen in [("h1", True), (".bn-explorer", False), ("#pst-back-to-top", True)]:
             page.locator(element).evaluate("e => e.scrollIntoView()")
-            page.wait_for_function(f"document.body.matches('.bn-seen') != {str(seen).lower()}")
+            page.wait_for_function(
+                f"() => document.body.matches('.bn-seen') != {str(seen).lower()}"
+            )
             assert button.is_visible() == seen
 
 

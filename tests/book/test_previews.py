@@ -98,7 +98,7 @@ def test_it_fits_and_can_be_read(width, scheme, opened):
     with opened("how-often", width=width, color_scheme=scheme, reduced_motion="reduce") as page:
         for kind in ("theorem", "section", "symbol", "figure"):
             point_at(page, KINDS[kind][1])
-            page.wait_for_function(f"document.querySelectorAll('{SHOWN}').length === 1")
+            page.wait_for_function(f"() => document.querySelectorAll('{SHOWN}').length === 1")
             assert page.evaluate(INSIDE)
             assert page.evaluate(CHECKS) == []
             assert page.evaluate("document.querySelector('.bn-popover').getAnimations()") == []
@@ -150,6 +150,6 @@ def test_without_a_preview_nothing_is_shown(opened):
         target = "intercept.html#nowhere"
         link.evaluate("(link, target) => link.setAttribute('href', target)", target)
         link_to(page, target).hover()
-        page.wait_for_function("window.bnPreviews['chapters/intercept']")
+        page.wait_for_function("() => window.bnPreviews['chapters/intercept']")
         settled(page)
         assert page.locator(SHOWN).count() == 0
