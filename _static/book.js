@@ -54,8 +54,7 @@
   }
   function start() {
     fill();
-    const typeset = window.MathJax && window.MathJax.startup && window.MathJax.startup.promise;
-    Promise.resolve(typeset).then(watch);
+    watch();
   }
   // What the search shows of a page has its text, its formulas in words, not its code.
   function reword() {

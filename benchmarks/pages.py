@@ -35,8 +35,9 @@ new PerformanceObserver(list => {
   for (const each of list.getEntries()) if (!each.hadRecentInput) bnSeen.shift += each.value;
 }).observe({type: "layout-shift", buffered: true});
 (function look() {
-  const waiting = document.querySelector("mjx-lazy")?.getBoundingClientRect().top;
-  if (document.querySelector("mjx-math") || waiting > innerHeight + 500)
+  const first = document.querySelector(".bd-article .math")?.getBoundingClientRect().top;
+  const done = first > 1.5 * innerHeight && window.MathJax?.typesetPromise;
+  if (document.querySelector("mjx-math") || done)
     bnSeen.formula = performance.now();
   else requestAnimationFrame(look);
 })();

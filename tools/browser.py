@@ -27,10 +27,9 @@ REMEDY = (
 
 # Waits until the page shows what it will show.
 SETTLED = """async () => {
-  if (document.querySelector("script[src*='mathjax']")) {
-    while (!window.MathJax?.startup?.promise) await new Promise(done => setTimeout(done, 20));
-    await MathJax.startup.promise;
-    await MathJax.startup.document.lazyTypesetAll?.(); // not only what is near the screen
+  if (document.querySelector("script[src*='formulas.js']")) {
+    while (!window.bnFormulas) await new Promise(done => setTimeout(done, 20));
+    await bnFormulas(); // not only those near the screen
   }
   await document.fonts.ready;
 }"""

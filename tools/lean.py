@@ -23,6 +23,8 @@ from sphinx.config import Config
 NEEDED = {
     "fontawesome": None,  # the style sheet shows the same icons, from a font
     "sphinx-thebe": None,  # no page runs code on a server
+    "startup.js": None,  # of MathJax: formulas.js loads it
+    "formulas.js": r"window\.MathJax = ",
     "sphinx-design": r'class="[^"]*\bsd-',
     "design-tabs": r'class="[^"]*\bsd-tab-',
     "togglebutton": r'class="(?=[^"]*\badmonition\b)(?:[^"]* )?dropdown[ "]',

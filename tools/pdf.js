@@ -45,7 +45,6 @@ async ([pages, title]) => {
   document.documentElement.dataset.theme = "light";
   document.body.replaceChildren(whole);
   if (window.MathJax?.typesetPromise) await MathJax.typesetPromise([whole]);
-  await window.MathJax?.startup?.document?.lazyTypesetAll?.();
   // One formula is one thing, read aloud as its TeX: a tag for each sign would double the file.
   for (const {math, typesetRoot} of window.MathJax?.startup?.document?.math ?? []) {
     typesetRoot.querySelector("mjx-assistive-mml")?.remove();

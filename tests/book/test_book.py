@@ -100,7 +100,7 @@ def test_typing_into_the_search_box_searches(html, chromium):
 # The detectors are tested too: each planted defect must be reported, a sound page must not.
 
 SOUND = """<!DOCTYPE html><html lang="en"><head><title>A page</title>
-{settings}<script defer src="{mathjax}"></script></head>
+{settings}<script defer src="{formulas}"></script></head>
 <body style="background:#fff;color:#222;margin:0">
 <input type="search" aria-label="Search"><article class="bd-article"><h1 id="top">A page</h1>
 <p>Text, <a href="#top">a link</a>, <code>$PATH</code> and
@@ -124,10 +124,10 @@ DEFECTS = {
 @pytest.mark.parametrize("kind", [None, *DEFECTS])
 def test_a_planted_defect_is_reported(kind, html, chromium, tmp_path):
     path = tmp_path / "page.html"
-    mathjax = (html / "_static" / "mathjax" / "startup.js").as_uri()
+    formulas = (html / "_static" / "formulas.js").as_uri()
     built = (html / f"{PAGES[0]}.html").read_text(encoding="utf-8")
     settings = re.search(r"<script>window\.MathJax = .*?</script>", built)[0]
-    text = SOUND.replace("{mathjax}", mathjax).replace("{settings}", settings)
+    text = SOUND.replace("{formulas}", formulas).replace("{settings}", settings)
     text = text.replace("{defect}", DEFECTS.get(kind, ""))
     path.write_text(text, encoding="utf-8")
     found = browser.problems(chromium, path.as_uri())

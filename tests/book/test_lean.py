@@ -183,23 +183,35 @@ def test_the_report_tells_what_is_above_the_limits():
     assert "No page is above that." in pages.report({"chapters/a": row}, "a machine")
 
 
+PAINTED = """const append = Element.prototype.append;
+Element.prototype.append = function (...nodes) {
+  if (nodes[0].src?.includes("startup.js"))
+    window.painted = performance.getEntriesByType("paint").length;
+  return append.apply(this, nodes);
+};"""
 INDEX = """() => {
   const script = document.querySelector(".bd-article mjx-msub > mjx-script");
   const small = getComputedStyle(script.querySelector("[size=s]")).fontSize;
   return [parseFloat(getComputedStyle(script).verticalAlign),
     parseFloat(small) / parseFloat(getComputedStyle(script.parentElement).fontSize),
-    document.querySelectorAll("mjx-lazy").length];
+    document.querySelectorAll(".math:not(:has(mjx-math))").length];
 }"""
 
 
 def test_a_formula_near_the_screen_is_typeset_soundly(html, chromium):
     page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.add_init_script(PAINTED)
     page.goto((html / "chapters/still-true.html").as_uri())
     page.wait_for_selector(".bd-article mjx-msub")
     lowered, smaller, waiting = page.evaluate(INDEX)
     assert lowered < -1
     assert 0.6 < smaller < 0.8
     assert waiting > 10
+    assert page.evaluate("painted") > 0  # when MathJax was asked for
+    last = page.locator(".bd-article > section > section p .math").last
+    last.scroll_into_view_if_needed()
+    last.locator("mjx-math").wait_for()
+    assert page.evaluate(INDEX)[2] > 10  # those in between still wait
     page.pdf()  # before it is printed, every formula is there
-    assert page.evaluate("document.querySelectorAll('mjx-lazy').length") == 0
+    assert page.evaluate(INDEX)[2] == 0
     page.close()

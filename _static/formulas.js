@@ -1,0 +1,66 @@
+// A formula is typeset when it comes near the screen, all of them before the page is printed.
+// MathJax comes after the first paint, and it typesets a few at a time: until it reaches them
+// formulas stand there in words, and the page answers its reader.
+"use strict";
+(function () {
+  const FEW = 20;
+  const here = document.currentScript.src;
+  const left = new Set(document.querySelectorAll(".math"));
+  const near = new Set();
+  let running = false;
+
+  const typeset = (some) => {
+    for (const each of some) {
+      left.delete(each);
+      near.delete(each);
+      watcher.unobserve(each);
+    }
+    return window.MathJax.typesetPromise(some);
+  };
+  const ready = new Promise((done) => {
+    window.MathJax.startup = { typeset: false, pageReady: async () => done() };
+  });
+
+  async function run() {
+    if (running) return;
+    running = true;
+    await ready;
+    while (near.size) {
+      await new Promise((done) => setTimeout(done));
+      await typeset([...near].slice(0, FEW));
+    }
+    running = false;
+  }
+  const watcher = new IntersectionObserver(
+    (seen) => {
+      for (const { isIntersecting, target } of seen)
+        if (isIntersecting) near.add(target);
+        else near.delete(target);
+      run();
+    },
+    { rootMargin: "50% 0px" },
+  );
+  left.forEach((each) => watcher.observe(each));
+
+  window.bnFormulas = async () => {
+    await ready;
+    await typeset([...left].filter((each) => each.isConnected));
+  };
+  window.addEventListener("beforeprint", () => {
+    const some = [...left].filter((each) => each.isConnected);
+    if (window.MathJax.typeset) window.MathJax.typeset(some);
+    left.clear();
+  });
+
+  function load() {
+    const script = document.createElement("script");
+    script.src = new URL("mathjax/startup.js", here);
+    document.head.append(script);
+  }
+  if (!PerformanceObserver.supportedEntryTypes.includes("paint")) load();
+  else
+    new PerformanceObserver((_, painted) => {
+      painted.disconnect();
+      setTimeout(load);
+    }).observe({ type: "paint", buffered: true });
+})();
