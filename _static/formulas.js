@@ -3,7 +3,7 @@
 // formulas stand there in words, and the page answers its reader.
 "use strict";
 (function () {
-  const FEW = 20;
+  const FEW = 6;
   const here = document.currentScript.src;
   const left = new Set(document.querySelectorAll(".math"));
   const near = new Set();
@@ -17,8 +17,14 @@
     }
     return window.MathJax.typesetPromise(some);
   };
+  // Without its fonts a formula has another height: these are there before the first one is.
+  async function prepare() {
+    window.MathJax.startup.document.addStyleSheet();
+    const fonts = ["MJXZERO", "MJXTEX", "MJXTEX-I"].map((name) => `1em ${name}`);
+    await Promise.allSettled(fonts.map((each) => document.fonts.load(each)));
+  }
   const ready = new Promise((done) => {
-    window.MathJax.startup = { typeset: false, pageReady: async () => done() };
+    window.MathJax.startup = { typeset: false, pageReady: () => prepare().then(done) };
   });
 
   async function run() {

@@ -49,6 +49,7 @@ IMAGE = re.compile(r'<img\b(?![^>]*\bwidth=")(?=[^>]*\bsrc="([^":]+\.svg)")')
 DISPLAY = re.compile(r'<div class="math notranslate nohighlight"(?=([^>]*>.*?)</div>)', re.DOTALL)
 INLINE = re.compile(r'data-words="([^"]*)"(?=>\\\((.*?)\\\)</span>)', re.DOTALL)
 RELATION = re.compile(r"[=≤≥≠∈→∼≈:]|&[lg]t;")  # it has more room in a formula than in its words
+BOXES = re.compile(r'\["(?:pre",[^]]*|:not\(\*\)")\](?=\.join)')
 PIXELS = {"": 1, "px": 1, "pt": 4 / 3, "in": 96}
 ICON = re.compile(r'((?:\.fa-[\w-]+:+before,?)+)\{content:"\\[0-9a-f]+"\}')
 FONT = re.compile(r"@font-face\{[^}]*?(fa-([a-z]+)-\d+)\.woff2\)[^}]*\}")
@@ -130,6 +131,18 @@ def icons(static: Path, shown: str) -> None:
     sheet.write_text(FONT.sub(face, css), encoding="utf-8")
 
 
+def unmeasured(static: Path) -> None:
+    """Keep the theme from measuring all boxes, for which a browser lays out whatever is folded.
+
+    Which of them the keyboard must reach says `_static/book.js`, when they are unfolded.
+    """
+    path = static / "scripts" / "pydata-sphinx-theme.js"
+    script, found = BOXES.subn('[":not(*)"]', path.read_text(encoding="utf-8"))
+    if found != 1:
+        raise ValueError(f"{path.name} names its boxes otherwise. Remedy: correct BOXES in lean.py")
+    path.write_text(script, encoding="utf-8")
+
+
 def mathjax_files(parts: Iterable[str]) -> set[str]:
     """Return the files in _static that MathJax loads for these parts of it."""
     names = {"startup", *(part.replace("[tex]/", "input/tex/extensions/") for part in parts)}
@@ -178,6 +191,7 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
     scripts = [path.read_text(encoding="utf-8") for path in static.glob("scripts/*sphinx*.js")]
     text = "\n".join(pages)
     icons(static, "\n".join([text, *scripts]))
+    unmeasured(static)
     prune(static, text, app.config["mathjax3_config"]["loader"]["load"])
 
 

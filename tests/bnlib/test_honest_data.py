@@ -1,11 +1,17 @@
 """Data that people have: offsets, units and powers. Each case stands for a kind."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from bn_experiments.datasets import PREPARATIONS, prepare, stacked_optima
 from bn_experiments.probability import verdict
-from bnlib import BatchNorm, LearningSet, Neuron, check_lemma
+from bn_solver.doubled import length
+from bn_solver.linear_fit import linear_fit
+from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, check_lemma
+from bnlib._projection import Projection
+from bnlib.closed_form import _point
 from tests import oracles
 
 STANDARD, BN = Neuron(), Neuron(normalization=BatchNorm())
@@ -93,3 +99,38 @@ def test_preparations_work_at_every_size(size):
         found = prepare(LearningSet(x * size, t), each).inputs
         unit = size if each == "centred" else 1.0
         oracles.agree(each, found / unit, right, 1e-9 if size < 1e-300 else 1e-14)
+
+
+def test_the_error_of_a_check_covers_every_point_within_that_of_the_optimum():
+    star, ray, starts = np.array([2.0, 0.0]), [Ray([3, 4])], [[1.0, 1.0], [0.5, 2.0], [3.0, -1.0]]
+    check = check_lemma(starts, [Point(star, 1e-3)], ray)
+    for moved in ([1e-3, 0], [0, 1e-3], [0, -1e-3]):
+        other = check_lemma(starts, [Point(star + moved)], ray)
+        change = (other.left - other.right) - (check.left - check.right)
+        assert (np.abs(change) <= check.error).all()
+
+
+def test_a_projection_is_as_close_to_the_exact_one_as_it_says():
+    star, *starts = np.random.default_rng(0).normal(size=(201, 3))
+    square = np.sum(np.square(starts), axis=1)
+    found = Projection(np.array(starts), square, np.sqrt(square), Point(star))
+    size = sum(Fraction(each) ** 2 for each in star)
+    for start, along, off in zip(starts, found.along, found.error, strict=True):
+        inner = sum(Fraction(a) * Fraction(b) for a, b in zip(start, star, strict=True))
+        low, high = Fraction(along) - Fraction(off), Fraction(along) + Fraction(off)
+        assert low * abs(low) * size <= inner * abs(inner) <= high * abs(high) * size
+
+
+@pytest.mark.parametrize("gamma", [3.0, -7.0, 0.3])
+def test_an_exact_fit_divided_by_gamma_says_how_far_it_is_off(gamma):
+    neuron = Neuron(normalization=BatchNorm(scale=False, gamma=gamma))
+    for k in range(1, 40):
+        data = LearningSet([[1, 1], [1, -1], [-1, 1], [-1, -1]], [k + 5, k - 5, 5 - k, -k - 5])
+        (star,) = neuron.optima(data)
+        pairs = zip(star.weights, (k, 5), strict=True)
+        off = [Fraction(float(each)) - Fraction(right) / Fraction(gamma) for each, right in pairs]
+        assert sum(each**2 for each in off) <= Fraction(star.error) ** 2
+        fit = linear_fit(data.inputs, data.targets, intercept=True, bias=False)
+        for error in oracles.EPS * np.array([1.0, 4.0, 16.0]) * length(fit.solution):
+            point = _point(fit._replace(error=float(error)), divisor=gamma)
+            assert point.error >= (error / abs(gamma) + star.error) * (1 - 1e-9)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bn_experiments.search.newton import polish, quadratic_model
+from bn_experiments.search.newton import distance_to_zero, polish, quadratic_model
 
 
 def test_a_quadratic_is_its_own_model_and_the_polish_ends_at_the_zero_or_stays():
@@ -40,3 +40,12 @@ def test_a_quadratic_is_its_own_model_and_the_polish_ends_at_the_zero_or_stays()
         assert np.abs(found).max() < 1e-14, method
         far = np.array([1e7, 0.0])
         assert polish(gradient, hessian, far, method=method) is far, method
+
+
+def test_a_zero_at_0_that_rounding_does_not_move_has_the_smallest_box():
+    hessian = np.array([[2.0, 1.0], [1.0, 3.0]])
+    curvatures, basis = np.linalg.eigh(hessian)
+    off = distance_to_zero(
+        lambda v: v @ hessian @ basis, np.zeros_like, np.zeros(2), basis, curvatures
+    )
+    assert 0 < off < 1e-16

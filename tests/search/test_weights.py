@@ -1,5 +1,7 @@
 """Minima from many starts: known landscapes, blind minimization, planted errors."""
 
+from types import SimpleNamespace
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -263,3 +265,17 @@ def test_what_cannot_be_searched_is_refused():
     ]
     for search, *arguments, message in cases:
         oracles.refused(message, search, *arguments)
+
+
+@pytest.mark.parametrize("along", [0, 1])
+@pytest.mark.parametrize("slope", [1, -1])
+def test_where_the_loss_falls_across_an_edge_of_the_grid_there_is_no_minimum(along, slope):
+    grid = np.stack(np.meshgrid(np.arange(7.0), np.arange(7.0), indexing="ij"), axis=-1)
+
+    def loss(w, _):
+        return slope * w[..., along] + (w[..., 1 - along] - 3) ** 2
+
+    search = SimpleNamespace(
+        neuron=SimpleNamespace(loss=loss), frame=np.eye(2), data=None, size=1.0
+    )
+    assert len(_whitened.WhitenedSearch._lowest(search, grid)) == 0
