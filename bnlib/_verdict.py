@@ -36,15 +36,17 @@ def compare(
     related = [max(_relation(image, point) for image in images) for point in points]
     rows = w.reshape(math.prod(batch), d)
     size = max(1, _BLOCK // d)
-    found: dict[str, list[Any]] = {}
+    found: dict[str, Array] = {}
     for begin in range(0, max(1, len(rows)), size):
         part = rows[begin : begin + size]
         total = squared_norm(part, w)
         with np.errstate(over="ignore", invalid="ignore"):  # of a bound, which is then infinite
             block = _block(part, total, (points, related, images), promise)
         for name, value in block.items():
-            found.setdefault(name, []).append(value)
-    return {name: np.concatenate(each).reshape(batch)[()] for name, each in found.items()}
+            if not begin:
+                found[name] = np.empty(len(rows), value.dtype)
+            found[name][begin : begin + size] = value
+    return {name: each.reshape(batch)[()] for name, each in found.items()}
 
 
 def _block(w: Array, total: Array, optima: Any, promise: Promise) -> dict[str, Any]:
