@@ -32,6 +32,8 @@ CHECKS = ("nbval", "guards", "tests")
 EQUIVALENT = {
     "mini-batches, cell 12, sign 1: `-1` → `+1`": "the last axis of two is axis 1",
     "bnlib/neuron.py, sign 11: `-1` → `+1`": "the last axis of two is axis 1",
+    "bn_solver/doubled.py, sign 43: `count - 1` → `count + 1`": "slices narrower by at most a bit, "
+    "whose sums are exact as well; up to 2¹⁵ examples three of them hold more than a pair does",
     "proofs, cell 4, sign 0: `high - low` → `high + low`": "half the width of a box with positive "
     "coordinates, only for an assertion, which holds for a larger one all the more",
 }

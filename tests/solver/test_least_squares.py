@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks import nist
 from bn_solver import least_squares
+from bn_solver.dependent import _least_norm
 from tests import oracles
 from tests.oracles import rational
 from tests.solver.exact import compare, conditioned, fractions
@@ -266,3 +267,15 @@ def test_long_sums_stay_within_the_bound(intercept):
     x = rng.normal(size=(m, 3)) * np.exp(3 * rng.normal(size=(m, 1)))
     found = solved(x, rng.standard_cauchy(size=m), intercept)
     assert (found.error <= 1.2e-16 * np.abs(found.solution)).all()
+
+
+@pytest.mark.parametrize(("slope", "off"), [(0.5, 1e-10), (3.0, 1e-12), (0.0, 1e-9)])
+def test_a_kernel_is_known_up_to_what_the_coefficients_are(slope, off):
+    def kernel(slope):
+        return np.array([-slope, 1]) / np.hypot(slope, 1)
+
+    coefficients = np.array([[1.0, slope]]), np.zeros((1, 2))
+    basis, others = np.array([0]), np.array([1])
+    found = _least_norm(coefficients, np.array([[0.0, off]]), basis, others)
+    assert np.linalg.norm(kernel(slope + off) - kernel(slope)) <= found[3] < 4 * off + 1e-14
+    assert _least_norm(coefficients, np.array([[0.0, 1e-6]]), basis, others) is None
