@@ -81,6 +81,7 @@ def test_constant_preactivations_are_refused_whatever_their_value(m, value):
 def test_it_is_a_value():
     norm = BatchNorm(gamma=np.float32(0.5), center=np.bool_(True))
     assert norm == BatchNorm(gamma=0.5)
+    assert repr(norm) == "BatchNorm(gamma=0.5)"
     assert hash(norm) == hash(BatchNorm(gamma=0.5))
     assert pickle.loads(pickle.dumps(norm)) == norm
     assert (type(norm.gamma), type(norm.center)) == (float, bool)

@@ -1,5 +1,7 @@
 """Errors: each names the argument, the problem and the remedy; degenerate cases have answers."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -127,6 +129,85 @@ def test_the_error_names_argument_problem_and_remedy(message, call):
         call()
     assert str(caught.value).endswith((".", "?")), "a sentence"
     assert "array(" not in str(caught.value), "no dump of data"
+
+
+BIG = 1.7e308
+ROWS = np.arange(6.0).reshape(3, 2)
+FAR = LearningSet(BIG / 1e108 * np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]]), [0, 1, 2, 3])
+APART = LearningSet([[1e200], [-1e200]], [1e300, 1e300])
+EDGE, RAY_EDGE = Point([-BIG, 0], along=[[0], [1]]), Ray([1, 1, 0])
+
+
+def second(y, a, b=(1, 2), norm=BatchNorm()):
+    return norm.second_derivative(y, [1, 3], a, b)
+
+
+BEGINNINGS = [
+    ("first: is zero", lambda: bnlib.angle([0, 0], [1, 2])),
+    ("scale: entry () is nan", lambda: bnlib.mean_excess(1, np.nan)),
+    ("angle: entry () is nan", lambda: bnlib.failure_probability(np.nan)),
+    ("angle: at π no BN", lambda: bnlib.failure_probability(np.pi, "given_closest")),
+    ("weights: expected shape (d,), got ()", lambda: Point(1.0)),
+    ("inputs: expected shape (m, d), got (1,)", lambda: LearningSet([1], [1])),
+    ("targets: expected shape (m,), got ()", lambda: LearningSet([[1]], 1)),
+    ("weights: expected shape (..., d), got ()", lambda: Neuron().loss(1, DATA)),
+    ("weights: expected shape (..., d + 1) with 3", lambda: Neuron(bias=True).loss([1, 2], DATA)),
+    ("preactivations: expected shape (..., m), got ()", lambda: BatchNorm().forward(1)),
+    ("preactivations: shape (2, 0) has no example", lambda: BatchNorm().forward([[], []])),
+    ("vector: expected shape (..., m) with 2", lambda: BatchNorm().derivative([1, 2], [1])),
+    ("first: expected shape (..., m) with 2", lambda: second([1, 2], [1])),
+    ("second: expected shape (..., m), got ()", lambda: second([1, 2], [1, 2], 1)),
+    ("preactivations, vector: shapes (3, 2), (2, 2)", lambda: BatchNorm().derivative(ROWS, ROWS[1:])),
+    (
+        "preactivations, cotangent, first, second: shapes (2,), (2,), (2, 2), (3, 2) do",
+        lambda: second([1, 2], ROWS[1:], ROWS),
+    ),
+    ("start: expected shape (..., d), got ()", lambda: check_lemma(1, STAR, RAY)),
+    ("start: expected shape (..., d), got ()", lambda: EDGE.squared_distance(1)),
+    ("start: expected shape (..., d), got ()", lambda: RAY_EDGE.squared_distance(1)),
+    ("start: expected shape (..., d) with 2", lambda: EDGE.squared_distance([1])),
+    ("start: expected shape (..., d), got ()", lambda: EDGE.exists(1)),
+    ("start: expected shape (..., d), got ()", lambda: RAY_EDGE.exists(1)),
+    ("start: expected shape (..., d) with 2", lambda: EDGE.exists([1])),
+    ("start: expected shape (..., d), got ()", lambda: EDGE.nearest(1)),
+    ("start: expected shape (..., d), got ()", lambda: RAY_EDGE.nearest(1)),
+    ("start: expected shape (..., d) with 2", lambda: EDGE.nearest([1])),
+    # too large: both signs meet, or an infinity and 0, and nothing is told but the error
+    ("start: the projection is", lambda: EDGE.nearest([[BIG, 1], [BIG, BIG]])),
+    ("start: the projection is", lambda: RAY_EDGE.nearest([BIG, BIG, 0])),
+    ("scale: the mean excess is", lambda: bnlib.mean_excess([0, 1], 1e200)),
+    ("inputs, targets: the covariance is", lambda: FAR.input_covariance),
+    ("error: the bound is", lambda: Ray([1, 1], BIG, along=[[0], [1]])),
+    ("weights, data: the loss is", lambda: Neuron().loss([1e200], LearningSet([[1]], [0]))),
+    ("weights, data: the gradient is", lambda: Neuron().gradient([1e108], APART)),
+    ("weights, data: the gradient is", lambda: Neuron().gradient([-1], LearningSet([[BIG]], [BIG]))),
+    ("weights, data: the Hessian is", lambda: Neuron().hessian([1], APART)),
+    (
+        "weights, inputs: the pre-activation is",
+        lambda: Neuron().loss([2, -2], LearningSet([[BIG, BIG]], [0])),
+    ),
+    (
+        "preactivations, gamma or beta: the output is",
+        lambda: BatchNorm(gamma=BIG).forward([0, 0, 9]),
+    ),
+    (
+        "preactivations or vector: the derivative is",
+        lambda: BatchNorm(gamma=BIG).derivative([0, 0, 1e-9], [9, -9, 0]),
+    ),
+    (
+        "preactivations or directions: the second derivative is",
+        lambda: second([0, 1e-9], [BIG, -BIG], [BIG, BIG / 2], BatchNorm(epsilon=1.0)),
+    ),
+    (
+        "inputs, targets or gamma: the optimum is",
+        lambda: Neuron(normalization=BatchNorm(scale=False, gamma=1e-310)).optima(DATA),
+    ),
+]
+
+
+@oracles.each(BEGINNINGS)
+def test_an_error_begins_with_the_argument_and_overflow_gives_no_warning(told, call):
+    oracles.refused(rf"^{re.escape(told)}(?s:.*)\.$", call)
 
 
 def test_degenerate_cases_that_have_an_answer():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import bnlib
 import bnlib._verdict
 from bn_experiments.probability import Estimate
-from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, check_lemma, counterexample
+from bnlib import BatchNorm, LearningSet, LemmaCheck, Neuron, Point, Ray, check_lemma, counterexample
 from tests import oracles
 from tests.oracles import rational, sampling
 
@@ -93,6 +93,24 @@ def test_shapes_follow_the_starts(batch):
         assert one.violated == check.violated[index]
         oracles.agree("left", check.left[index], one.left, 1e-13)
     assert repr(check).startswith("LemmaCheck(")
+
+
+REPRS = {  # a side that is 1e-15 of the other one, or less, is rounding
+    "applies=True, left=4, right=0, holds=False": (1, 1, 4.0, 4e-15, 0, 1, 0),
+    "applies=False, left=4, right=5e-15, holds=True": (0, 1, 4.0, 5e-15, 0, 0, 0),
+    "applies=False, left=0, right=2.5, holds=True, exists=False": (0, 0, 1e-15, 2.5, 0, 0, 0),
+    "applies=True, left=1, right=1, holds=True, undecided=True": (1, 1, 1.0, 1.0, 0, 0, 1),
+    "4 initializations: 3 with the hypothesis, 2 of them violated, 1 undecided": (
+        *([1, 1, 1, 0], [1, 1, 1, 1], [4.0, 4.0, 1.0, 1.0], [1.0, 1.0, 1.0, 4.0]),
+        *([0, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0]),
+    ),
+    "1 initializations: 1 with the hypothesis, 0 of them violated": (*[[1]] * 5, [0], [0]),
+}
+
+
+@oracles.each(REPRS.items())
+def test_what_it_shows(told, fields):
+    assert repr(LemmaCheck(*map(np.asarray, fields))) == f"LemmaCheck({told})"
 
 
 @pytest.mark.parametrize("size", [1e-150, 1.0, 1e150])

@@ -81,7 +81,8 @@ def test_shapes_follow_the_starts(optimum, batch):
 def test_they_are_values(optimum):
     for same in (pickle.loads(pickle.dumps(optimum)), copy.deepcopy(optimum)):
         assert same == optimum
-        assert hash(same) == hash(optimum)
+        assert hash(same) == hash(optimum) != hash(Point([7.0]))
+        assert not same.vector.flags.writeable
     array = optimum.weights if isinstance(optimum, Point) else optimum.direction
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 2.0
@@ -89,9 +90,12 @@ def test_they_are_values(optimum):
     assert Point([0.0, -0.0]) == Point([-0.0, 0.0])
     assert hash(Point([0.0])) == hash(Point([-0.0]))
     assert Point([1.0]) != Ray([1.0])
+    assert optimum != "optimum"
     assert Ray([5.0, 3.0]) == Ray([10.0, 6.0])
     assert repr(Ray([3.0, 4.0])) == "Ray([0.6, 0.8])"
     assert repr(Point([3.0, 1.0])) == "Point([3., 1.])"
+    shown = "Point([0.333333, 1.333333, 2.333333, ..., 6.333333, 7.333333, 8.333333])"
+    assert repr(Point(np.arange(9) + 1 / 3)) == shown
 
 
 SIZES = [(2, 1), (3, 1), (3, 2), (6, 4)]
@@ -101,6 +105,13 @@ def kernel_and(d, k):
     """Return an orthonormal basis of k columns, a vector and starts."""
     rng = np.random.default_rng(10 * d + k)
     return np.linalg.qr(rng.normal(size=(d, k)))[0], rng.normal(size=d), rng.normal(size=(30, d))
+
+
+def test_one_is_closest_also_where_the_product_overflows():
+    start = 1.7e308 * np.array([1, 0.5] * 32)
+    for sign in (1, -1):
+        assert Ray([1, -1] * 32).exists(sign * start) == (sign > 0)
+        assert Ray([1, 1]).exists(sign * start[::2][:2]) == (sign > 0)
 
 
 @oracles.each(SIZES)
