@@ -27,10 +27,10 @@ KINDS = ("killed", "timed out", "equivalent", "survived", "no test", "not tried"
 TEXT = """\
 # Mutants of the library
 
-Made by `make mutants`, with mutmut {version}: each mutant is `bnlib` with one change in a function (an
-operator, a number, an argument, a text, a condition), and the fast tests of the library run on it,
-those that pyproject.toml names. A mutant that no test notices is listed below, with the reason if
-it is equivalent: nothing that a caller could see, or that is promised, is different.
+Made by `make mutants`, with mutmut {version}: each mutant is `bnlib` with one change in a function
+(an operator, a number, an argument, a text, a condition), and the fast tests of the library run on
+it, those that pyproject.toml names. A mutant that no test notices is listed below, with the reason
+if it is equivalent: nothing that a caller could see, or that is promised, is different.
 
 """
 RUN = "import site, sys; site.addsitedir(sys.argv.pop(1)); from mutmut.__main__ import cli; cli()"
@@ -53,11 +53,8 @@ def outcomes() -> dict[str, dict[str, str]]:
 
 def changed(diff: str) -> str:
     """Return the lines that a mutant changes, without their indentation: `old → new`."""
-    old, new = (
-        " ".join(line.strip() for line in re.findall(rf"^\{sign}(?!\{sign}\{sign})(.*)", diff, re.M))
-        for sign in "-+"
-    )
-    return f"{old} → {new}"
+    sides = (re.findall(rf"^[{sign}](?![{sign}]{{2}})(.*)", diff, re.M) for sign in "-+")
+    return " → ".join(" ".join(map(str.strip, each)) for each in sides)
 
 
 def page(found: dict[str, dict[str, str]], diffs: dict[str, str], reasons: dict[str, Any]) -> str:

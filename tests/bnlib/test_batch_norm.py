@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnlib import BatchNorm
+from bnlib import BatchNorm, Neuron
 from tests import oracles
 
 VARIANTS = {
@@ -81,6 +81,7 @@ def test_constant_preactivations_are_refused_whatever_their_value(m, value):
 def test_it_is_a_value():
     norm = BatchNorm(gamma=np.float32(0.5), center=np.bool_(True))
     assert norm == BatchNorm(gamma=0.5)
+    assert repr(Neuron("tanh", norm)) == f"Neuron(activation='tanh', normalization={norm})"
     assert repr(norm) == "BatchNorm(gamma=0.5)"
     assert hash(norm) == hash(BatchNorm(gamma=0.5))
     assert pickle.loads(pickle.dumps(norm)) == norm

@@ -1,6 +1,7 @@
 """Errors: each names the argument, the problem and the remedy; degenerate cases have answers."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -135,11 +136,11 @@ BIG = 1.7e308
 ROWS = np.arange(6.0).reshape(3, 2)
 FAR = LearningSet(BIG / 1e108 * np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]]), [0, 1, 2, 3])
 APART = LearningSet([[1e200], [-1e200]], [1e300, 1e300])
-EDGE, RAY_EDGE = Point([-BIG, 0], along=[[0], [1]]), Ray([1, 1, 0])
+NORM, EDGE, RAY_EDGE = BatchNorm(), Point([-BIG, 0], along=[[0], [1]]), Ray([1, 1, 0])
 
 
-def second(y, a, b=(1, 2), norm=BatchNorm()):
-    return norm.second_derivative(y, [1, 3], a, b)
+def second(y, a, b=(1, 2), epsilon=0):
+    return BatchNorm(epsilon=epsilon).second_derivative(y, [1, 3], a, b)
 
 
 BEGINNINGS = [
@@ -157,7 +158,10 @@ BEGINNINGS = [
     ("vector: expected shape (..., m) with 2", lambda: BatchNorm().derivative([1, 2], [1])),
     ("first: expected shape (..., m) with 2", lambda: second([1, 2], [1])),
     ("second: expected shape (..., m), got ()", lambda: second([1, 2], [1, 2], 1)),
-    ("preactivations, vector: shapes (3, 2), (2, 2)", lambda: BatchNorm().derivative(ROWS, ROWS[1:])),
+    (
+        "preactivations, vector: shapes (3, 2), (2, 2)",
+        lambda: BatchNorm().derivative(ROWS, ROWS[1:]),
+    ),
     (
         "preactivations, cotangent, first, second: shapes (2,), (2,), (2, 2), (3, 2) do",
         lambda: second([1, 2], ROWS[1:], ROWS),
@@ -172,6 +176,10 @@ BEGINNINGS = [
     ("start: expected shape (..., d), got ()", lambda: EDGE.nearest(1)),
     ("start: expected shape (..., d), got ()", lambda: RAY_EDGE.nearest(1)),
     ("start: expected shape (..., d) with 2", lambda: EDGE.nearest([1])),
+    *(
+        ("start: expected shape (..., d) with 3", partial(getattr(RAY_EDGE, name), [1, 2]))
+        for name in ("squared_distance", "exists", "nearest")
+    ),
     # too large: both signs meet, or an infinity and 0, and nothing is told but the error
     ("start: the projection is", lambda: EDGE.nearest([[BIG, 1], [BIG, BIG]])),
     ("start: the projection is", lambda: RAY_EDGE.nearest([BIG, BIG, 0])),
@@ -180,7 +188,10 @@ BEGINNINGS = [
     ("error: the bound is", lambda: Ray([1, 1], BIG, along=[[0], [1]])),
     ("weights, data: the loss is", lambda: Neuron().loss([1e200], LearningSet([[1]], [0]))),
     ("weights, data: the gradient is", lambda: Neuron().gradient([1e108], APART)),
-    ("weights, data: the gradient is", lambda: Neuron().gradient([-1], LearningSet([[BIG]], [BIG]))),
+    (
+        "weights, data: the gradient is",
+        lambda: Neuron().gradient([-1], LearningSet([[BIG]], [BIG])),
+    ),
     ("weights, data: the Hessian is", lambda: Neuron().hessian([1], APART)),
     (
         "weights, inputs: the pre-activation is",
@@ -196,7 +207,7 @@ BEGINNINGS = [
     ),
     (
         "preactivations or directions: the second derivative is",
-        lambda: second([0, 1e-9], [BIG, -BIG], [BIG, BIG / 2], BatchNorm(epsilon=1.0)),
+        lambda: second([0, 1e-9], [BIG, -BIG], [BIG, BIG / 2], 1),
     ),
     (
         "inputs, targets or gamma: the optimum is",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import bnlib
 import bnlib._verdict
 from bn_experiments.probability import Estimate
-from bnlib import BatchNorm, LearningSet, LemmaCheck, Neuron, Point, Ray, check_lemma, counterexample
+from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, check_lemma, counterexample
 from tests import oracles
 from tests.oracles import rational, sampling
 
@@ -110,7 +110,7 @@ REPRS = {  # a side that is 1e-15 of the other one, or less, is rounding
 
 @oracles.each(REPRS.items())
 def test_what_it_shows(told, fields):
-    assert repr(LemmaCheck(*map(np.asarray, fields))) == f"LemmaCheck({told})"
+    assert repr(bnlib.LemmaCheck(*map(np.asarray, fields))) == f"LemmaCheck({told})"
 
 
 @pytest.mark.parametrize("size", [1e-150, 1.0, 1e150])
