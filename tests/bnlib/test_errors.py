@@ -136,7 +136,11 @@ BIG = 1.7e308
 ROWS = np.arange(6.0).reshape(3, 2)
 FAR = LearningSet(BIG / 1e108 * np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]]), [0, 1, 2, 3])
 APART = LearningSet([[1e200], [-1e200]], [1e300, 1e300])
-NORM, EDGE, RAY_EDGE = BatchNorm(), Point([-BIG, 0], along=[[0], [1]]), Ray([1, 1, 0])
+WIDE, ONE = LearningSet([[BIG, BIG]], [0]), LearningSet([[BIG]], [BIG])
+NORM, STEEP = BatchNorm(), BatchNorm(gamma=BIG)
+TINY = Neuron(normalization=BatchNorm(scale=False, gamma=1e-310))
+EDGE, RAY_EDGE = Point([-BIG, 0], along=[[0], [1]]), Ray([1, 1, 0])
+CROSSED = [0, 1e-9], [BIG, -BIG], [BIG, BIG / 2]
 
 
 def second(y, a, b=(1, 2), epsilon=0):
@@ -158,61 +162,31 @@ BEGINNINGS = [
     ("vector: expected shape (..., m) with 2", lambda: BatchNorm().derivative([1, 2], [1])),
     ("first: expected shape (..., m) with 2", lambda: second([1, 2], [1])),
     ("second: expected shape (..., m), got ()", lambda: second([1, 2], [1, 2], 1)),
-    (
-        "preactivations, vector: shapes (3, 2), (2, 2)",
-        lambda: BatchNorm().derivative(ROWS, ROWS[1:]),
-    ),
-    (
-        "preactivations, cotangent, first, second: shapes (2,), (2,), (2, 2), (3, 2) do",
-        lambda: second([1, 2], ROWS[1:], ROWS),
-    ),
+    ("preactivations, vector: shapes (3, 2), (2, 2)", lambda: NORM.derivative(ROWS, ROWS[1:])),
+    ("preactivations, cotangent, first, second: ", lambda: second([1, 2], ROWS[1:], ROWS)),
     ("start: expected shape (..., d), got ()", lambda: check_lemma(1, STAR, RAY)),
-    ("start: expected shape (..., d), got ()", lambda: EDGE.squared_distance(1)),
-    ("start: expected shape (..., d), got ()", lambda: RAY_EDGE.squared_distance(1)),
-    ("start: expected shape (..., d) with 2", lambda: EDGE.squared_distance([1])),
-    ("start: expected shape (..., d), got ()", lambda: EDGE.exists(1)),
-    ("start: expected shape (..., d), got ()", lambda: RAY_EDGE.exists(1)),
-    ("start: expected shape (..., d) with 2", lambda: EDGE.exists([1])),
-    ("start: expected shape (..., d), got ()", lambda: EDGE.nearest(1)),
-    ("start: expected shape (..., d), got ()", lambda: RAY_EDGE.nearest(1)),
-    ("start: expected shape (..., d) with 2", lambda: EDGE.nearest([1])),
     *(
-        ("start: expected shape (..., d) with 3", partial(getattr(RAY_EDGE, name), [1, 2]))
-        for name in ("squared_distance", "exists", "nearest")
+        (f"start: expected shape (..., d){more}", partial(getattr(each, name), wrong))
+        for each in (EDGE, RAY_EDGE)
+        for name in ("nearest", "squared_distance", "exists")
+        for wrong, more in ((1, ", got ()"), (np.ones(each.d - 1), f" with {each.d}"))
     ),
     # too large: both signs meet, or an infinity and 0, and nothing is told but the error
     ("start: the projection is", lambda: EDGE.nearest([[BIG, 1], [BIG, BIG]])),
     ("start: the projection is", lambda: RAY_EDGE.nearest([BIG, BIG, 0])),
+    ("start: the squared norm is", lambda: EDGE.squared_distance([BIG, 0])),
     ("scale: the mean excess is", lambda: bnlib.mean_excess([0, 1], 1e200)),
     ("inputs, targets: the covariance is", lambda: FAR.input_covariance),
     ("error: the bound is", lambda: Ray([1, 1], BIG, along=[[0], [1]])),
     ("weights, data: the loss is", lambda: Neuron().loss([1e200], LearningSet([[1]], [0]))),
     ("weights, data: the gradient is", lambda: Neuron().gradient([1e108], APART)),
-    (
-        "weights, data: the gradient is",
-        lambda: Neuron().gradient([-1], LearningSet([[BIG]], [BIG])),
-    ),
+    ("weights, data: the gradient is", lambda: Neuron().gradient([-1], ONE)),
     ("weights, data: the Hessian is", lambda: Neuron().hessian([1], APART)),
-    (
-        "weights, inputs: the pre-activation is",
-        lambda: Neuron().loss([2, -2], LearningSet([[BIG, BIG]], [0])),
-    ),
-    (
-        "preactivations, gamma or beta: the output is",
-        lambda: BatchNorm(gamma=BIG).forward([0, 0, 9]),
-    ),
-    (
-        "preactivations or vector: the derivative is",
-        lambda: BatchNorm(gamma=BIG).derivative([0, 0, 1e-9], [9, -9, 0]),
-    ),
-    (
-        "preactivations or directions: the second derivative is",
-        lambda: second([0, 1e-9], [BIG, -BIG], [BIG, BIG / 2], 1),
-    ),
-    (
-        "inputs, targets or gamma: the optimum is",
-        lambda: Neuron(normalization=BatchNorm(scale=False, gamma=1e-310)).optima(DATA),
-    ),
+    ("weights, inputs: the pre-activation is", lambda: Neuron().loss([2, -2], WIDE)),
+    ("preactivations, gamma or beta: the output is", lambda: STEEP.forward([0, 0, 9])),
+    ("preactivations or vector: the deriv", lambda: STEEP.derivative([0, 0, 1e-9], [9, -9, 0])),
+    ("preactivations or directions: the second derivative is", lambda: second(*CROSSED, 1)),
+    ("inputs, targets or gamma: the optimum is", lambda: TINY.optima(DATA)),
 ]
 
 

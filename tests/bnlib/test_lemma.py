@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import bnlib
 import bnlib._verdict
-from bn_experiments.probability import Estimate
+from bn_experiments.probability import Estimate, check_weaker
 from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, check_lemma, counterexample
 from tests import oracles
 from tests.oracles import rational, sampling
@@ -79,6 +79,24 @@ def test_the_closest_standard_optimum_decides_and_ties_go_to_the_first():
         assert check.left[index] == min(each.left for each in alone)
     swapped = check_lemma(starts[2], points[::-1], rays)
     assert swapped.right == check_lemma(starts[2], [points[1]], rays).right
+
+
+def test_of_two_parallel_lines_of_optima_the_closer_one_decides():
+    lines = [Point([0, each], along=[[1], [0]]) for each in (1, 3)]
+    for start, star in (([4, 1.5], [4, 1]), ([4, 2.5], [4, 3])):
+        right = check_lemma(start, lines, [RAY]).right, check_weaker(start, lines, [RAY]).right
+        oracles.agree("right", right, [float(oracles.printed_right_side(start, star)), 0.25], 1e-13)
+
+
+def test_where_the_squares_are_equal_up_to_rounding_the_projections_decide():
+    starts = np.array([[2, 1, 0], [1, 2, 0], [2, -1, 0], [1 + 3e-5, 1, 0], [1, 1 + 3e-5, 0]])
+    starts = np.column_stack([1e-9 * starts, np.ones(5)])  # ⟨W*, W₀⟩, and so for the ray: tiny
+    stars, u, kernel = [Point([1, 0, 0, 0])], [0, 1, 0, 0], [[0], [0], [1], [0]]
+    check = check_lemma(starts, stars, [Ray(u)])
+    assert check.violated.tolist() == [True, False, True, False, False]
+    assert check.undecided.tolist() == [False, False, False, True, True]
+    starts[:, 2] = 5e-9  # in the kernel: closer than the ray alone
+    assert not check_lemma(starts, stars, [Ray(u, along=kernel)]).violated.any()
 
 
 @pytest.mark.parametrize("batch", [(), (1,), (4,), (2, 3), (0,)])

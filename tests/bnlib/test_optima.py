@@ -71,6 +71,7 @@ def test_shapes_follow_the_starts(optimum, batch):
     nearest, distances = optimum.nearest(starts), optimum.squared_distance(starts)
     assert nearest.shape == starts.shape
     assert np.shape(distances) == batch
+    assert (optimum.exists(starts).shape, optimum.exists(starts).dtype) == (batch, bool)
     for index in np.ndindex(batch):
         oracles.agree("row", distances[index], optimum.squared_distance(starts[index]), 1e-13)
     nearest[...] = 7.0  # a copy: changing it leaves the optimum alone
@@ -107,11 +108,22 @@ def kernel_and(d, k):
     return np.linalg.qr(rng.normal(size=(d, k)))[0], rng.normal(size=d), rng.normal(size=(30, d))
 
 
+def test_one_is_closest_unless_it_is_excluded():
+    plane = Point([0, 0], along=np.eye(2), excluded=[[1], [0]])
+    starts = [[[1, 0], [1, 1], [0, 1e-9]], [[1e20, 1], [1e20, 1e9], [0, 0]]]
+    assert plane.exists(starts).tolist() == [[False, True, True], [False, True, False]]
+    assert plane.exists([1, 1])
+    excluded, _, _ = kernel_and(40, 20)
+    within = np.random.default_rng(0).normal(size=(99, 20)) @ excluded.T
+    assert not Point(np.zeros(40), along=np.eye(40), excluded=excluded).exists(within).any()
+
+
 def test_one_is_closest_also_where_the_product_overflows():
     start = 1.7e308 * np.array([1, 0.5] * 32)
     for sign in (1, -1):
         assert Ray([1, -1] * 32).exists(sign * start) == (sign > 0)
         assert Ray([1, 1]).exists(sign * start[::2][:2]) == (sign > 0)
+    assert Ray([1, 1]).exists([5e-324, 5e-324])
 
 
 @oracles.each(SIZES)
