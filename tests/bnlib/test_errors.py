@@ -136,7 +136,7 @@ BIG = 1.7e308
 ROWS = np.arange(6.0).reshape(3, 2)
 FAR = LearningSet(BIG / 1e108 * np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]]), [0, 1, 2, 3])
 APART = LearningSet([[1e200], [-1e200]], [1e300, 1e300])
-WIDE, ONE = LearningSet([[BIG, BIG]], [0]), LearningSet([[BIG]], [BIG])
+WIDE, ONE, HIGH = (LearningSet(*xt) for xt in (([[BIG, 0]], [0]), ([[BIG]], [BIG]), ([[1]], [BIG])))
 NORM, STEEP = BatchNorm(), BatchNorm(gamma=BIG)
 TINY = Neuron(normalization=BatchNorm(scale=False, gamma=1e-310))
 EDGE, RAY_EDGE = Point([-BIG, 0], along=[[0], [1]]), Ray([1, 1, 0])
@@ -153,13 +153,9 @@ BEGINNINGS = [
     ("angle: entry () is nan", lambda: bnlib.failure_probability(np.nan)),
     ("angle: at π no BN", lambda: bnlib.failure_probability(np.pi, "given_closest")),
     ("weights: expected shape (d,), got ()", lambda: Point(1.0)),
-    ("inputs: expected shape (m, d), got (1,)", lambda: LearningSet([1], [1])),
-    ("targets: expected shape (m,), got ()", lambda: LearningSet([[1]], 1)),
     ("weights: expected shape (..., d), got ()", lambda: Neuron().loss(1, DATA)),
     ("weights: expected shape (..., d + 1) with 3", lambda: Neuron(bias=True).loss([1, 2], DATA)),
     ("preactivations: expected shape (..., m), got ()", lambda: BatchNorm().forward(1)),
-    ("preactivations: shape (2, 0) has no example", lambda: BatchNorm().forward([[], []])),
-    ("vector: expected shape (..., m) with 2", lambda: BatchNorm().derivative([1, 2], [1])),
     ("first: expected shape (..., m) with 2", lambda: second([1, 2], [1])),
     ("second: expected shape (..., m), got ()", lambda: second([1, 2], [1, 2], 1)),
     ("preactivations, vector: shapes (3, 2), (2, 2)", lambda: NORM.derivative(ROWS, ROWS[1:])),
@@ -181,8 +177,9 @@ BEGINNINGS = [
     ("weights, data: the loss is", lambda: Neuron().loss([1e200], LearningSet([[1]], [0]))),
     ("weights, data: the gradient is", lambda: Neuron().gradient([1e108], APART)),
     ("weights, data: the gradient is", lambda: Neuron().gradient([-1], ONE)),
-    ("weights, data: the Hessian is", lambda: Neuron().hessian([1], APART)),
-    ("weights, inputs: the pre-activation is", lambda: Neuron().loss([2, -2], WIDE)),
+    ("weights, data: the Hessian is", lambda: Neuron().hessian([0, 0], WIDE)),
+    ("weights, data: the Hessian is", lambda: Neuron("tanh").hessian([0.6], HIGH)),
+    ("weights, inputs: the pre-activation is", lambda: Neuron().loss([2, 0], WIDE)),
     ("preactivations, gamma or beta: the output is", lambda: STEEP.forward([0, 0, 9])),
     ("preactivations or vector: the deriv", lambda: STEEP.derivative([0, 0, 1e-9], [9, -9, 0])),
     ("preactivations or directions: the second derivative is", lambda: second(*CROSSED, 1)),
