@@ -46,6 +46,9 @@ def test_leading_axes_broadcast(norm):
     y, v = rng.normal(size=(3, 1, 5)), rng.normal(size=(4, 5))
     product, bent = norm.derivative(y, v), norm.second_derivative(y, v, v, y)
     assert (product.shape, bent.shape) == ((3, 4, 5), (3, 4))
+    for k in range(4):
+        each = [*[y[0, 0]] * k, y, *[y[0, 0]] * (3 - k)]
+        assert norm.second_derivative(*each).shape == (3, 1)
     for i, j in np.ndindex(3, 4):
         oracles.agree("J v", product[i, j], norm.derivative(y[i, 0], v[j]), 1e-13)
         one = norm.second_derivative(y[i, 0], v[j], v[j], y[i, 0])
@@ -83,6 +86,7 @@ def test_it_is_a_value():
     assert norm == BatchNorm(gamma=0.5)
     assert repr(Neuron("tanh", norm)) == f"Neuron(activation='tanh', normalization={norm})"
     assert repr(norm) == "BatchNorm(gamma=0.5)"
+    assert Neuron(bias=np.bool_(True)).bias is True
     assert hash(norm) == hash(BatchNorm(gamma=0.5))
     assert pickle.loads(pickle.dumps(norm)) == norm
     assert (type(norm.gamma), type(norm.center)) == (float, bool)

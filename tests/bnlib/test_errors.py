@@ -134,9 +134,11 @@ def test_the_error_names_argument_problem_and_remedy(message, call):
 
 BIG = 1.7e308
 ROWS = np.arange(6.0).reshape(3, 2)
-FAR = LearningSet(BIG / 1e108 * np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]]), [0, 1, 2, 3])
-APART = LearningSet([[1e200], [-1e200]], [1e300, 1e300])
-WIDE, ONE, HIGH = (LearningSet(*xt) for xt in (([[BIG, 0]], [0]), ([[BIG]], [BIG]), ([[1]], [BIG])))
+SIGNS = np.resize([1.0, -1.0], 64)  # so many that both infinities come up, in whatever order
+FAR = LearningSet(1e200 * np.resize([1, 1, -1, -1], (64, 1)), 1e200 * SIGNS)
+APART, LONG = LearningSet(1e200 * SIGNS[:, None], [1e300] * 64), LearningSet([BIG * SIGNS], [0])
+WIDE, EVEN = LearningSet([[BIG, 0]], [0]), LearningSet([[BIG, BIG]], [0])
+ONE, HIGH = LearningSet([[BIG]], [BIG]), LearningSet([[1]], [BIG])
 NORM, STEEP = BatchNorm(), BatchNorm(gamma=BIG)
 TINY = Neuron(normalization=BatchNorm(scale=False, gamma=1e-310))
 EDGE, RAY_EDGE = Point([-BIG, 0], along=[[0], [1]]), Ray([1, 1, 0])
@@ -172,14 +174,19 @@ BEGINNINGS = [
     ("start: the projection is", lambda: RAY_EDGE.nearest([BIG, BIG, 0])),
     ("start: the squared norm is", lambda: EDGE.squared_distance([BIG, 0])),
     ("scale: the mean excess is", lambda: bnlib.mean_excess([0, 1], 1e200)),
-    ("inputs, targets: the covariance is", lambda: FAR.input_covariance),
+    ("inputs, targets: the covariance is", lambda: FAR.cross_covariance),
     ("error: the bound is", lambda: Ray([1, 1], BIG, along=[[0], [1]])),
     ("weights, data: the loss is", lambda: Neuron().loss([1e200], LearningSet([[1]], [0]))),
-    ("weights, data: the gradient is", lambda: Neuron().gradient([1e108], APART)),
+    ("weights, data: the gradient is", lambda: Neuron().gradient([1], APART)),
     ("weights, data: the gradient is", lambda: Neuron().gradient([-1], ONE)),
     ("weights, data: the Hessian is", lambda: Neuron().hessian([0, 0], WIDE)),
     ("weights, data: the Hessian is", lambda: Neuron("tanh").hessian([0.6], HIGH)),
-    ("weights, inputs: the pre-activation is", lambda: Neuron().loss([2, 0], WIDE)),
+    ("weights, inputs: the pre-activation is", lambda: Neuron().output([2] * 64, LONG)),
+    ("weights, inputs: the pre-activation is", lambda: SCALE.output([1, -1], EVEN)),
+    (
+        "weights: the pre-activations are constant over the examples at batch index (1,)",
+        lambda: BN.gradient([[1, 2], [0, 0]], DATA),
+    ),
     ("preactivations, gamma or beta: the output is", lambda: STEEP.forward([0, 0, 9])),
     ("preactivations or vector: the deriv", lambda: STEEP.derivative([0, 0, 1e-9], [9, -9, 0])),
     ("preactivations or directions: the second derivative is", lambda: second(*CROSSED, 1)),
