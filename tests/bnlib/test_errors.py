@@ -133,6 +133,7 @@ def test_the_error_names_argument_problem_and_remedy(message, call):
 
 
 BIG = 1.7e308
+CONSTANT, ORIGIN = "the pre-activations are constant over the examples", [0, 0]
 ROWS = np.arange(6.0).reshape(3, 2)
 SIGNS = np.resize([1.0, -1.0], 64)  # so many that both infinities come up, in whatever order
 FAR = LearningSet(1e200 * np.resize([1, 1, -1, -1], (64, 1)), 1e200 * SIGNS)
@@ -183,12 +184,15 @@ BEGINNINGS = [
     ("weights, data: the Hessian is", lambda: Neuron("tanh").hessian([0.6], HIGH)),
     ("weights, inputs: the pre-activation is", lambda: Neuron().output([2] * 64, LONG)),
     ("weights, inputs: the pre-activation is", lambda: SCALE.output([1, -1], EVEN)),
+    (f"weights: {CONSTANT} at batch index (1,), so", lambda: BN.loss([[1, 2], [0, 0]], DATA)),
+    (f"preactivations: {CONSTANT}, so", lambda: NORM.forward([3, 3])),
+    (f"weights: {CONSTANT}, so batch normal", lambda: BN.loss(ORIGIN, DATA)),
     (
-        "weights: the pre-activations are constant over the examples at batch index (1,)",
-        lambda: BN.gradient([[1, 2], [0, 0]], DATA),
+        "weights: the pre-activations are zero on every example, so",
+        lambda: SCALE.loss(ORIGIN, DATA),
     ),
     ("preactivations, gamma or beta: the output is", lambda: STEEP.forward([0, 0, 9])),
-    ("preactivations or vector: the deriv", lambda: STEEP.derivative([0, 0, 1e-9], [9, -9, 0])),
+    ("preactivations or vector: the derivative is", lambda: NORM.derivative([0, 0, 1], [BIG] * 3)),
     ("preactivations or directions: the second derivative is", lambda: second(*CROSSED, 1)),
     ("inputs, targets or gamma: the optimum is", lambda: TINY.optima(DATA)),
 ]
