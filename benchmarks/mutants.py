@@ -48,7 +48,7 @@ def outcomes() -> dict[str, dict[str, str]]:
         codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
         file = f"bnlib/{path.name.removesuffix('.meta')}"
         found[file] = {name: STATUS.get(code, "timed out") for name, code in codes.items()}
-    return found
+    return {file: mutants for file, mutants in found.items() if mutants}
 
 
 def changed(diff: str) -> str:

@@ -135,6 +135,15 @@ def test_optima_follow_the_units_of_all_inputs_or_of_each():
             oracles.agree("ray", ray.direction, np.array([5.0, 3.0]) / np.sqrt(34), 1e-13)
 
 
+def test_a_kernel_that_no_float_holds_is_known_up_to_an_error():
+    x = np.random.default_rng(0).integers(-9, 9, (6, 2))
+    data = LearningSet(np.column_stack([x, x.sum(axis=1)]), x[:, 0] ** 2)
+    for norm in (None, BatchNorm(scale=False), BatchNorm()):
+        (optimum,) = linear_optima(data, norm)  # the kernel is (1, 1, −1)/√3
+        assert 0 < optimum.along_error < 1e-13
+        oracles.agree("kernel", np.abs(optimum.along[:, 0]), np.full(3, 3**-0.5), 1e-15)
+
+
 @given(st.integers(1, 9), st.integers(4, 40), st.floats(-1e3, 1e3))
 def test_the_weight_of_a_constant_column_is_free_whatever_its_value(seed, m, value):
     # The mean of equal floats need not be exactly that float.

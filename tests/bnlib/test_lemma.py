@@ -242,6 +242,7 @@ def test_what_the_errors_of_the_optima_cannot_tell_is_undecided():
     assert check.violated.tolist() == [False, False, True, False, True, False, False, False]
     assert (check.holds != check.violated).all()
     assert (check.error > 0).all()
+    assert check_lemma([0, 0], [STAR], [RAY]).error > 0  # squares that underflow are lost
     assert "4 undecided" in repr(check)
     assert "undecided=True" in repr(check_lemma(starts[0], [rough], [RAY]))
     sharp = check_lemma(starts[1:], [STAR], [RAY])
