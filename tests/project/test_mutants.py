@@ -9,8 +9,8 @@ def test_it_counts_by_module_and_a_reason_belongs_to_one_change_of_one_file():
     )
     change = mutants.changed(diff)
     assert change == "return -1 → return +1"
-    outcomes = {"1": "killed", "2": "timed out", "3": "survived", "4": "no test", "5": "not tried"}
-    found = {"bnlib/a.py": outcomes, "bnlib/b.py": {"6": "survived"}}
+    kinds = ("killed", "timed out", "survived", "no test", "not tried")
+    found = {"bnlib/a.py": dict(zip("12345", kinds, strict=True)), "bnlib/b.py": {"6": "survived"}}
     diffs = {"3": change, "4": "x → y", "6": change}
     text = mutants.page(found, diffs, {"bnlib/a.py": {change: "it is equal"}})
     assert "| bnlib/a.py | 5 | 1 | 1 | 1 | 0 | 1 | 1 |" in text
