@@ -77,6 +77,7 @@ def test_the_closest_standard_optimum_decides_and_ties_go_to_the_first():
         alone = [check_lemma(starts[index], [first], [ray]) for ray in rays]
         assert check.right[index] == alone[0].right
         assert check.left[index] == min(each.left for each in alone)
+    assert check_lemma([[-3, 1], [1, -1], [-1, -1]], points, rays).exists.tolist() == [1, 1, 0]
     swapped = check_lemma(starts[2], points[::-1], rays)
     assert swapped.right == check_lemma(starts[2], [points[1]], rays).right
 
@@ -86,6 +87,11 @@ def test_of_two_parallel_lines_of_optima_the_closer_one_decides():
     for start, star in (([4, 1.5], [4, 1]), ([4, 2.5], [4, 3])):
         right = check_lemma(start, lines, [RAY]).right, check_weaker(start, lines, [RAY]).right
         oracles.agree("right", right, [float(oracles.printed_right_side(start, star)), 0.25], 1e-13)
+
+
+def test_the_projections_say_nothing_of_what_is_weaker():
+    check = check_weaker([0.625, 0.5], [Point([1, 0])], [Ray([0, 1])])  # both sides: 0.625²
+    assert (check.left == check.right, check.undecided, check.violated) == (True, True, False)
 
 
 def test_where_the_squares_are_equal_up_to_rounding_the_projections_decide():
