@@ -276,6 +276,7 @@ SAME = {
         Neuron(normalization=BatchNorm(center=False, gamma=3.0, epsilon=0.0)),
     ),
     "centred": (LearningSet(CENTRED, [1, 2, 5]), BN),
+    "centred and short": (LearningSet(CENTRED, [1e-3, 2e-3, 5e-3]), BN),
     "centred by thirds": (LearningSet([[-1], [0], [1]], [1, 2, 5]), BN),
     "exact": (LearningSet([[1, 0], [0, 1], [1, 1]], [5, 3, 8]), BN),
 }
