@@ -89,6 +89,13 @@ def test_of_two_parallel_lines_of_optima_the_closer_one_decides():
         oracles.agree("right", right, [float(oracles.printed_right_side(start, star)), 0.25], 1e-13)
 
 
+def test_on_the_ray_with_another_kernel_the_lemma_is_not_true_by_structure():
+    star = Point([1, 0, 0, 0], along=[[0], [0], [1], [0]])
+    for kernel in (None, np.eye(4)[:, [1, 3]]):
+        ray = Ray([1, 0, 0, 0], along=kernel)
+        assert check_lemma([1, 0, 5, 0], [star], [ray]).violated  # 25 > 0
+
+
 def test_the_projections_say_nothing_of_what_is_weaker():
     check = check_weaker([0.625, 0.5], [Point([1, 0])], [Ray([0, 1])])  # both sides: 0.625²
     assert (check.left == check.right, check.undecided, check.violated) == (True, True, False)
