@@ -1,7 +1,6 @@
 """Change the library in one place at a time, see which change no fast test notices, list these.
 
-mutmut does it, with the settings of pyproject.toml; it has an environment of its own, as JupyterLab
-has. What it has done is kept in `mutants/`: a second run asks only what changed.
+mutmut does it, as pyproject.toml says. What it has done it keeps in `mutants/`, to go on there.
 """
 
 from __future__ import annotations
@@ -30,14 +29,15 @@ TEXT = """\
 Made by `make mutants`, with mutmut {version}: each mutant is `bnlib` with one change in a function
 (an operator, a number, an argument, a text, a condition), and the fast tests of the library run on
 it, those that pyproject.toml names. A mutant that no test notices is listed below, with the reason
-if it is equivalent: nothing that a caller could see, or that is promised, is different.
+if it is equivalent: nothing that a caller could see, or that is promised, is different. Those with
+the fastest tests come first: where some are not tried yet, the run was stopped; it goes on there.
 
 """
 RUN = "import site, sys; site.addsitedir(sys.argv.pop(1)); from mutmut.__main__ import cli; cli()"
 
 
 def packages() -> str:
-    """Return the folder of mutmut and of what it needs."""
+    """Return the folder of mutmut and what it needs."""
     return str(next(MUTANTS.glob("lib/python3*/site-packages")))
 
 
@@ -69,8 +69,7 @@ def page(found: dict[str, dict[str, str]], diffs: dict[str, str], reasons: dict[
     rows.append(("together", sum((counts for _, counts in rows), Counter())))
     table = [f"| module | planted | {' | '.join(KINDS)} |", f"|---|{'---:|' * (len(KINDS) + 1)}"]
     for file, counts in rows:
-        numbers = [counts.total(), *(counts[kind] for kind in KINDS)]
-        table.append(f"| {file} | {' | '.join(map(str, numbers))} |")
+        table.append(f"| {file} | {counts.total()} | {' | '.join(str(counts[k]) for k in KINDS)} |")
     return "\n".join([*table, "", *listed]) + "\n"
 
 
