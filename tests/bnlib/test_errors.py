@@ -103,7 +103,7 @@ CASES = [
     ("gamma: .*nan", lambda: BatchNorm(gamma=np.nan)),
     ("beta: .*inf", lambda: BatchNorm(beta=np.inf)),
     ("epsilon: must be at least 0", lambda: BatchNorm(epsilon=-1e-9)),
-    ("epsilon: .*use epsilon=0 or", lambda: BatchNorm(scale=False, epsilon=1)),
+    ("^epsilon: has no effect.*=0 or scale=True.$", lambda: BatchNorm(scale=False, epsilon=1)),
     ("center: must be True or False, got 'no'", lambda: BatchNorm(center="no")),
     ("error: must be at least 0, got -1", lambda: Point([1, 2], error=-1)),
     ("along_error: .*nan", lambda: Ray([1, 2], along_error=np.nan)),
