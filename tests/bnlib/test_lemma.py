@@ -14,6 +14,7 @@ from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, check_lemma, count
 from tests import oracles
 from tests.oracles import rational, sampling
 
+BIG = 1.7e308
 BN = Neuron(normalization=BatchNorm())
 STAR, RAY = Point([3.0, 1.0]), Ray([5.0, 3.0])
 
@@ -264,6 +265,8 @@ def test_what_the_errors_of_the_optima_cannot_tell_is_undecided():
     known = check_lemma(starts, [STAR], [Ray(RAY.direction, error=2.0)])
     assert not known.violated.any()  # of a direction that is not known at all
     assert known.failure_rate.infimum == 0
+    vast = Point([BIG, BIG, 0], along=[[0], [0], [1]]), Ray([1, 2, 0], error=BIG)
+    assert check_lemma([5e9, 1, 1], vast[:1], vast[1:]).undecided  # the bound is infinite
     ray, points = Ray([1.0, 0.0]), [Point([4.0, 2.0]), Point([4.0, 0.0])]
     check = check_lemma([[4.0, 1.0], [4.0, 1.01], [4.0, 0.99]], points, [ray])
     assert check.undecided.tolist() == [True, False, False]
