@@ -97,6 +97,12 @@ def test_on_the_ray_with_another_kernel_the_lemma_is_not_true_by_structure():
         assert check_lemma([1, 0, 5, 0], [star], [ray]).violated  # 25 > 0
 
 
+def test_off_the_ray_by_less_than_both_errors_it_is_true_by_structure():
+    for off, error in ((3e-14, 0), (1.5e-9, 1e-9)):
+        star, ray = Point([1, off, 0], error), Ray([1, 0, 0], error, along=[[0], [0], [1]])
+        assert not check_lemma([1, off, 0], [star], [ray]).undecided
+
+
 def test_the_projections_say_nothing_of_what_is_weaker():
     check = check_weaker([0.625, 0.5], [Point([1, 0])], [Ray([0, 1])])  # both sides: 0.625²
     assert (check.left == check.right, check.undecided, check.violated) == (True, True, False)
