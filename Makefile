@@ -18,6 +18,7 @@ SUM := 2>/dev/null | cksum | tr ' ' -
 PACKAGES := .venv/packages-$(shell { $(PYTHON) -VV; pwd; cat requirements.txt; } $(SUM))
 BNLIB := .venv/bnlib-$(shell { cat pyproject.toml; grep ^__version__ bnlib/__init__.py; } $(SUM))
 LAB := .venv/lab-$(shell cat requirements-lab.txt $(SUM))
+MUTANTS := .venv/mutants-$(shell cat requirements-mutants.txt $(SUM))
 LOST := $(shell cat $(PACKAGES) $(BNLIB) 2>/dev/null | xargs ls -dL 2>&1 >/dev/null)
 
 # What Python and pytest read from the environment (PYTHONPATH, PYTEST_ADDOPTS, …) would run
@@ -30,7 +31,7 @@ export LC_ALL := $(if $(filter Darwin,$(shell uname)),en_US.UTF-8,C.UTF-8)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book pdf test check-all rerun record serve lab bench faults pages-report timing sweep proof lint lock release clean environment
+.PHONY: help book pdf test check-all rerun record serve lab bench faults mutants pages-report timing sweep proof lint lock release clean environment
 
 help: ## list these commands
 	@echo "Usage: make COMMAND"
@@ -75,6 +76,10 @@ faults: environment ## plant faults in all chapters, see that the checks find th
 	@$(VENV_PYTHON) -m tests.book.validate
 	@$(VENV_PYTHON) -m tools.metadata
 
+mutants: environment $(MUTANTS) ## change the library in every place, see which change no test finds, list them
+	@$(VENV_PYTHON) -m benchmarks.mutants
+	@$(VENV_PYTHON) -m tools.metadata
+
 pages-report: book ## measure what the pages weigh on a slow phone, write benchmarks/pages.md
 	@$(VENV_PYTHON) -m benchmarks.pages
 
@@ -106,9 +111,10 @@ lint: environment ## style, types, dependencies, workflows: ruff, mypy, deptry, 
 LOCK := .venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11.0\
  --no-emit-index-url --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-lock: environment ## write both requirements files anew from pyproject.toml (needs the network)
+lock: environment ## write the requirements files anew from pyproject.toml (needs the network)
 	@$(LOCK) --all-extras pyproject.toml --output-file requirements.txt
 	@$(LOCK) --group lab --output-file requirements-lab.txt
+	@$(LOCK) --group mutants --output-file requirements-mutants.txt
 
 release: pdf ## build what a release holds into _build/release (needs the network)
 	@$(VENV_PYTHON) -m tools.release
@@ -124,6 +130,9 @@ $(BNLIB): $(PACKAGES)
 
 $(LAB): $(PACKAGES)
 	@$(PYTHON) -B -m tools.environment lab $@
+
+$(MUTANTS): $(PACKAGES)
+	@$(PYTHON) -B -m tools.environment mutants $@
 
 $(PACKAGES): $(if $(LOST),lost)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer\

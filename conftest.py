@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -40,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse to run without JAX where it should be, or without assertions."""
     if sys.flags.optimize and not config.getoption("numprocesses"):
         raise pytest.UsageError("PYTHONOPTIMIZE takes assertions out. Remedy: unset it, or no -n0")
+    if "MUTANT_UNDER_TEST" in os.environ:
+        gc.freeze()  # what thousands of short runs share is not looked through in each
     if told := lacking.mistake():
         raise pytest.UsageError(told)
 

@@ -5,8 +5,8 @@ import numpy.typing as npt
 
 from bn_solver.arrays import Array, choice, real_array, real_number, representable
 
-READINGS = ("infimum", "strict", "given_closest")
-"""What "closest" means: see `failure_probability`."""
+READINGS = {"infimum": 1.0, "strict": -1.0, "given_closest": 0.0}
+"""What "closest" means, and what θ/2π is taken times: see `failure_probability`."""
 
 
 def failure_probability(angle: npt.ArrayLike, reading: str = "infimum") -> Array:
@@ -53,7 +53,7 @@ def failure_probability(angle: npt.ArrayLike, reading: str = "infimum") -> Array
     choice("reading", reading, READINGS)
     if reading == "given_closest" and (theta == np.pi).any():
         raise ValueError("angle: at π no BN optimum is closest; use another angle or reading.")
-    share = dict(zip(READINGS, (1.0, -1.0, 0.0), strict=True))[reading] / (2 * np.pi)
+    share = READINGS[reading] / (2 * np.pi)
     return np.asarray(np.where(theta > 0, 0.5 + theta * share, 0.0))[()]
 
 

@@ -1,7 +1,7 @@
 """Install into `.venv` what requirements.txt locks, then bnlib itself (editable).
 
 JupyterLab, for whoever asks for it, has an environment of its own in `.venv/lab`, locked by
-requirements-lab.txt: `.venv` stays what its lock says.
+requirements-lab.txt, and mutmut one in `.venv/mutants`: `.venv` stays what its lock says.
 
 The Makefile says when. This runs before anything is installed: standard library only.
 """
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.project import BUILD, LAB, ROOT, VENV, Progress, exclusive, run_logged
+from tools.project import BUILD, LAB, MUTANTS, ROOT, VENV, Progress, exclusive, run_logged
 
 # What a machine may rightly set: where packages come from, and how to get there.
 MACHINE = (
@@ -104,13 +104,16 @@ def locked(folder: Path, title: str, lock: Path) -> None:
 
 
 def install(what: str) -> None:
-    """Install the locked packages, or bnlib, or JupyterLab."""
+    """Install the locked packages, or bnlib, or JupyterLab, or mutmut."""
     if what == "packages":
         title = "Installing the locked packages into .venv (once, a minute or two) …"
         locked(VENV, title, ROOT / "requirements.txt")
     elif what == "lab":
         title = "Installing JupyterLab into .venv/lab (once, a minute) …"
         locked(LAB, title, ROOT / "requirements-lab.txt")
+    elif what == "mutants":
+        title = "Installing mutmut into .venv/mutants (once) …"
+        locked(MUTANTS, title, ROOT / "requirements-mutants.txt")
     else:
         editable = ("--no-build-isolation", "--no-deps", "--editable", str(ROOT))
         pip(VENV, "Installing bnlib …", *editable)

@@ -19,6 +19,7 @@ HTML = BUILD / "html"
 PDF = "book.pdf"  # in HTML, where `make pdf` has printed it
 VENV = ROOT / ".venv"
 LAB = VENV / "lab"  # JupyterLab's own environment
+MUTANTS = VENV / "mutants"  # that of mutmut
 Started = TypeVar("Started")
 
 

@@ -1,12 +1,13 @@
 """Activations: values and both derivatives against JAX and arithmetic with 700 digits."""
 
 import pickle
+import runpy
 
 import mpmath as mp
 import numpy as np
 import sympy as sp
 
-from bnlib import Activation, activation
+from bnlib import Activation, activation, activations
 from bnlib.activations import ACTIVATIONS
 from tests import oracles
 
@@ -89,12 +90,22 @@ def test_the_derivative_of_silu_keeps_its_digits_where_it_vanishes():
             assert abs(float(activation("silu").derivative(np.array(z)) - formula(z))) < 1e-16
 
 
+def test_the_table_is_made_the_same_way_each_time():
+    again = runpy.run_path(activations.__file__, run_name="bnlib.activations")["ACTIVATIONS"]
+    for name, each in ACTIVATIONS.items():
+        assert (again[name].name, again[name].slopes) == (name, each.slopes)
+        for part, same in zip(parts(again[name]), parts(each), strict=True):
+            assert np.array_equal(part(POINTS), same(POINTS))
+
+
 def test_lookup_by_name_and_of_an_activation_itself():
     for name, each in ACTIVATIONS.items():
         assert activation(name).name == name
         assert pickle.loads(pickle.dumps(each)) == each
     mine = Activation("mine", np.sin, np.cos, lambda z: -np.sin(z))
     assert activation(mine) is mine
+    for again in (Activation("tanh", np.sin, np.cos, np.negative), activation("tanh")):
+        assert pickle.loads(pickle.dumps(again)) == again
     assert repr(mine) == "Activation('mine')"
     for unknown in ("Tanh", "", None, 3, ["tanh"], {"tanh": 1}):
         oracles.refused(r"activation: .* unknown; use one of identity, tanh", activation, unknown)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnlib import BatchNorm
+from bnlib import BatchNorm, Neuron
 from tests import oracles
 
 VARIANTS = {
@@ -46,6 +46,9 @@ def test_leading_axes_broadcast(norm):
     y, v = rng.normal(size=(3, 1, 5)), rng.normal(size=(4, 5))
     product, bent = norm.derivative(y, v), norm.second_derivative(y, v, v, y)
     assert (product.shape, bent.shape) == ((3, 4, 5), (3, 4))
+    for k in range(4):
+        each = [*[y[0, 0]] * k, y, *[y[0, 0]] * (3 - k)]
+        assert norm.second_derivative(*each).shape == (3, 1)
     for i, j in np.ndindex(3, 4):
         oracles.agree("J v", product[i, j], norm.derivative(y[i, 0], v[j]), 1e-13)
         one = norm.second_derivative(y[i, 0], v[j], v[j], y[i, 0])
@@ -56,7 +59,8 @@ def test_leading_axes_broadcast(norm):
 def test_units_cancel_where_epsilon_is_zero(seed, size):
     y = np.random.default_rng(seed).normal(size=5)
     for norm in (BatchNorm(), BatchNorm(center=False), BatchNorm(gamma=-2.0, beta=0.5)):
-        oracles.agree("z", norm.forward(size * y), norm.forward(y), 1e-12)
+        for row in norm.forward([size * y, y, y / size]):
+            oracles.agree("z", row, norm.forward(y), 1e-12)
         oracles.agree("flip", norm.forward(-y) - norm.beta, norm.beta - norm.forward(y), 1e-13)
 
 
@@ -81,6 +85,9 @@ def test_constant_preactivations_are_refused_whatever_their_value(m, value):
 def test_it_is_a_value():
     norm = BatchNorm(gamma=np.float32(0.5), center=np.bool_(True))
     assert norm == BatchNorm(gamma=0.5)
+    assert repr(Neuron("tanh", norm)) == f"Neuron(activation='tanh', normalization={norm})"
+    assert repr(norm) == "BatchNorm(gamma=0.5)"
+    assert Neuron(bias=np.bool_(True)).bias is True
     assert hash(norm) == hash(BatchNorm(gamma=0.5))
     assert pickle.loads(pickle.dumps(norm)) == norm
     assert (type(norm.gamma), type(norm.center)) == (float, bool)

@@ -43,7 +43,11 @@ def test_optima_are_stationary_and_minimal(neuron, data):
         oracles.agree("gradient", neuron.gradient(w, data), 0 * w, 1e-9, np.abs(elsewhere).max())
         best, around = neuron.loss(w, data), neuron.loss(others, data)
         assert (around >= best - 1e-12 * (around + best)).all()
-        curvature = np.linalg.eigvalsh(neuron.hessian(w, data))
+        curvature, around = (
+            np.linalg.eigvalsh(neuron.hessian(w, data)),
+            neuron.hessian(others, data),
+        )
+        assert neuron.normalization is None or (around == np.swapaxes(around, 1, 2)).all()
         assert curvature[0] >= -1e-9 * curvature[-1]
 
 
@@ -129,6 +133,15 @@ def test_optima_follow_the_units_of_all_inputs_or_of_each():
         if np.ndim(p) == 0:
             (ray,) = linear_optima(scaled, BatchNorm())
             oracles.agree("ray", ray.direction, np.array([5.0, 3.0]) / np.sqrt(34), 1e-13)
+
+
+def test_a_kernel_that_no_float_holds_is_known_up_to_an_error():
+    x = np.random.default_rng(0).integers(-9, 9, (6, 2))
+    data = LearningSet(np.column_stack([x, x.sum(axis=1)]), x[:, 0] ** 2)
+    for norm in (None, BatchNorm(scale=False), BatchNorm()):
+        (optimum,) = linear_optima(data, norm)  # the kernel is (1, 1, −1)/√3
+        assert 0 < optimum.along_error < 1e-13
+        oracles.agree("kernel", np.abs(optimum.along[:, 0]), np.full(3, 3**-0.5), 1e-15)
 
 
 @given(st.integers(1, 9), st.integers(4, 40), st.floats(-1e3, 1e3))

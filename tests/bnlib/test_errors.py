@@ -1,5 +1,7 @@
 """Errors: each names the argument, the problem and the remedy; degenerate cases have answers."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,23 @@ class Raising:
 TENSOR = Raising(RuntimeError("Can't call numpy() on Tensor that requires grad."))
 TRACER = Raising(TypeError("a traced array\nhas no numbers"))
 
+BIG = 1.7e308
+SIGNS = np.resize([1.0, -1.0], 64)  # so many that both infinities come up, in whatever order
+FAR = LearningSet(1e200 * np.resize([1, 1, -1, -1], (64, 1)), 1e200 * SIGNS)
+APART, LONG = LearningSet(1e200 * SIGNS[:, None], [1e300] * 64), LearningSet([BIG * SIGNS], [0])
+WIDE, EVEN = LearningSet([[BIG, 0]], [0]), LearningSet([[BIG, BIG]], [0])
+ONE, HIGH = LearningSet([[BIG]], [BIG]), LearningSet([[1]], [BIG])
+NORM, STEEP = BatchNorm(), BatchNorm(gamma=BIG)
+TINY = Neuron(normalization=BatchNorm(scale=False, gamma=1e-310))
+EDGE, HALF = Point([-BIG, 0], along=[[0], [1]]), Ray([1, 1, 0])
+CROSSED, ROWS = ([BIG, -BIG], [BIG, BIG / 2]), np.arange(6.0).reshape(3, 2)
+CONSTANT = "the pre-activations are constant over the examples"
+
+
+def second(y, a, b=(1, 2), epsilon=0):
+    return BatchNorm(epsilon=epsilon).second_derivative(y, [1, 3], a, b)
+
+
 CASES = [
     # shapes
     (r"inputs: .*\(m, d\).*got \(2,\)", lambda: LearningSet([1, 2], [1, 2])),
@@ -41,14 +60,26 @@ CASES = [
     (r"targets: .*\(m,\).*got \(1, 1\)", lambda: LearningSet([[1]], [[1]])),
     ("targets: 1 targets for 2 .*need one", lambda: LearningSet([[1], [2]], [1])),
     (r"weights: .*2 entries.*got \(3,\)", lambda: BN.loss([1, 2, 3], DATA)),
-    (r"weights: .*got \(\)", lambda: BN.gradient(1.0, DATA)),
-    ("weights: .*3 entries", lambda: Neuron(bias=True).loss([1, 2], DATA)),
-    ("vector: .*2 entries", lambda: BatchNorm().derivative([1, 2], [1])),
+    (r"^weights: .*\(\.\.\., d\).*got \(\)", lambda: BN.gradient(1.0, DATA)),
+    (r"^weights: .*, d \+ 1\).*3 entries", lambda: Neuron(bias=True).loss([1, 2], DATA)),
+    (r"^vector: .*, m\).*2 entries", lambda: BatchNorm().derivative([1, 2], [1])),
+    (r"^second: .*\(\.\.\., m\), got \(\)", lambda: second([1, 2], [1, 2], 1)),
+    (r"^preactivations, vector: shapes \(3", lambda: NORM.derivative(ROWS, ROWS[1:])),
+    ("^preactivations, cotangent, first, second: ", lambda: second([1, 2], ROWS[1:], ROWS)),
     ("cotangent: .*2 entries", lambda: BatchNorm().second_derivative([1, 2], [1], [1, 2], [1, 2])),
     ("start: .*2 entries", lambda: RAY[0].nearest([1, 2, 3])),
+    *(
+        (rf"^start: expected shape \(\.\.\., d\){more}", partial(getattr(each, name), wrong))
+        for each in (EDGE, HALF)
+        for name in ("nearest", "squared_distance", "exists")
+        for wrong, more in ((1, ", got"), (np.ones(each.d - 1), f" with {each.d}"))
+    ),
+    (r"^start: expected shape \(\.\.\., d\), got", lambda: check_lemma(1, STAR, RAY)),
+    (r"^weights: expected shape \(d,\), got", lambda: Point(1.0)),
     ("standard_optima: .*2 weights.*3", lambda: check_lemma([1, 2, 3], STAR, RAY)),
     ("normalized_optima: .*3 weights.*2", lambda: check_lemma([1, 2], STAR, [Ray([1, 2, 3])])),
     ("second: has 3 entries, but first", lambda: bnlib.angle([1, 2], [1, 2, 3])),
+    (r"^preactivations: .*\(\.\.\., m\), got \(\)", lambda: NORM.forward(1)),
     ("preactivations: ", lambda: BatchNorm().forward([])),
     # values
     ("inputs: has masked entries; fill", lambda: LearningSet(MASKED, [1.0])),
@@ -72,7 +103,7 @@ CASES = [
     ("gamma: .*nan", lambda: BatchNorm(gamma=np.nan)),
     ("beta: .*inf", lambda: BatchNorm(beta=np.inf)),
     ("epsilon: must be at least 0", lambda: BatchNorm(epsilon=-1e-9)),
-    ("epsilon: .*use epsilon=0 or", lambda: BatchNorm(scale=False, epsilon=1)),
+    ("^epsilon: has no effect.*=0 or scale=True.$", lambda: BatchNorm(scale=False, epsilon=1)),
     ("center: must be True or False, got 'no'", lambda: BatchNorm(center="no")),
     ("error: must be at least 0, got -1", lambda: Point([1, 2], error=-1)),
     ("along_error: .*nan", lambda: Ray([1, 2], along_error=np.nan)),
@@ -81,9 +112,13 @@ CASES = [
     (r"along: expected shape \(d, k\)", lambda: Ray([1, 2], along=[1, 0])),
     ("excluded: pass orthonormal", lambda: Point([1, 2], excluded=[[2], [0]])),
     ("direction: lies in the kernel", lambda: Ray([2, 0], along=[[-1], [0]])),
+    ("^angle: entry .* is nan", lambda: bnlib.failure_probability(np.nan)),
+    ("^angle: at π no BN .*reading.$", lambda: bnlib.failure_probability(np.pi, "given_closest")),
+    ("^scale: entry .* is nan", lambda: bnlib.mean_excess(1, np.nan)),
     (r"angle: .*\[0, π\].*degrees", lambda: bnlib.failure_probability(-0.1)),
     (r"angle: .*\[0, π\].*degrees", lambda: bnlib.mean_excess(12.5)),
     ("scale: must be positive, got 0", lambda: bnlib.mean_excess(1, 0)),
+    ("^first: is zero", lambda: bnlib.angle([0, 0], [1, 2])),
     ("second: is zero.*give a non-zero", lambda: bnlib.angle([1, 2], [0, 0])),
     ("direction: is zero.*give a non-zero", lambda: Ray([0, 0])),
     # kinds of objects
@@ -91,21 +126,25 @@ CASES = [
     ("normalization: .*bnlib.BatchNorm()", lambda: Neuron("tanh", BatchNorm)),
     ("bias: centring.*use bias=False", lambda: Neuron("tanh", BatchNorm(), bias=True)),
     ("normalized_optima: is empty", lambda: check_lemma([1, 2], STAR, [])),
-    ("standard_optima: expected a list", lambda: check_lemma([1, 2], STAR[0], RAY)),
-    ("standard_optima: expected Point or", lambda: check_lemma([1, 2], [[3, 1]], RAY)),
-    ("standard_optima: .*lists swapped", lambda: check_lemma([1, 2], RAY, STAR)),
+    ("of optima, got Point; pass what Neuron", lambda: check_lemma([1, 2], STAR[0], RAY)),
+    ("standard_optima: .* or Ray, got list", lambda: check_lemma([1, 2], [[3, 1]], RAY)),
+    ("standard_optima: .*Are the two lists", lambda: check_lemma([1, 2], RAY, STAR)),
     ("activation: .*'tanh'; minimise", lambda: Neuron("tanh").optima(DATA)),
     ("data: .*bnlib.LearningSet", lambda: Neuron().loss([1, 2], [[1, 2]])),
     ("data: .*bnlib.LearningSet", lambda: bnlib.closed_form.linear_optima([[1, 2]])),
     ("normalization: .*bnlib.BatchNorm", lambda: bnlib.closed_form.linear_optima(DATA, "bn")),
     ("bias: must be True or False, got 'no'", lambda: Neuron(bias="no")),
     # degenerate cases
-    ("constant over the examples.*use epsilon", lambda: BN.loss([0, 0], DATA)),
+    (f"^weights: {CONSTANT}, so.*use epsilon", lambda: BN.loss([0, 0], DATA)),
+    (f"^preactivations: {CONSTANT}, so", lambda: NORM.forward([3, 3])),
     (
-        r"constant over the examples.*batch index \(1,\).*use epsilon",
+        rf"^weights: {CONSTANT} at batch index \(1,\), so.*use epsilon",
         lambda: BN.gradient([[1, 2], [0, 0]], DATA),
     ),
-    ("zero on every example.*use epsilon", lambda: SCALE.hessian([0, 0], DATA)),
+    (
+        "^weights: .* are zero on every example, so.*use epsilon",
+        lambda: SCALE.hessian([0, 0], DATA),
+    ),
     ("constant over the examples", lambda: BN.loss([1], LearningSet([[2]], [3]))),
     ("inputs: all examples are equal.*vary them", lambda: BN.optima(LearningSet([[2]], [3]))),
     ("inputs: all examples are zero.*vary them", lambda: SCALE.optima(LearningSet([[0]], [3]))),
@@ -115,9 +154,26 @@ CASES = [
     ("start: none meets the hypothesis", lambda: check_lemma([-3, -1], STAR, RAY).failure_rate),
     ("start: none .* has a closest", lambda: check_lemma([2, -4], STAR, RAY).failure_rate),
     ("gamma: is 0.*use gamma != 0", lambda: Neuron(normalization=BatchNorm(gamma=0)).optima(DATA)),
-    ("loss is too large.*rescale", lambda: Neuron().loss([1e200, 0], DATA)),
+    ("^weights, data: the loss is too large.*rescale", lambda: Neuron().loss([1e200, 0], DATA)),
     ("too large.*rescale", lambda: BN.loss([1.7e308, 1.7e308], DATA)),
     ("start: .*too large.*rescale", lambda: check_lemma([1e200, 1], STAR, RAY)),
+    # too large: infinities of both signs meet, or one and 0, and nothing is told but the error
+    ("^start: the projection is", lambda: EDGE.nearest([[BIG, 1], [BIG, BIG]])),
+    ("^start: the projection is", lambda: HALF.nearest([BIG, BIG, 0])),
+    ("^start: the squared norm is", lambda: EDGE.squared_distance([BIG, 0])),
+    ("^scale: the mean excess is", lambda: bnlib.mean_excess([0, 1], 1e200)),
+    ("^inputs, targets: the covariance is", lambda: FAR.cross_covariance),
+    ("^error: the bound is", lambda: Ray([1, 1], BIG, along=[[0], [1]])),
+    ("^weights, data: the gradient is", lambda: Neuron().gradient([1], APART)),
+    ("^weights, data: the gradient is", lambda: Neuron().gradient([-1], ONE)),
+    ("^weights, data: the Hessian is", lambda: Neuron().hessian([0, 0], WIDE)),
+    ("^weights, data: the Hessian is", lambda: Neuron("tanh").hessian([0.6], HIGH)),
+    ("^weights, inputs: the pre-activation is", lambda: Neuron().output([2] * 64, LONG)),
+    ("^weights, inputs: the pre-activation is", lambda: SCALE.output([1, -1], EVEN)),
+    ("^preactivations, gamma or beta: the output is", lambda: STEEP.forward([0, 0, 9])),
+    ("^preactivations or vector: the deriv", lambda: NORM.derivative([0, 0, 1], [BIG] * 3)),
+    ("^preactivations or directions: the second deriv", lambda: second([0, 1e-9], *CROSSED, 1)),
+    ("^inputs, targets or gamma: the optimum is", lambda: TINY.optima(DATA)),
 ]
 
 

@@ -85,11 +85,13 @@ def test_equality_hash_copies_other_targets_and_what_a_reader_sees():
     assert data != data.with_targets([2, 0, 4])
     assert data != LearningSet([[1], [0], [1]], [2, 0, 5])
     assert data != "data"
+    assert len({hash(data.with_targets([2, 0, each])) for each in range(9)}) > 1
     zero, negative = LearningSet([[0.0]], [0.0]), LearningSet([[-0.0]], [-0.0])
     assert (zero, hash(zero)) == (negative, hash(negative))
     data = counterexample().with_targets([1, 2, 3])
     assert data.targets.tolist() == [1, 2, 3]
     assert repr(data) == "LearningSet(3 examples, 2 inputs)"
+    assert repr(LearningSet([[1, 2]], [1])) == "LearningSet(1 example, 2 inputs)"
     assert repr(LearningSet([[1]], [1])) == "LearningSet(1 example, 1 input)"
     with pytest.raises(ValueError, match="targets: 2 targets for 3 examples"):
         counterexample().with_targets([1, 2])

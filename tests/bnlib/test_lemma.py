@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 import bnlib
 import bnlib._verdict
-from bn_experiments.probability import Estimate
+from bn_experiments.probability import Estimate, check_weaker
 from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, check_lemma, counterexample
 from tests import oracles
 from tests.oracles import rational, sampling
 
+BIG = 1.7e308
 BN = Neuron(normalization=BatchNorm())
 STAR, RAY = Point([3.0, 1.0]), Ray([5.0, 3.0])
 
@@ -77,8 +78,45 @@ def test_the_closest_standard_optimum_decides_and_ties_go_to_the_first():
         alone = [check_lemma(starts[index], [first], [ray]) for ray in rays]
         assert check.right[index] == alone[0].right
         assert check.left[index] == min(each.left for each in alone)
+    assert check_lemma([[-3, 1], [1, -1], [-1, -1]], points, rays).exists.tolist() == [1, 1, 0]
     swapped = check_lemma(starts[2], points[::-1], rays)
     assert swapped.right == check_lemma(starts[2], [points[1]], rays).right
+
+
+def test_of_two_parallel_lines_of_optima_the_closer_one_decides():
+    lines = [Point([0, each], along=[[1], [0]]) for each in (1, 3)]
+    for start, star in (([4, 1.5], [4, 1]), ([4, 2.5], [4, 3])):
+        right = check_lemma(start, lines, [RAY]).right, check_weaker(start, lines, [RAY]).right
+        oracles.agree("right", right, [float(oracles.printed_right_side(start, star)), 0.25], 1e-13)
+
+
+def test_on_the_ray_with_another_kernel_the_lemma_is_not_true_by_structure():
+    star = Point([1, 0, 0, 0], along=[[0], [0], [1], [0]])
+    for kernel in (None, np.eye(4)[:, [1, 3]]):
+        ray = Ray([1, 0, 0, 0], along=kernel)
+        assert check_lemma([1, 0, 5, 0], [star], [ray]).violated  # 25 > 0
+
+
+def test_off_the_ray_by_less_than_both_errors_it_is_true_by_structure():
+    for off, error in ((3e-14, 0), (1.5e-9, 1e-9)):
+        star, ray = Point([1, off, 0], error), Ray([1, 0, 0], error, along=[[0], [0], [1]])
+        assert not check_lemma([1, off, 0], [star], [ray]).undecided
+
+
+def test_the_projections_say_nothing_of_what_is_weaker():
+    check = check_weaker([0.625, 0.5], [Point([1, 0])], [Ray([0, 1])])  # both sides: 0.625²
+    assert (check.left == check.right, check.undecided, check.violated) == (True, True, False)
+
+
+def test_where_the_squares_are_equal_up_to_rounding_the_projections_decide():
+    starts = np.array([[2, 1, 0], [1, 2, 0], [2, -1, 0], [1 + 3e-5, 1, 0], [1, 1 + 3e-5, 0]])
+    starts = np.column_stack([1e-9 * starts, np.ones(5)])  # ⟨W*, W₀⟩, and so for the ray: tiny
+    stars, u, kernel = [Point([1, 0, 0, 0])], [0, 1, 0, 0], [[0], [0], [1], [0]]
+    check = check_lemma(starts, stars, [Ray(u)])
+    assert check.violated.tolist() == [True, False, True, False, False]
+    assert check.undecided.tolist() == [False, False, False, True, True]
+    starts[:, 2] = 5e-9  # in the kernel: closer than the ray alone
+    assert not check_lemma(starts, stars, [Ray(u, along=kernel)]).violated.any()
 
 
 @pytest.mark.parametrize("batch", [(), (1,), (4,), (2, 3), (0,)])
@@ -93,6 +131,24 @@ def test_shapes_follow_the_starts(batch):
         assert one.violated == check.violated[index]
         oracles.agree("left", check.left[index], one.left, 1e-13)
     assert repr(check).startswith("LemmaCheck(")
+
+
+REPRS = {  # a side that is 1e-15 of the other one, or less, is rounding
+    "applies=True, left=4, right=0, holds=False": (1, 1, 4.0, 4e-15, 0, 1, 0),
+    "applies=False, left=4, right=5e-15, holds=True": (0, 1, 4.0, 5e-15, 0, 0, 0),
+    "applies=False, left=0, right=2.5, holds=True, exists=False": (0, 0, 1e-15, 2.5, 0, 0, 0),
+    "applies=True, left=1, right=1, holds=True, undecided=True": (1, 1, 1.0, 1.0, 0, 0, 1),
+    "4 initializations: 3 with the hypothesis, 2 of them violated, 1 undecided": (
+        *([1, 1, 1, 0], [1, 1, 1, 1], [4.0, 4.0, 1.0, 1.0], [1.0, 1.0, 1.0, 4.0]),
+        *([0, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0]),
+    ),
+    "1 initializations: 1 with the hypothesis, 0 of them violated": (*[[1]] * 5, [0], [0]),
+}
+
+
+@oracles.each(REPRS.items())
+def test_what_it_shows(told, fields):
+    assert repr(bnlib.LemmaCheck(*map(np.asarray, fields))) == f"LemmaCheck({told})"
 
 
 @pytest.mark.parametrize("size", [1e-150, 1.0, 1e150])
@@ -206,6 +262,7 @@ def test_what_the_errors_of_the_optima_cannot_tell_is_undecided():
     assert check.violated.tolist() == [False, False, True, False, True, False, False, False]
     assert (check.holds != check.violated).all()
     assert (check.error > 0).all()
+    assert check_lemma([0, 0], [STAR], [RAY]).error > 0  # squares that underflow are lost
     assert "4 undecided" in repr(check)
     assert "undecided=True" in repr(check_lemma(starts[0], [rough], [RAY]))
     sharp = check_lemma(starts[1:], [STAR], [RAY])
@@ -214,6 +271,8 @@ def test_what_the_errors_of_the_optima_cannot_tell_is_undecided():
     known = check_lemma(starts, [STAR], [Ray(RAY.direction, error=2.0)])
     assert not known.violated.any()  # of a direction that is not known at all
     assert known.failure_rate.infimum == 0
+    vast = Point([BIG, BIG, 0], along=[[0], [0], [1]]), Ray([1, 2, 0], error=BIG)
+    assert check_lemma([5e9, 1, 1], vast[:1], vast[1:]).undecided  # the bound is infinite
     ray, points = Ray([1.0, 0.0]), [Point([4.0, 2.0]), Point([4.0, 0.0])]
     check = check_lemma([[4.0, 1.0], [4.0, 1.01], [4.0, 0.99]], points, [ray])
     assert check.undecided.tolist() == [True, False, False]
@@ -233,6 +292,7 @@ SAME = {
         Neuron(normalization=BatchNorm(center=False, gamma=3.0, epsilon=0.0)),
     ),
     "centred": (LearningSet(CENTRED, [1, 2, 5]), BN),
+    "centred and short": (LearningSet(CENTRED, [1e-3, 2e-3, 5e-3]), BN),
     "centred by thirds": (LearningSet([[-1], [0], [1]], [1, 2, 5]), BN),
     "exact": (LearningSet([[1, 0], [0, 1], [1, 1]], [5, 3, 8]), BN),
 }
@@ -307,3 +367,11 @@ def test_where_the_loss_is_constant_every_start_is_optimal_or_the_limit_of_optim
     assert check.exists.tolist() == [True, True, False, True]  # ker X_c: (1, −1, 0)
     assert not check.left.any()
     assert not (check.violated | check.undecided).any()
+
+
+def test_a_point_known_too_little_is_not_taken_to_lie_in_a_kernel():
+    half_plane = [Ray([1.0, 0.0], along=[[0.0], [1.0]])]
+    for error, undecided in ((0.0, False), (0.5, True)):
+        check = check_lemma([1.0, 0.0], [Point([1.0, 0.0], error)], half_plane)
+        assert not check.violated
+        assert check.undecided == undecided

@@ -71,6 +71,7 @@ def test_shapes_follow_the_starts(optimum, batch):
     nearest, distances = optimum.nearest(starts), optimum.squared_distance(starts)
     assert nearest.shape == starts.shape
     assert np.shape(distances) == batch
+    assert (optimum.exists(starts).shape, optimum.exists(starts).dtype) == (batch, bool)
     for index in np.ndindex(batch):
         oracles.agree("row", distances[index], optimum.squared_distance(starts[index]), 1e-13)
     nearest[...] = 7.0  # a copy: changing it leaves the optimum alone
@@ -81,7 +82,8 @@ def test_shapes_follow_the_starts(optimum, batch):
 def test_they_are_values(optimum):
     for same in (pickle.loads(pickle.dumps(optimum)), copy.deepcopy(optimum)):
         assert same == optimum
-        assert hash(same) == hash(optimum)
+        assert hash(same) == hash(optimum) != hash(Point([7.0]))
+        assert not same.vector.flags.writeable
     array = optimum.weights if isinstance(optimum, Point) else optimum.direction
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 2.0
@@ -89,9 +91,12 @@ def test_they_are_values(optimum):
     assert Point([0.0, -0.0]) == Point([-0.0, 0.0])
     assert hash(Point([0.0])) == hash(Point([-0.0]))
     assert Point([1.0]) != Ray([1.0])
+    assert optimum != "optimum"
     assert Ray([5.0, 3.0]) == Ray([10.0, 6.0])
     assert repr(Ray([3.0, 4.0])) == "Ray([0.6, 0.8])"
     assert repr(Point([3.0, 1.0])) == "Point([3., 1.])"
+    shown = "Point([0.333333, 1.333333, 2.333333, ..., 6.333333, 7.333333, 8.333333])"
+    assert repr(Point(np.arange(9) + 1 / 3)) == shown
 
 
 SIZES = [(2, 1), (3, 1), (3, 2), (6, 4)]
@@ -101,6 +106,24 @@ def kernel_and(d, k):
     """Return an orthonormal basis of k columns, a vector and starts."""
     rng = np.random.default_rng(10 * d + k)
     return np.linalg.qr(rng.normal(size=(d, k)))[0], rng.normal(size=d), rng.normal(size=(30, d))
+
+
+def test_one_is_closest_unless_it_is_excluded():
+    plane = Point([0, 0], along=np.eye(2), excluded=[[1], [0]])
+    starts = [[[1, 0], [1, 1], [0, 1e-9]], [[1e20, 1], [1e20, 1e9], [0, 0]]]
+    assert plane.exists(starts).tolist() == [[False, True, True], [False, True, False]]
+    assert plane.exists([1, 1])
+    excluded, _, _ = kernel_and(40, 20)
+    within = np.random.default_rng(0).normal(size=(99, 20)) @ excluded.T
+    assert not Point(np.zeros(40), along=np.eye(40), excluded=excluded).exists(within).any()
+
+
+def test_one_is_closest_also_where_the_product_overflows():
+    start = 1.7e308 * np.array([1, 0.5] * 32)
+    for sign in (1, -1):
+        assert Ray([1, -1] * 32).exists(sign * start) == (sign > 0)
+        assert Ray([1, 1]).exists(sign * start[::2][:2]) == (sign > 0)
+    assert Ray([1, 1]).exists([5e-324, 5e-324])
 
 
 @oracles.each(SIZES)

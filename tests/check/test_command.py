@@ -75,9 +75,12 @@ def test_bnlib_finds_the_command_and_names_it_beside_an_unknown_one(three, capsy
     run = subprocess.run([*program, "T"], capture_output=True, text=True, encoding="utf-8")
     told = "Error: target: three.csv has no column 'T'; did you mean 't'? It has 'x1', 'x2', 't'."
     assert (run.returncode, run.stdout, run.stderr) == (2, "", f"{told}\n")
-    assert bnlib_command.main(["--help"]) == 0
+    assert bnlib_command.main(["-h"]) == bnlib_command.main(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert "Without a command: the verdict." in shown
+    head = "usage: python -m bnlib [COMMAND ...]\n\nWithout a command: the verdict.\n  "
+    assert shown.startswith(head)
+    assert bnlib_command.main(["check", "three.csv", "--target", "t"]) == 1
+    assert capsys.readouterr().out == f"{check(three, 't')}\n"
     assert re.search(r"^  check  Ask whether .*\.$", shown, re.MULTILINE)
     assert bnlib_command.main(["chek"]) == 2
     told = "Error: unknown command 'chek'; there are: check, verdict. See python -m bnlib --help.\n"

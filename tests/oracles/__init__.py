@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import HealthCheck, assume, settings
+from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize
 
@@ -34,7 +34,10 @@ settings.register_profile(
     max_examples=40,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
-settings.load_profile("oracles")
+settings.register_profile(
+    "mutants", settings.get_profile("oracles"), max_examples=10, phases=[Phase.generate]
+)
+settings.load_profile("mutants" if "MUTANT_UNDER_TEST" in os.environ else "oracles")
 
 SYMBOLIC = {
     "identity": lambda z: z,

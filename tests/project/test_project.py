@@ -159,7 +159,7 @@ def test_every_text_file_has_the_line_ends_and_the_last_line_of_the_editor_setti
 def checkout(tmp_path, monkeypatch):
     """Return a copy of what `make` looks at, with what a complete installation leaves."""
     folder = tmp_path / "checkout"
-    locks = ("requirements.txt", "requirements-lab.txt")
+    locks = ("requirements.txt", "requirements-lab.txt", "requirements-mutants.txt")
     for name in ("Makefile", *locks, "pyproject.toml", "bnlib/__init__.py"):
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(ROOT / name, folder / name)
