@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
@@ -38,7 +39,12 @@ def one_by_one(compare: Callable[..., bool]) -> Callable[..., bool]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to run without JAX where it should be, or without assertions."""
+    """Refuse to run without JAX where it should be, or without assertions.
+
+    Programs that tests start must hear Ctrl-C, also if this one, in the background, does not.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.flags.optimize and not config.getoption("numprocesses"):
         raise pytest.UsageError("PYTHONOPTIMIZE takes assertions out. Remedy: unset it, or no -n0")
     if "MUTANT_UNDER_TEST" in os.environ:
