@@ -51,7 +51,7 @@ test: environment ## check everything: library, every output of every chapter, t
 
 check-all: environment ## the same, and what takes longer: all pages, downloads, without make
 	@BNLIB_PAGES=1 BNLIB_DOWNLOADS=1 BNLIB_WITHOUT_MAKE=1 $(VENV_PYTHON) -m pytest
-	@$(VENV_PYTHON) -m tests.book.validate
+	@$(MAKE) --no-print-directory faults
 
 rerun: environment ## execute the chapters again, in place (CHAPTERS="claim …" for some)
 	@$(VENV_PYTHON) -m tools.rerun $(CHAPTERS)

@@ -9,13 +9,13 @@
   const near = new Set();
   let running = false;
 
-  const typeset = (some) => {
+  const typeset = (some, how = "typesetPromise") => {
     for (const each of some) {
       left.delete(each);
       near.delete(each);
       watcher.unobserve(each);
     }
-    return window.MathJax.typesetPromise(some);
+    return window.MathJax[how](some.filter((each) => each.isConnected));
   };
   // Without its fonts a formula has another height: these are there before the first one is.
   async function prepare() {
@@ -31,11 +31,14 @@
     if (running) return;
     running = true;
     await ready;
-    while (near.size) {
-      await new Promise((done) => setTimeout(done));
-      await typeset([...near].slice(0, FEW));
+    try {
+      while (near.size) {
+        await new Promise((done) => setTimeout(done));
+        await typeset([...near].slice(0, FEW));
+      }
+    } finally {
+      running = false;
     }
-    running = false;
   }
   const watcher = new IntersectionObserver(
     (seen) => {
@@ -50,12 +53,10 @@
 
   window.bnFormulas = async () => {
     await ready;
-    await typeset([...left].filter((each) => each.isConnected));
+    await typeset([...left]);
   };
   window.addEventListener("beforeprint", () => {
-    const some = [...left].filter((each) => each.isConnected);
-    if (window.MathJax.typeset) window.MathJax.typeset(some);
-    left.clear();
+    if (window.MathJax.typeset) typeset([...left], "typeset"); // at once: nothing waits for it
   });
 
   function load() {

@@ -160,6 +160,21 @@ def test_an_image_without_a_size(tmp_path):
         lean.size(tmp_path / "a.svg")
 
 
+def test_the_theme_measures_no_box_and_one_that_names_them_otherwise_is_told(html, tmp_path):
+    script = tmp_path / "scripts" / "pydata-sphinx-theme.js"
+    script.parent.mkdir()
+    built = (html / "_static/scripts" / script.name).read_text(encoding="utf-8")
+    whole = built.replace('[":not(*)"].join', '["pre",".cell_output > .output"].join')
+    assert whole != built
+    for text in (whole, built):  # of a page that was not built anew
+        script.write_text(text, encoding="utf-8")
+        lean.unmeasured(tmp_path)
+        assert script.read_text(encoding="utf-8") == built
+    script.write_text(whole.replace('"pre"', '"code"'), encoding="utf-8")
+    with pytest.raises(ValueError, match="names its boxes otherwise. Remedy: "):
+        lean.unmeasured(tmp_path)
+
+
 def test_what_nothing_names_is_left_out(tmp_path):
     named = {"a.css": "url(b.png)", "b.png": "", "c.js": "", "previews/x.js": ""}
     named |= {"mathjax/startup.js": "other.js", "mathjax/input/tex/extensions/cancel.js": ""}
