@@ -30,15 +30,10 @@
   }
   function watch() {
     const sizes = new ResizeObserver(seen => seen.forEach(each => mark(each.target)));
-    const follow = box => {
+    for (const box of document.querySelectorAll(BOXES)) {
       sizes.observe(box); // it marks the box now, too, and when a folded block is opened
       box.addEventListener("scroll", () => mark(box), { passive: true });
-    };
-    document.querySelectorAll(BOXES).forEach(follow);
-    new MutationObserver(seen => { // formulas are typeset when they come near the screen
-      for (const { addedNodes } of seen)
-        for (const each of addedNodes) if (each.matches?.("mjx-container")) follow(each);
-    }).observe(document.body, { childList: true, subtree: true });
+    }
     for (const button of document.querySelectorAll(".toggle-button"))
       button.setAttribute("aria-label", button.closest(".admonition-title").textContent.trim());
   }

@@ -1,5 +1,5 @@
 // What a link of the text leads to, shown where it is pointed at: a theorem, equation, figure,
-// citation, section or symbol. The theme's Bootstrap places it, the book's MathJax typesets it.
+// citation, section or symbol. The theme's Bootstrap places it.
 // Each page has a script in previews/, loaded when first needed: that also works from a file.
 "use strict";
 (function () {
@@ -23,7 +23,7 @@
     return asked[page];
   }
 
-  // The content is typeset before it is seen, and kept with its link.
+  // The content is kept with its link.
   async function content(link) {
     const [path, anchor] = link.href.split("#");
     if (!path.startsWith(root) || !path.endsWith(".html")) return null;
@@ -33,7 +33,6 @@
     box.className = "bn-preview";
     box.innerHTML = html;
     document.body.append(box);
-    if (window.MathJax?.typesetPromise) await window.MathJax.typesetPromise([box]);
     return box;
   }
 

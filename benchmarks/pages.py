@@ -27,17 +27,17 @@ PHONE: dict[str, Any] = {
     "device_scale_factor": 2,
     "is_mobile": True,
 }
-# Runs before anything of the page: when the formulas that are on or near the screen begin to be
-# there (on a page that begins without one: when MathJax is done), how far things have moved.
+# Runs before anything of the page: when it is painted with its first formula and the letters of
+# that are loaded, and how far things have moved.
 WATCH = """
 window.bnSeen = {formula: null, shift: 0};
 new PerformanceObserver(list => {
   for (const each of list.getEntries()) if (!each.hadRecentInput) bnSeen.shift += each.value;
 }).observe({type: "layout-shift", buffered: true});
 (function look() {
-  const first = document.querySelector(".bd-article .math")?.getBoundingClientRect().top;
-  const done = first > 1.5 * innerHeight && window.MathJax?.typesetPromise;
-  if (document.querySelector("mjx-math") || done)
+  const painted = performance.getEntriesByName("first-contentful-paint").length;
+  const waiting = [...document.fonts].some(font => font.status === "loading");
+  if (painted && !waiting && document.querySelector("mjx-math"))
     bnSeen.formula = performance.now();
   else requestAnimationFrame(look);
 })();
@@ -50,7 +50,8 @@ HEAD = """\
 Written by `make pages-report` with version {version} of the book on {where}. Each page is opened \
 from its file, 390 pixels wide, with a processor {slower} times slower than this one; times are \
 medians of {repetitions}. *Loaded*: all that the browser asks for, in kB; *packed*: the same as \
-gzip sends it. *First formula*: milliseconds until formulas on or near the screen are typeset. \
+gzip sends it. *First formula*: milliseconds until the page is painted with its formulas and \
+their letters are loaded. \
 *Shift*: the sum of the layout shifts until three seconds later, most of {repetitions}.
 
 Wanted: at most {raw:,} kB, {packed:,} kB packed, {formula:,} ms, {shift}. {verdict}

@@ -26,13 +26,7 @@ REMEDY = (
 )
 
 # Waits until the page shows what it will show.
-SETTLED = """async () => {
-  if (document.querySelector("script[src*='formulas.js']")) {
-    while (!window.bnFormulas) await new Promise(done => setTimeout(done, 20));
-    await bnFormulas(); // not only those near the screen
-  }
-  await document.fonts.ready;
-}"""
+SETTLED = "async () => { await document.fonts.ready; }"
 
 
 def executable(playwright: Playwright) -> str | None:

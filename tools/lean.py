@@ -2,29 +2,25 @@
 
 The theme and its extensions put every script, style sheet and font of theirs on every page. After
 the build each page keeps those that something on it needs, the icons' font the signs that are
-shown, and `_static` the files that are still named. Images and equations get their size, so that
-nothing moves when they arrive.
+shown, and `_static` the files that are still named. Images get their size, so that nothing moves
+when they arrive.
 """
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
-from sphinx.config import Config
 
 # What a page must have for it to need a file whose name begins like this. Of the rest it keeps all.
 NEEDED = {
     "fontawesome": None,  # the style sheet shows the same icons, from a font
     "sphinx-thebe": None,  # no page runs code on a server
-    "startup.js": None,  # of MathJax: formulas.js loads it
-    "formulas.js": r"window\.MathJax = ",
     "sphinx-design": r'class="[^"]*\bsd-',
     "design-tabs": r'class="[^"]*\bsd-tab-',
     "togglebutton": r'class="(?=[^"]*\badmonition\b)(?:[^"]* )?dropdown[ "]',
@@ -46,9 +42,6 @@ THEBE = re.compile(
 TOGGLE = re.compile(r"[ \t]*<script>(?:let|var) toggle.*?</script>\n?")
 SCRIPT = re.compile(r'<script(?= )(?![^>]*\b(?:defer|async))(?=[^>]* src="(?!.*documentation_opt))')
 IMAGE = re.compile(r'<img\b(?![^>]*\bwidth=")(?=[^>]*\bsrc="([^":]+\.svg)")')
-DISPLAY = re.compile(r'<div class="math notranslate nohighlight"(?=([^>]*>.*?)</div>)', re.DOTALL)
-INLINE = re.compile(r'data-words="([^"]*)"(?=>\\\((.*?)\\\)</span>)', re.DOTALL)
-RELATION = re.compile(r"[=≤≥≠∈→∼≈:]|&[lg]t;")  # it has more room in a formula than in its words
 BOXES = re.compile(r'\["(?:pre",[^]]*|:not\(\*\)")\](?=\.join)')
 PIXELS = {"": 1, "px": 1, "pt": 4 / 3, "in": 96}
 ICON = re.compile(r'((?:\.fa-[\w-]+:+before,?)+)\{content:"\\[0-9a-f]+"\}')
@@ -72,22 +65,12 @@ def lighter(text: str, folder: Path) -> str:
         width, height = size(folder / match[1])
         return f'<img width="{width}" height="{height}"'
 
-    def roomy(match: re.Match[str]) -> str:
-        known = "--rows" in match[1].partition(">")[0]  # of a page that was not built anew
-        return (
-            match[0] if known else f'{match[0]} style="--rows: {1 + match[1].count(chr(92) * 2)}"'
-        )
-
-    def wider(match: re.Match[str]) -> str:
-        more = len(RELATION.findall(match[1])) - 4 * match[2].count("frac")
-        return f'{match[0]} style="--wider: {more}"' if more else match[0]
-
     changed = THEBE.sub("", LINKED.sub(kept, text))
     if "togglebutton.js" not in changed:
         changed = TOGGLE.sub("", changed)
     if "searchtools.js" not in changed:  # there its scripts wait for each other
         changed = SCRIPT.sub("<script defer", changed)
-    return INLINE.sub(wider, DISPLAY.sub(roomy, IMAGE.sub(sized, changed)))
+    return IMAGE.sub(sized, changed)
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -143,25 +126,16 @@ def unmeasured(static: Path) -> None:
     path.write_text(script, encoding="utf-8")
 
 
-def mathjax_files(parts: Iterable[str]) -> set[str]:
-    """Return the files in _static that MathJax loads for these parts of it."""
-    names = {"startup", *(part.replace("[tex]/", "input/tex/extensions/") for part in parts)}
-    names |= {"output/chtml/fonts/tex"}
-    return {f"mathjax/{name}.js" for name in names}
-
-
-def prune(static: Path, pages: str, parts: Iterable[str]) -> None:
+def prune(static: Path, pages: str) -> None:
     """Delete from `static` what neither the pages nor a file that is kept names."""
     files = {path.relative_to(static).as_posix(): path for path in static.rglob("*")}
     files = {name: path for name, path in files.items() if path.is_file()}
-    kept = mathjax_files(parts) & set(files)
-    whole = ("previews/", "licences/", "mathjax/output/chtml/fonts/woff")
-    kept |= {name for name in files if name.startswith(whole)}
+    kept = {name for name in files if name.startswith(("previews/", "licences/"))}
     texts = [pages]
     while texts:
         named = set(re.findall(r"[\w.-]+\.\w+", texts.pop()))
         for name in set(files) - kept:
-            own = name.startswith("mathjax/") or name.endswith(".map")
+            own = name.endswith(".map") or (name.startswith("mathjax/") and ".woff" not in name)
             if files[name].name in named and not own:
                 kept.add(name)
                 if name.endswith((".css", ".js")):
@@ -171,11 +145,6 @@ def prune(static: Path, pages: str, parts: Iterable[str]) -> None:
     for folder in sorted(static.rglob("*"), reverse=True):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-
-
-def in_parts(_: Sphinx, config: Config) -> None:
-    """Let pages load the parts of MathJax that the settings list, not everything in one file."""
-    config["mathjax_path"] = "mathjax/startup.js"
 
 
 def lean(app: Sphinx, exception: Exception | None) -> None:
@@ -192,11 +161,10 @@ def lean(app: Sphinx, exception: Exception | None) -> None:
     text = "\n".join(pages)
     icons(static, "\n".join([text, *scripts]))
     unmeasured(static)
-    prune(static, text, app.config["mathjax3_config"]["loader"]["load"])
+    prune(static, text)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Connect both; the second comes after everything else."""
-    app.connect("config-inited", in_parts)
+    """Connect it; it comes after everything else but the policy."""
     app.connect("build-finished", lean, priority=999)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -44,12 +44,11 @@ async ([pages, title]) => {
   }
   document.documentElement.dataset.theme = "light";
   document.body.replaceChildren(whole);
-  if (window.MathJax?.typesetPromise) await MathJax.typesetPromise([whole]);
-  // One formula is one thing, read aloud as its TeX: a tag for each sign would double the file.
-  for (const {math, typesetRoot} of window.MathJax?.startup?.document?.math ?? []) {
-    typesetRoot.querySelector("mjx-assistive-mml")?.remove();
-    typesetRoot.setAttribute("role", "img");
-    typesetRoot.setAttribute("aria-label", math);
+  // One formula is one thing, read aloud in words: a tag for each sign would double the file.
+  for (const formula of whole.querySelectorAll("mjx-container")) {
+    formula.querySelector("mjx-assistive-mml")?.remove();
+    formula.setAttribute("role", "img");
+    formula.setAttribute("aria-label", formula.closest(".math").dataset.words);
   }
   await Promise.all([...document.images].map(each => each.decode()));
   await document.fonts.ready;

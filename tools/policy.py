@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The standard knows no 'self' of a page that is opened from a file; elsewhere `file:` is nothing.
 OWN = "'self' file:"
-# Styles: MathJax and the theme write theirs as they go.
+# Styles: those in formulas, and the theme writes its own as it goes.
 POLICY = (
     f"default-src 'none'; script-src {OWN} 'unsafe-hashes' %s; style-src {OWN} 'unsafe-inline'; "
     f"img-src {OWN} data:; font-src {OWN}; connect-src {OWN}; form-action {OWN}; base-uri 'none'"

@@ -35,7 +35,11 @@ STYLES = r"\\(?:operatorname|math[a-z]+|text[a-z]*|[bB]igg?[lrm]?|left|right|q?q
 SPACES = r"\\(?:begin|end)\{\w+\*?\}|\\[,;:!> ]|\\\\|&|~"
 ARGUMENT = r"\s*(?:\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}|(\\[A-Za-z]+|[^\s\\{}]))"
 SINGLE = r"[{}]*\\?\w*[\u0300-\u036f]?"  # needs no brackets in a fraction
-INLINE = re.compile(r'(<span class="math notranslate nohighlight")>\\\((.*?)\\\)</span>', re.DOTALL)
+FORMULA = re.compile(
+    r'(<(?:span|div) class="(?:[^"]* )?math notranslate[^>]*)'
+    r'(>\s*(?:<span class="eqno">.*?</span>)?\\[(\[])(.*?)(?=\\[)\]]\s*</)',
+    re.DOTALL,
+)
 
 
 def applied(tex: str, name: str, form: str, count: int) -> str:
@@ -105,11 +109,6 @@ def enter_words(app: Sphinx, doctree: nodes.document) -> None:
     doctree += addnodes.index(entries=[("single", word, "", "main", None) for word in words])
 
 
-def show_formulas(app: Sphinx, _: nodes.document) -> None:
-    """Let a page without formulas load MathJax as well: what its links lead to may have some."""
-    app.env.get_domain("math").data["has_equations"][app.env.docname] = True
-
-
 @cache
 def rows(app: Sphinx) -> dict[str, tuple[re.Pattern[str], list[str]]]:
     """Return for the anchor of each row of the notation what its formulas begin with, and where.
@@ -164,7 +163,7 @@ class Previews:
     def gather(
         self, app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
     ) -> None:
-        """Describe the page, put its inline formulas in words, and keep what can be linked to."""
+        """Describe the page, put its formulas in words, and keep what can be linked to."""
         if doctree is None:
             return
         macros = app.config["mathjax3_config"]["tex"]["macros"]
@@ -173,10 +172,10 @@ class Previews:
         self.pages[page] = dict(targets(BeautifulSoup(context["body"], "html.parser")))
 
         def worded(match: re.Match[str]) -> str:
-            words = escape(in_words(unescape(match[2]), macros))
-            return f'{match[1]} data-words="{words}">\\({match[2]}\\)</span>'
+            words = escape(in_words(unescape(match[3]), macros))
+            return f'{match[1]} data-words="{words}"{match[2]}{match[3]}'
 
-        context["body"] = INLINE.sub(worded, context["body"])
+        context["body"] = FORMULA.sub(worded, context["body"])
 
     def write(self, app: Sphinx, error: Exception | None) -> None:
         """Write a script for each page; another page loads it when a link to it is pointed at."""
@@ -223,7 +222,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("index_words", {}, "env")
     app.connect("config-inited", tell_version)
     app.connect("doctree-read", enter_words)
-    app.connect("doctree-read", show_formulas)
     app.connect("doctree-resolved", link_symbols, priority=900)
     app.connect("html-page-context", previews.gather)
     app.connect("build-finished", previews.write)

@@ -100,15 +100,15 @@ def test_typing_into_the_search_box_searches(html, chromium):
 # The detectors are tested too: each planted defect must be reported, a sound page must not.
 
 SOUND = """<!DOCTYPE html><html lang="en"><head><title>A page</title>
-{settings}<script defer src="{formulas}"></script></head>
+<link rel="stylesheet" href="{sheet}"></head>
 <body style="background:#fff;color:#222;margin:0">
 <input type="search" aria-label="Search"><article class="bd-article"><h1 id="top">A page</h1>
 <p>Text, <a href="#top">a link</a>, <code>$PATH</code> and
-<span class="math notranslate">\\(x^2\\)</span>.</p>{defect}</article></body></html>"""
+<span class="math notranslate">{formula}</span>.</p>{defect}</article></body></html>"""
 
 DEFECTS = {
-    "TeX error": r'<span class="math notranslate">\(\frac{1}\)</span>',
-    "TeX error: unknown command": r'<span class="math notranslate">\(\nocommand\)</span>',
+    "TeX error": '<mjx-container><mjx-merror data-mjx-error="x">y</mjx-merror></mjx-container>',
+    "TeX error: unknown": '<mjx-container><mjx-mi style="color: red">y</mjx-mi></mjx-container>',
     "raw TeX": "<p>It costs $x$ here.</p>",
     "not rendered": '<span class="math notranslate">x^2</span>',
     "external request": '<img src="http://127.0.0.1:9/a.svg" alt="%s">' % ("long " * 9),
@@ -124,10 +124,10 @@ DEFECTS = {
 @pytest.mark.parametrize("kind", [None, *DEFECTS])
 def test_a_planted_defect_is_reported(kind, html, chromium, tmp_path):
     path = tmp_path / "page.html"
-    formulas = (html / "_static" / "formulas.js").as_uri()
+    text = SOUND.replace("{sheet}", (html / "_static" / "formulas.css").as_uri())
     built = (html / f"{PAGES[0]}.html").read_text(encoding="utf-8")
-    settings = re.search(r"<script>window\.MathJax = .*?</script>", built)[0]
-    text = SOUND.replace("{formulas}", formulas).replace("{settings}", settings)
+    formula = re.search(r"<mjx-container.*?</mjx-container>", built, re.DOTALL)[0]
+    text = text.replace("{formula}", formula)
     text = text.replace("{defect}", DEFECTS.get(kind, ""))
     path.write_text(text, encoding="utf-8")
     found = browser.problems(chromium, path.as_uri())

@@ -13,7 +13,7 @@ from tools import lean, toc
 CARRIED = {
     r"_sources/|_downloads/|run/|[\w-]+\.pdf$": "readers download these",
     r"_static/previews/": "loaded when a link is pointed at",
-    r"_static/mathjax/output/chtml/fonts/": "typesetting tells which it takes",
+    r"_static/mathjax/output/chtml/fonts/": "a page loads those of the letters that it shows",
     r"_static/(file|plus|minus)\.png": "Sphinx's style sheet and script name them",
     r"_static/(licences/|scripts/bootstrap\.js\.LICENSE\.txt)": "licences of what it carries",
     r"objects\.inv|searchindex\.js": "for other books; for the search",
@@ -117,9 +117,7 @@ PAGE = """<head>
 <script>let toggleHintShow = 'Click to show';</script><script>const THEBE_JS_URL = "x"</script>
 <script type="text/x-thebe-config">
 </script></head>
-<img alt="x" src="../a.svg" /><div class="{name}">x</div>
-<span data-words="a&gt;1/2">\\(a&gt;\\frac12\\)</span><span data-words="a">\\(a\\)</span>
-<div class="math notranslate nohighlight" id="e">\\[a \\\\ b\\]</div>"""
+<img alt="x" src="../a.svg" /><div class="{name}">x</div>"""
 
 
 @pytest.mark.parametrize(
@@ -147,9 +145,6 @@ def test_a_page_keeps_what_it_needs(script, name, stays, tmp_path):
     assert "thebe" not in found.lower()
     assert '<script src="../_static/documentation_options.js">' in found
     assert '<img width="96" height="30" alt="x"' in found
-    assert '<span data-words="a&gt;1/2" style="--wider: -3">' in found
-    assert '<span data-words="a">' in found
-    assert 'nohighlight" style="--rows: 2" id="e"' in found
     assert lean.lighter(found, tmp_path / "chapters") == found
 
 
@@ -176,13 +171,14 @@ def test_the_theme_measures_no_box_and_one_that_names_them_otherwise_is_told(htm
 
 
 def test_what_nothing_names_is_left_out(tmp_path):
-    named = {"a.css": "url(b.png)", "b.png": "", "c.js": "", "previews/x.js": ""}
-    named |= {"mathjax/startup.js": "other.js", "mathjax/input/tex/extensions/cancel.js": ""}
-    vain = {"a.css.map": "", "d.js": "c.js", "mathjax/other.js": "", "locales/x/a.mo": ""}
+    named = {"a.css": "url(b.png) url(mathjax/f.woff)", "b.png": "", "c.js": ""}
+    named |= {"previews/x.js": "", "mathjax/f.woff": ""}
+    vain = {"a.css.map": "", "d.js": "c.js", "mathjax/c.js": "", "mathjax/g.woff": ""}
+    vain |= {"locales/x/a.mo": ""}
     for name, text in (named | vain).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-    lean.prune(tmp_path, '<link href="a.css?v=1"> <script src="c.js"> a.css.map', ["[tex]/cancel"])
+    lean.prune(tmp_path, '<link href="a.css?v=1"> <script src="c.js"> a.css.map')
     left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert left == set(named)
     assert not (tmp_path / "locales").exists()
@@ -196,37 +192,3 @@ def test_the_report_tells_what_is_above_the_limits():
     assert "| chapters/a | 3 | 1,200 | 10 |  | 0.010 |" in text
     assert "| chapters/b | 3 | 1,200 | 10 | 1,501 | 0.200 |" in text
     assert "No page is above that." in pages.report({"chapters/a": row}, "a machine")
-
-
-PAINTED = """const append = Element.prototype.append;
-Element.prototype.append = function (...nodes) {
-  if (nodes[0].src?.includes("startup.js"))
-    window.painted = performance.getEntriesByType("paint").length;
-  return append.apply(this, nodes);
-};"""
-INDEX = """() => {
-  const script = document.querySelector(".bd-article mjx-msub > mjx-script");
-  const small = getComputedStyle(script.querySelector("[size=s]")).fontSize;
-  return [parseFloat(getComputedStyle(script).verticalAlign),
-    parseFloat(small) / parseFloat(getComputedStyle(script.parentElement).fontSize),
-    document.querySelectorAll(".math:not(:has(mjx-math))").length];
-}"""
-
-
-def test_a_formula_near_the_screen_is_typeset_soundly(html, chromium):
-    page = chromium.new_page(viewport={"width": 390, "height": 844})
-    page.add_init_script(PAINTED)
-    page.goto((html / "chapters/still-true.html").as_uri())
-    page.wait_for_selector(".bd-article mjx-msub")
-    lowered, smaller, waiting = page.evaluate(INDEX)
-    assert lowered < -1
-    assert 0.6 < smaller < 0.8
-    assert waiting > 10
-    assert page.evaluate("painted") > 0  # when MathJax was asked for
-    last = page.locator(".bd-article > section > section p .math").last
-    last.scroll_into_view_if_needed()
-    last.locator("mjx-math").wait_for()
-    assert page.evaluate(INDEX)[2] > 10  # those in between still wait
-    page.pdf()  # before it is printed, every formula is there
-    assert page.evaluate(INDEX)[2] == 0
-    page.close()

@@ -17,7 +17,6 @@ PAGES = toc.entries()
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["sphinx"]["config"]
 MACROS = CONFIG["mathjax3_config"]["tex"]["macros"]
 SYMBOLS = {"theta", "bn-optimum", "standard-optimum", "start", "s", "q", "gamma", "beta", "epsilon"}
-WHOLE = re.compile(r"\\\((.*)\\\)", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +78,8 @@ def test_a_formula_in_words(tex, words):
     assert reading.in_words(tex, MACROS) == words
 
 
-def test_every_formula_in_a_sentence_has_its_words(pages):
-    formulas = [each for page in pages.values() for each in article(page).select("span.math")]
+def test_every_formula_has_its_words(pages):
+    formulas = [each for page in pages.values() for each in article(page).select(".math")]
     assert len(formulas) > 1000
     for each in formulas:
         assert each["data-words"].strip(), each
@@ -92,7 +91,7 @@ def rows(pages):
     found = {}
     for span in pages["chapters/notation"].select("td [id^=sym-]"):
         scope = [f"chapters/{each[3:]}" for each in span.get("class", [])]
-        symbol = WHOLE.fullmatch(span.get_text())[1].removesuffix("^2")
+        symbol = span.select_one(".math")["data-words"].removesuffix("²")
         found[span["id"]] = (symbol, scope or PAGES)
     return found
 
@@ -103,8 +102,8 @@ def unlinked(name, page, table):
     for each in article(page).select("p span.math"):
         link = each.find_parent("a")
         if link is None and not each.find_parent(["table", "figcaption", "dl"]):
-            tex = WHOLE.fullmatch(each.get_text())[1]
-            alone = {anchor for anchor, (symbol, scope) in table.items() if symbol == tex}
+            words = each["data-words"]
+            alone = {anchor for anchor, (symbol, scope) in table.items() if symbol == words}
             found += [a for a in alone - linked if name in table[a][1]]
         elif link is not None:
             linked.add(link["href"].partition("#")[2])
@@ -124,7 +123,7 @@ def test_symbols_lead_to_their_row_where_a_page_first_has_them(pages):
         for link, anchor in zip(links, anchors, strict=True):
             symbol, scope = table[anchor]
             assert name in scope
-            assert WHOLE.fullmatch(link.get_text())[1].startswith(symbol)
+            assert link.select_one(".math")["data-words"].startswith(symbol)
         if name != "chapters/notation":
             assert unlinked(name, page, table) == [], name
     assert used == set(table)

@@ -62,7 +62,7 @@ def test_the_book_carries_the_licences_of_what_it_carries(html):
         assert (folder / name).read_text(encoding="utf-8").lstrip().startswith(begins)
     own = {path.name for path in (ROOT / "_static").iterdir()} | {"previews", "mathjax"}
     paths = (path for path in static.rglob("*.*") if not {*path.relative_to(static).parts} & own)
-    made = r"pygments\.css|mystnb\.[0-9a-f]+\.css"  # by Pygments and MyST-NB
+    made = r"pygments\.css|mystnb\.[0-9a-f]+\.css|formulas\.css"  # by Pygments, MyST-NB, MathJax
     files = {path.name for path in paths if not re.fullmatch(made, path.name)}
     files = {re.sub(r"\.woff$", ".ttf", name) for name in files}  # from which it is cut
     assert len(files) > 15
