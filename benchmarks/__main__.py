@@ -1,4 +1,4 @@
-"""Measure every comparison, print the table, and write it to `benchmarks/results.md`."""
+"""Measure every comparison and every growth, print the tables, write `benchmarks/results.md`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import lemma, networks, report, simulation, solver, stacked
+from benchmarks import (
+    certificates,
+    growth,
+    lemma,
+    networks,
+    project,
+    report,
+    simulation,
+    solver,
+    stacked,
+)
 from benchmarks.measure import Row
 from tools.project import ROOT, write
 
@@ -22,7 +32,9 @@ def full() -> list[Row]:
         *stacked.rows(100_000, repetitions=7, looped=500),
         *stacked.rows(10_000, repetitions=7, looped=500, m=30, d=5),
         *solver.rows(repetitions=7),
+        *certificates.rows(repetitions=7),
         *networks.rows(50, 400, repetitions=7),
+        *project.rows(repetitions=7),
     ]
 
 
@@ -34,7 +46,9 @@ def quick() -> list[Row]:
         *stacked.rows(2_000, repetitions=2, looped=20),
         *stacked.rows(200, repetitions=2, looped=20, m=30, d=5),
         *solver.rows(repetitions=2, thin=((10_000, 3, True), (2_000, 5, True), (5_000, 9, True))),
+        *certificates.rows(repetitions=2),
         *networks.rows(3, 10, repetitions=2),
+        *project.rows(repetitions=2),
     ]
 
 
@@ -45,11 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--quick", action="store_true", help="small sizes, a few seconds, nothing is written"
     )
     if parser.parse_args(arguments).quick:
-        print(f"\n{report.table(quick())}\n\nToo small to mean anything: sizes of --quick.")
+        curves = list(growth.curves(1 / 256, repetitions=1))
+        print(f"\n{report.table(quick())}\n\n{growth.table(curves)}")
+        print("\nToo small to mean anything: sizes of --quick.")
         return 0
-    rows = full()
-    write(RESULTS, report.page(rows, "make bench"))
-    print(f"\n{report.table(rows)}\n\nWritten to {RESULTS.relative_to(ROOT)}.")
+    rows, curves = full(), list(growth.curves(1, repetitions=5))
+    growth.draw(curves, RESULTS.parent / growth.PICTURE)
+    write(RESULTS, report.page(rows, curves, "make bench"))
+    print(f"\n{report.table(rows)}\n\n{growth.table(curves)}\n")
+    print(f"Written to {RESULTS.relative_to(ROOT)}.")
     return 0
 
 

@@ -68,6 +68,12 @@ class Row:
         Smallest factor faster than the other aimed at.
     faster : bool
         Whether the ratio is shown as "times faster".
+    why : str
+        What stands against the target, printed where it is missed.
+    digits : tuple of float, optional
+        How many digits are right: the library's, the other's.
+    unit : str
+        What is compared, if not seconds.
     """
 
     what: str
@@ -77,6 +83,9 @@ class Row:
     limit: float | None = None
     speedup: float | None = None
     faster: bool = False
+    why: str = ""
+    digits: tuple[float, float] | None = None
+    unit: str = "s"
 
     @property
     def ratios(self) -> Array:

@@ -5,18 +5,23 @@ mutmut does it, as pyproject.toml says. What it has done it keeps in `mutants/`,
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
+import random
 import re
+import shutil
 import site
 import subprocess
 import sys
 import tomllib
 from collections import Counter
+from collections.abc import Collection
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from tools.project import MUTANTS, ROOT, write_made
+from tools.project import BUILD, MUTANTS, ROOT, write_made
 
 PAGE = ROOT / "benchmarks" / "mutants.md"
 REASONS = ROOT / "benchmarks" / "mutants.toml"
@@ -33,7 +38,34 @@ if it is equivalent: nothing that a caller could see, or that is promised, is di
 the fastest tests come first: where some are not tried yet, the run was stopped; it goes on there.
 
 """
-RUN = "import site, sys; site.addsitedir(sys.argv.pop(1)); from mutmut.__main__ import cli; cli()"
+SAMPLE_TEXT = """
+## A sample of the experiments
+
+{number} mutants of `bn_experiments`, drawn with seed {seed}; the tests of its rooms run on them.
+*Survived* here are those that no test of these noticed.
+
+"""
+START = "import site, sys; site.addsitedir(sys.argv.pop(1)); from mutmut import __main__ as m; "
+RUN = "m.cli(['run', '--max-children', '2', *sys.argv[1:]])"
+GENERATE = "m.copy_src_dir(); m.copy_also_copy_files(); m.setup_source_paths(); m.create_mutants(2)"
+# The sample: how many, which, where it is worked on, and by which tests they are to be found.
+NUMBER, SEED = 300, 1
+SAMPLE = BUILD / "sample"
+ROOMS = (
+    *("certify", "check", "datasets", "exact", "networks"),
+    *("probability", "search", "sweeps", "variants"),
+)
+# What needs the whole checkout, or that nothing else was imported.
+NOT_HERE = (
+    "certify/test_certify.py::test_python_flint_is_loaded_on_first_use_and_its_precision_set_back",
+    "check/test_command.py::test_the_table_may_come_from_the_standard_input",
+    "check/test_command.py::test_it_can_be_interrupted_run_out_of_memory_and_of_readers",
+    "check/test_command.py::test_the_page_and_the_readme_show_what_the_command_prints",
+    "networks/test_network.py::test_bnlib_loads_jax_on_request_only",
+    "sweeps/test_command.py",
+    "sweeps/test_sweep.py::test_on_a_full_disk_the_error_is_clear_and_what_is_there_stays",
+)
+SELECTED = r"(?s)(pytest_add_cli_args_test_selection = \[\n).*?\n\]"
 
 
 def packages() -> str:
@@ -41,14 +73,44 @@ def packages() -> str:
     return str(next(MUTANTS.glob("lib/python3*/site-packages")))
 
 
-def outcomes() -> dict[str, dict[str, str]]:
+def mutmut(folder: Path, code: str, *arguments: str) -> None:
+    """Run some code with mutmut in a folder."""
+    command = [sys.executable, "-c", START + code, packages(), *arguments]
+    subprocess.run(command, cwd=folder, check=True)
+
+
+def outcomes(folder: Path) -> dict[str, dict[str, str]]:
     """Return what became of each mutant, by file and name."""
     found = {}
-    for path in sorted((ROOT / "mutants").glob("bnlib/*.meta")):
+    for path in sorted((folder / "mutants").rglob("*.meta")):
         codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
-        file = f"bnlib/{path.name.removesuffix('.meta')}"
+        file = path.relative_to(folder / "mutants").with_suffix("").as_posix()
         found[file] = {name: STATUS.get(code, "timed out") for name, code in codes.items()}
     return {file: mutants for file, mutants in found.items() if mutants}
+
+
+def copied(folder: Path) -> None:
+    """Put there what the sample needs, and mutmut's settings for it."""
+    listed = ["git", "ls-files", "-z"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, encoding="utf-8")
+    for name in filter(None, names.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    settings = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    rooms = [f"tests/{room}" for room in ROOMS] + [f"--deselect=tests/{test}" for test in NOT_HERE]
+    tests = "".join(f'    "{each}",\n' for each in rooms)
+    settings = re.sub(SELECTED, rf"\1{tests}]", settings)
+    settings = settings.replace('source_paths = ["bnlib"]', 'source_paths = ["bn_experiments"]')
+    settings = settings.replace('also_copy = ["bn_experiments"', 'also_copy = ["bnlib"')
+    (folder / "pyproject.toml").write_text(settings, encoding="utf-8")
+
+
+def sampled(folder: Path) -> list[str]:
+    """Return the names of the mutants in the sample; they are the same as long as the code is."""
+    mutmut(folder, GENERATE)
+    names = sorted(name for mutants in outcomes(folder).values() for name in mutants)
+    return random.Random(SEED).sample(names, NUMBER)  # noqa: S311
 
 
 def changed(diff: str) -> str:
@@ -73,16 +135,35 @@ def page(found: dict[str, dict[str, str]], diffs: dict[str, str], reasons: dict[
     return "\n".join([*table, "", *listed]) + "\n"
 
 
-def main(names: list[str]) -> int:
-    """Run mutmut, on the mutants of these names or on all, write the table; 1 if one survived."""
-    command = [sys.executable, "-c", RUN, packages(), "run", "--max-children", "2", *names]
-    subprocess.run(command, cwd=ROOT, check=True)
+def table(folder: Path, names: Collection[str]) -> str:
+    """Return the table of what became of these mutants, or of all."""
     site.addsitedir(packages())
-    shown, found = importlib.import_module("mutmut.mutation.diff_apply"), outcomes()
+    shown, found = importlib.import_module("mutmut.mutation.diff_apply"), outcomes(folder)
+    found = {f: {n: s for n, s in m.items() if not names or n in names} for f, m in found.items()}
+    found = {file: mutants for file, mutants in found.items() if mutants}
     alive = [n for each in found.values() for n, s in each.items() if s in ("survived", "no test")]
-    diffs = {name: changed(shown.get_diff_for_mutant(name)) for name in alive}
-    text = page(found, diffs, tomllib.loads(REASONS.read_text(encoding="utf-8")))
-    write_made(PAGE, TEXT.format(version=version("mutmut")) + text)
+    with contextlib.chdir(folder):
+        diffs = {name: changed(shown.get_diff_for_mutant(name)) for name in alive}
+    return page(found, diffs, tomllib.loads(REASONS.read_text(encoding="utf-8")))
+
+
+def main(names: list[str]) -> int:
+    """Run mutmut on the library, or on mutants of these names; then on the sample; 1 if any lives.
+
+    The one name "sample" stands for that alone, "table" for neither: what is known is written.
+    """
+    known = names == ["table"]
+    if names != ["sample"] and not known:
+        mutmut(ROOT, RUN, *names)
+    if not names or names == ["sample"]:
+        copied(SAMPLE)
+        (SAMPLE / "sampled").write_text("\n".join(sampled(SAMPLE)), encoding="utf-8")
+        mutmut(SAMPLE, RUN, *(SAMPLE / "sampled").read_text(encoding="utf-8").split())
+    text = TEXT.format(version=version("mutmut")) + table(ROOT, ())
+    if (SAMPLE / "sampled").is_file():
+        drawn = (SAMPLE / "sampled").read_text(encoding="utf-8").split()
+        text += SAMPLE_TEXT.format(number=NUMBER, seed=SEED) + table(SAMPLE, drawn)
+    write_made(PAGE, text)
     return int("SURVIVED" in text or "NO TEST" in text)
 
 

@@ -18,7 +18,8 @@ TEXTS = ROOT / "_static" / "licences" / "others.txt"
 # What packages of other machines are under, and those whose own words are wrong or too many.
 KNOWN = {
     "appnope": "BSD-2-Clause", "axe-playwright-python": "MIT AND MPL-2.0", "cffi": "MIT-0",
-    "colorama": "BSD-3-Clause", "cycler": "BSD-3-Clause", "kiwisolver": "BSD-3-Clause",
+    "colorama": "BSD-3-Clause", "contourpy": "BSD-3-Clause", "cycler": "BSD-3-Clause",
+    "kiwisolver": "BSD-3-Clause",
     "docutils": "BSD-2-Clause AND PSF-2.0 AND LicenseRef-Public-Domain",  # GPL: a file for Emacs
     "matplotlib": "PSF-2.0", "numpydoc": "BSD-2-Clause", "ptyprocess": "ISC",
     "pycparser": "BSD-3-Clause", "scipy": "BSD-3-Clause",

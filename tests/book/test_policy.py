@@ -78,6 +78,8 @@ def test_what_is_planted_is_refused(chromium, tmp_path):
     page.locator("a").click()
     page.evaluate("""() => document.body.append(Object.assign(
       document.createElement("script"), {textContent: "window.theirs = 5"}))""")
+    # The browser tells what it refused a moment later.
+    page.wait_for_function("() => refused.filter(each => each.includes('inline')).length >= 4")
     assert page.evaluate("[window.ours, window.theirs]") == [1, None]
     kinds = {each.partition(" ")[0] for each in page.evaluate("refused")}
     assert kinds >= {"script-src-elem", "script-src-attr", "img-src"}

@@ -1,6 +1,7 @@
 """The benchmarks run, their two sides give the same numbers, and no row is missing. Not: times."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -9,53 +10,73 @@ import benchmarks.lemma
 import benchmarks.simulation
 import benchmarks.stacked
 from benchmarks import __main__ as command
-from benchmarks import measure, report
+from benchmarks import growth, measure, report
 from tools.project import ROOT
 
+SIDES = ("product", "the printed formula", "Python")
 KINDS = [
-    *[("check_lemma", d, against) for d in (2, 16, 128, 1024) for against in ("product", "Python")],
+    *[("check_lemma", d, against) for d in (2, 16, 128, 1024) for against in SIDES],
     ("simulate", 2, "drawing"),
     ("simulate", 1000, "drawing"),
     ("simulate", 1000, "the same for d = 2"),
-    ("stacked_optima", None, "LinearRegression"),
-    ("stacked_optima", None, "LinearRegression"),
+    *[("stacked_optima", None, against) for against in ("LinearRegression", "stacked")] * 2,
     *[("least_squares", None, "lstsq")] * 7,
     *[("least_squares", None, "one millisecond")] * 3,
+    ("certify", None, "SciPy"),
+    ("verify", None, "certify"),
     ("train", None, "compiled, one by one"),
+    ("train", None, "their tanh"),
     ("check_insertion", None, "jax.grad"),
+    ("make test", None, "executing all"),
+    ("make book", None, "executing all"),
+    ("import bnlib", None, "import numpy"),
+    ("bnlib", None, "NumPy"),
 ]
+GROWING = [*"nnndddm", "workers"]
 
 
 def rows(text):
-    """Return the cells of each row of the table in a text."""
+    """Return the cells of each row of a table in a text."""
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def check_table(text):
-    for cells, (name, d, against) in zip(rows(text), KINDS, strict=True):
+def check_tables(text):
+    """Every comparison is there, with a reason where its target is missed, and every growth."""
+    compared, _, grown = text.partition("| call |")
+    for cells, (name, d, against) in zip(rows(compared), KINDS, strict=True):
         assert len(cells) == 6
         assert cells[0].startswith(f"`{name}`")
         assert d is None or cells[0].endswith(f"d = {d}")
         assert cells[2].strip("`").startswith(against)
         assert (cells[4], cells[5]) == ("none", "–") or cells[5] in ("yes", "no")
+        if cells[5] == "no":
+            assert re.search(
+                rf"^- {re.escape(cells[0])}, against .{{20,}}: .{{40,}}\.$", text, re.M
+            )
+    assert [cells[1] for cells in rows(grown)] == GROWING
+    for cells in rows(grown):
+        assert float(cells[4].replace("−", "-") if cells[4] != "–" else 0) < 4
 
 
 def test_the_quick_run_prints_every_row_and_writes_nothing(capsys):
     before = command.RESULTS.stat().st_mtime_ns
     assert command.main(["--quick"]) == 0
-    check_table(capsys.readouterr().out)
+    check_tables(capsys.readouterr().out)
     assert command.RESULTS.stat().st_mtime_ns == before
 
 
 def test_the_stored_table_has_every_row_and_says_how_it_was_made():
     text = command.RESULTS.read_text(encoding="utf-8")
-    check_table(text)
+    check_tables(text)
     assert "`make bench`" in text
     assert "How it is measured" in text
     for name in ("Python ", "NumPy ", "cores"):
         assert name in text
     assert str(ROOT) not in text
+    picture = (ROOT / "benchmarks" / growth.PICTURE).read_text(encoding="utf-8")
+    for call, *_, slope, _ in rows(text.partition("| call |")[2]):
+        assert slope == "–" or f"{call.replace('`', '')}: slope {slope}" in picture
 
 
 def test_a_wrong_side_is_noticed_before_anything_is_timed(monkeypatch):
@@ -101,6 +122,13 @@ def test_ratios_pair_the_runs_targets_are_on_the_median_and_nan_never_agrees():
     assert "| 2.00 × (0.50–3.00) | ≤ 2 | yes |" in report.table([share])
     with pytest.raises(measure.DisagreementError, match="^x: "):
         measure.agree("x", [1.0, np.nan], [1.0, 1.0], 1e-3, 1.0)
+
+
+def test_a_slope_is_that_of_the_upper_half():
+    sizes = np.array([1.0, 2, 4, 8, 16, 32])
+    curve = growth.Curve("f", "n", "2", sizes, np.maximum(sizes**2, 10.0))
+    assert curve.slope == pytest.approx(2, abs=0.2)
+    assert growth.Curve("f", "n", "2", sizes, sizes**2).slope == pytest.approx(2)
 
 
 def test_cases_are_added_and_a_part_is_scaled(monkeypatch):

@@ -1,5 +1,7 @@
 """The table of mutants: what it counts, and how a survivor gets its reason."""
 
+import tomllib
+
 from benchmarks import mutants
 
 
@@ -17,3 +19,15 @@ def test_it_counts_by_module_and_a_reason_belongs_to_one_change_of_one_file():
     assert "| together | 6 | 1 | 1 | 1 | 1 | 1 | 1 |" in text
     assert f"- bnlib/a.py: `{change}`: it is equal\n- bnlib/a.py: `x → y`: NO TEST\n" in text
     assert f"- bnlib/b.py: `{change}`: SURVIVED\n" in text
+
+
+def test_the_sample_has_its_own_settings(tmp_path):
+    mutants.copied(tmp_path)
+    settings = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))
+    mutmut = settings["tool"]["mutmut"]
+    assert mutmut["source_paths"] == ["bn_experiments"]
+    assert {"bnlib", "bn_solver", "results"} <= {*mutmut["also_copy"]}
+    tests = [each for each in mutmut["pytest_add_cli_args_test_selection"] if each[:2] != "--"]
+    assert len(tests) > 5
+    assert [each for each in tests if not (tmp_path / each).is_dir()] == []
+    assert (tmp_path / "bn_experiments/search/weights.py").is_file()
