@@ -17,11 +17,12 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Collection
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tools.project import BUILD, MUTANTS, ROOT, write_made
+from tools.project import BUILD, MUTANTS, ROOT, write, write_made
 
 PAGE = ROOT / "benchmarks" / "mutants.md"
 REASONS = ROOT / "benchmarks" / "mutants.toml"
@@ -48,6 +49,12 @@ SAMPLE_TEXT = """
 START = "import site, sys; site.addsitedir(sys.argv.pop(1)); from mutmut import __main__ as m; "
 RUN = "m.cli(['run', '--max-children', '2', *sys.argv[1:]])"
 GENERATE = "m.copy_src_dir(); m.copy_also_copy_files(); m.setup_source_paths(); m.create_mutants(2)"
+# What is known is kept beside the page, a letter for each mutant of a file. The killed ones are not
+# tried again as long as the file stays the same.
+KNOWN = ROOT / "benchmarks" / "mutants.json"
+LETTERS = {"killed": "k", "timed out": "t", "survived": "s", "no test": "n", "not tried": "-"}
+DEAD = {"k": 1, "t": 36}
+GONE = ("killed", "timed out")
 # The sample: how many, which, where it is worked on, and by which tests they are to be found.
 NUMBER, SEED = 300, 1
 SAMPLE = BUILD / "sample"
@@ -89,6 +96,40 @@ def outcomes(folder: Path) -> dict[str, dict[str, str]]:
     return {file: mutants for file, mutants in found.items() if mutants}
 
 
+def known() -> dict[str, dict[str, str]]:
+    """Return what is kept: for each file its sum, and the letters of its mutants."""
+    text = KNOWN.read_text(encoding="utf-8") if KNOWN.is_file() else "{}"
+    found: dict[str, dict[str, str]] = json.loads(text)
+    return found
+
+
+def source(folder: Path, file: str) -> str:
+    """Return the sum of a file that is mutated."""
+    return sha256((folder / file).read_bytes()).hexdigest()
+
+
+def recall(folder: Path) -> None:
+    """Tell mutmut, which has made the mutants, those of them that are known to be dead."""
+    for file, kept in known().items():
+        path = folder / "mutants" / f"{file}.meta"
+        if path.is_file() and kept["source"] == source(folder, file):
+            meta = json.loads(path.read_text(encoding="utf-8"))
+            codes = meta["exit_code_by_key"]
+            for name, letter in zip(codes, kept["outcomes"], strict=True):
+                if codes[name] is None:
+                    codes[name] = DEAD.get(letter)
+            path.write_text(json.dumps(meta, indent=4), encoding="utf-8")
+
+
+def remember(folder: Path) -> None:
+    """Keep what is known of the mutants in a folder."""
+    kept = known()
+    for file, mutants in outcomes(folder).items():
+        letters = "".join(LETTERS[each] for each in mutants.values())
+        kept[file] = {"source": source(folder, file), "outcomes": letters}
+    write(KNOWN, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
 def copied(folder: Path) -> None:
     """Put there what the sample needs, and mutmut's settings for it."""
     listed = ["git", "ls-files", "-z"]
@@ -108,9 +149,17 @@ def copied(folder: Path) -> None:
 
 def sampled(folder: Path) -> list[str]:
     """Return the names of the mutants in the sample; they are the same as long as the code is."""
-    mutmut(folder, GENERATE)
     names = sorted(name for mutants in outcomes(folder).values() for name in mutants)
     return random.Random(SEED).sample(names, NUMBER)  # noqa: S311
+
+
+def tried(folder: Path, names: Collection[str]) -> None:
+    """Try the mutants of these names, or all, but for those that are known to be dead."""
+    try:
+        left = [n for each in outcomes(folder).values() for n, s in each.items() if s not in GONE]
+        mutmut(folder, RUN, *(set(left) & set(names) if names else ()))
+    finally:
+        remember(folder)
 
 
 def changed(diff: str) -> str:
@@ -148,21 +197,21 @@ def table(folder: Path, names: Collection[str]) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Run mutmut on the library, or on mutants of these names; then on the sample; 1 if any lives.
+    """Try the mutants of the library, or those of these names, and the sample; 1 if any lives.
 
-    The one name "sample" stands for that alone, "table" for neither: what is known is written.
+    The one name "library" or "sample" stands for that alone.
     """
-    known = names == ["table"]
-    if names != ["sample"] and not known:
-        mutmut(ROOT, RUN, *names)
-    if not names or names == ["sample"]:
-        copied(SAMPLE)
-        (SAMPLE / "sampled").write_text("\n".join(sampled(SAMPLE)), encoding="utf-8")
-        mutmut(SAMPLE, RUN, *(SAMPLE / "sampled").read_text(encoding="utf-8").split())
+    for what, folder in (("library", ROOT), ("sample", SAMPLE)):
+        if folder == SAMPLE:
+            copied(folder)
+        mutmut(folder, GENERATE)
+        recall(folder)
+        if names in ([], [what]):
+            tried(folder, sampled(folder) if folder == SAMPLE else ())
+        elif what == "library" and names != ["sample"]:
+            tried(folder, names)
     text = TEXT.format(version=version("mutmut")) + table(ROOT, ())
-    if (SAMPLE / "sampled").is_file():
-        drawn = (SAMPLE / "sampled").read_text(encoding="utf-8").split()
-        text += SAMPLE_TEXT.format(number=NUMBER, seed=SEED) + table(SAMPLE, drawn)
+    text += SAMPLE_TEXT.format(number=NUMBER, seed=SEED) + table(SAMPLE, sampled(SAMPLE))
     write_made(PAGE, text)
     return int("SURVIVED" in text or "NO TEST" in text)
 

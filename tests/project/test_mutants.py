@@ -1,5 +1,6 @@
 """The table of mutants: what it counts, and how a survivor gets its reason."""
 
+import json
 import tomllib
 
 from benchmarks import mutants
@@ -31,3 +32,26 @@ def test_the_sample_has_its_own_settings(tmp_path):
     assert len(tests) > 5
     assert [each for each in tests if not (tmp_path / each).is_dir()] == []
     assert (tmp_path / "bn_experiments/search/weights.py").is_file()
+
+
+def test_what_was_killed_is_known_as_long_as_its_file_is_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(mutants, "KNOWN", tmp_path / "known.json")
+    meta = tmp_path / "mutants/bnlib/a.py.meta"
+    meta.parent.mkdir(parents=True)
+    (tmp_path / "bnlib").mkdir()
+
+    def codes(*given):
+        text = json.dumps({"exit_code_by_key": dict(zip("abcde", given, strict=True)), "x": 1})
+        meta.write_text(text, encoding="utf-8")
+
+    def after(source):
+        codes(None, None, None, None, 0)
+        (tmp_path / "bnlib/a.py").write_text(source, encoding="utf-8")
+        mutants.recall(tmp_path)
+        return [*json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"].values()]
+
+    codes(1, 0, -24, None, 1)
+    (tmp_path / "bnlib/a.py").write_text("a = 1", encoding="utf-8")
+    mutants.remember(tmp_path)
+    assert after("a = 1") == [1, None, 36, None, 0]
+    assert after("a = 2") == [None, None, None, None, 0]
