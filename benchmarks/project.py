@@ -21,7 +21,7 @@ _IMPORT = "import sys, {}; print(sys.modules['numpy'].__version__)"
 _TESTS = (
     "the chapters became cheaper and the tests more: beside executing every chapter once, they "
     "build the book, open its pages in Chromium in both widths and schemes, and run the commands "
-    "in some fifty hostile environments, each a process of its own"
+    "in hostile environments, each time in a process of its own"
 )
 
 
