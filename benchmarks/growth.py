@@ -7,7 +7,6 @@ of a line through its upper half in double logarithmic axes: 1 is proportional, 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 import joblib
 import numpy as np
 
-from benchmarks.measure import Array
+from benchmarks.measure import Array, Run, seconds
 from bn_experiments.datasets import RandomLearningSets, stacked_optima
 from bn_experiments.probability import Gaussian, simulate
 from bn_experiments.sweeps import sweep
@@ -24,7 +23,6 @@ from bn_solver import least_squares
 from bnlib import Point, Ray, check_lemma
 from tools.project import Progress
 
-Run = Callable[[], object]
 PICTURE = "growth.svg"
 
 
@@ -70,7 +68,7 @@ def _sets(n: int, m: int) -> Run:
 
 
 def _case(size: int, rng: np.random.Generator) -> float:
-    """Do one case of a sweep, of a second or so."""
+    """Do one case of a sweep."""
     found = simulate(Gaussian(), [Point([1.0, 0.0])], [Ray([1.0, 1.0])], size, rng)
     return float(found.violated.value)
 
@@ -118,20 +116,14 @@ def curves(scale: float, repetitions: int) -> Iterator[Curve]:
 def _curve(
     call: str, grows: str, expected: str, sizes: list[int], make: Callable[[int], Run], repeat: int
 ) -> Curve:
-    progress, seconds = Progress(f"{call}, {grows}"), []
+    progress, times = Progress(f"{call}, {grows}"), []
     for size in sizes:
         progress.update(f"{grows} = {size:,}")
         run = make(size)
         run()
-        seconds.append(min(_seconds(run) for _ in range(repeat)))
+        times.append(min(seconds(run) for _ in range(repeat)))
     progress.done()
-    return Curve(call, grows, expected, np.array(sizes, float), np.array(seconds))
-
-
-def _seconds(run: Run) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    return Curve(call, grows, expected, np.array(sizes, float), np.array(times))
 
 
 def table(found: list[Curve]) -> str:

@@ -123,14 +123,15 @@ def alternate(title: str, cases: Iterable[Case], repetitions: int) -> tuple[Arra
         case.check()
         for repetition in range(repetitions):
             progress.update(f"repetition {repetition + 1} of {repetitions}")
-            times[0, repetition] += _seconds(case.ours)
-            times[1, repetition] += _seconds(case.other) / case.share
+            times[0, repetition] += seconds(case.ours)
+            times[1, repetition] += seconds(case.other) / case.share
         del case  # its data, before the next case makes its own
     progress.done()
     return times[0], times[1]
 
 
-def _seconds(run: Run) -> float:
+def seconds(run: Run) -> float:
+    """Return how long a call takes."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start

@@ -1,6 +1,6 @@
 """Change the library in one place at a time, see which change no fast test notices, list these.
 
-mutmut does it, as pyproject.toml says. What it has done it keeps in `mutants/`, to go on there.
+mutmut does it, as pyproject.toml says. What it has found is kept in `mutants.json` beside the page.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Collection
+from fnmatch import fnmatch
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -115,9 +116,9 @@ def recall(folder: Path) -> None:
         if path.is_file() and kept["source"] == source(folder, file):
             meta = json.loads(path.read_text(encoding="utf-8"))
             codes = meta["exit_code_by_key"]
-            for name, letter in zip(codes, kept["outcomes"], strict=True):
-                if codes[name] is None:
-                    codes[name] = DEAD.get(letter)
+            if len(codes) == len(kept["outcomes"]):  # else of another version of mutmut
+                for name, letter in zip(codes, kept["outcomes"], strict=True):
+                    codes[name] = DEAD.get(letter) if codes[name] is None else codes[name]
             path.write_text(json.dumps(meta, indent=4), encoding="utf-8")
 
 
@@ -154,10 +155,12 @@ def sampled(folder: Path) -> list[str]:
 
 
 def tried(folder: Path, names: Collection[str]) -> None:
-    """Try the mutants of these names, or all, but for those that are known to be dead."""
+    """Try the mutants of these names or patterns, or all, but for those known to be dead."""
+    left = [n for each in outcomes(folder).values() for n, s in each.items() if s not in GONE]
+    wanted = [name for name in left if any(fnmatch(name, each) for each in names)]
     try:
-        left = [n for each in outcomes(folder).values() for n, s in each.items() if s not in GONE]
-        mutmut(folder, RUN, *(set(left) & set(names) if names else ()))
+        if wanted or not names:  # without a name mutmut would try all
+            mutmut(folder, RUN, *wanted)
     finally:
         remember(folder)
 

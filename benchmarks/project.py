@@ -45,14 +45,14 @@ def rows(repetitions: int) -> list[Row]:
 
 
 def _imports() -> Iterator[Case]:
-    def load(name: str) -> str:
+    def imported(name: str) -> str:
         command = [sys.executable, "-c", _IMPORT.format(name)]
         return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
     def check() -> None:
-        agree("NumPy", float(load("bnlib") == load("numpy")), 1.0, 0.0, 1.0)
+        agree("NumPy", float(imported("bnlib") == imported("numpy")), 1.0, 0.0, 1.0)
 
-    yield Case(lambda: load("bnlib"), lambda: load("numpy"), check)
+    yield Case(lambda: imported("bnlib"), lambda: imported("numpy"), check)
 
 
 def needed(*names: str) -> set[str]:
@@ -75,5 +75,6 @@ def size(names: set[str]) -> float:
     ]
     if "bnlib" in names:
         folders = ("bnlib", "bn_solver", "bn_experiments", "results")
-        paths += [path for folder in folders for path in (ROOT / folder).rglob("*.[pj]*")]
+        own = (path for folder in folders for path in (ROOT / folder).rglob("*.[pj]*"))
+        paths += [path for path in own if path.suffix != ".pyc"]
     return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6

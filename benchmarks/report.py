@@ -46,7 +46,6 @@ ratios, and the medians of the times. Times depend on the machine, ratios much l
 - *Their tanh alone*: as many hyperbolic tangents as the training needs, compiled, side by side.
 - *`jax.grad` alone*: one gradient of the plain network, not compiled. `check_insertion` needs
   two of them, a formula, and the outputs before and after.
-
 - *SciPy's BFGS*: finds a minimum; `certify` proves that the lemma is false there.
 - *Executing all chapters*: once each, as the page "How it ran" has it (`make timing TEST=1`), with
   what JAX compiled at hand.
@@ -72,7 +71,9 @@ def table(rows: list[Row]) -> str:
     reasons: dict[str, list[str]] = {}
     for row in rows:
         if row.met == "no":
-            reasons.setdefault(row.why, []).append(f"{row.what}, against {row.against}")
+            reasons.setdefault(row.why or "no reason is given", []).append(
+                f"{row.what}, against {row.against}"
+            )
     missed = [f"- {'; '.join(each)}: {why}." for why, each in reasons.items()]
     told = ["", "**Where a target is missed.**", "", *missed] if missed else []
     return "\n".join([*_HEADER, *(_line(row) for row in rows), *told])

@@ -96,7 +96,7 @@ def test_a_wrong_side_is_noticed_before_anything_is_timed(monkeypatch):
     def never(run):
         raise AssertionError("timed")
 
-    monkeypatch.setattr(measure, "_seconds", never)
+    monkeypatch.setattr(measure, "seconds", never)
     monkeypatch.setattr(benchmarks.lemma, "check_lemma", lemma)
     with pytest.raises(measure.DisagreementError, match="^left side"):
         benchmarks.lemma.rows(50, (16,), 1, 5)
@@ -131,7 +131,7 @@ def test_a_slope_is_that_of_the_upper_half():
 
 def test_cases_are_added_and_a_part_is_scaled(monkeypatch):
     clock = iter(range(100))  # each run takes one second
-    monkeypatch.setattr(measure, "_seconds", lambda run: run() or float(next(clock) >= 0))
+    monkeypatch.setattr(measure, "seconds", lambda run: run() or float(next(clock) >= 0))
     order = []
     case = measure.Case(
         lambda: order.append("A"), lambda: order.append("B"), lambda: order.append("check"), 0.25
