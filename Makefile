@@ -50,7 +50,7 @@ test: environment ## check everything: library, every output of every chapter, t
 	@$(VENV_PYTHON) -m pytest
 
 check-all: environment ## the same, and what takes longer: all pages, downloads, without make
-	@BNLIB_PAGES=1 BNLIB_DOWNLOADS=1 BNLIB_WITHOUT_MAKE=1 $(VENV_PYTHON) -m pytest
+	@BNLIB_PAGES=1 BNLIB_RECIPES=1 BNLIB_DOWNLOADS=1 BNLIB_WITHOUT_MAKE=1 $(VENV_PYTHON) -m pytest
 	@$(MAKE) --no-print-directory faults
 
 rerun: environment ## execute the chapters again, in place (CHAPTERS="claim …" for some)

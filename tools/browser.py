@@ -19,7 +19,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first has no windows to draw: a page costs half of what it costs in the others.
+NAMES = (
+    *("chromium-headless-shell", "chromium", "chromium-browser"),
+    *("google-chrome", "google-chrome-stable"),
+)
 REMEDY = (
     "Remedy: install it (apt-get install chromium, or python -m playwright install chromium), "
     "or name it with CHROMIUM=/path/to/chromium"

@@ -63,6 +63,7 @@ CASES = [
     (r"^weights: .*\(\.\.\., d\).*got \(\)", lambda: BN.gradient(1.0, DATA)),
     (r"^weights: .*, d \+ 1\).*3 entries", lambda: Neuron(bias=True).loss([1, 2], DATA)),
     (r"^vector: .*, m\).*2 entries", lambda: BatchNorm().derivative([1, 2], [1])),
+    (r"^first: .*\(\.\.\., m\), got \(\)", lambda: second([1, 2], 1, [1, 2])),
     (r"^second: .*\(\.\.\., m\), got \(\)", lambda: second([1, 2], [1, 2], 1)),
     (r"^preactivations, vector: shapes \(3", lambda: NORM.derivative(ROWS, ROWS[1:])),
     ("^preactivations, cotangent, first, second: ", lambda: second([1, 2], ROWS[1:], ROWS)),

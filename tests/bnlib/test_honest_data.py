@@ -10,7 +10,7 @@ from bn_experiments.probability import verdict
 from bn_solver.doubled import length
 from bn_solver.linear_fit import linear_fit
 from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, check_lemma
-from bnlib._projection import Projection
+from bnlib._projection import Projection, distance
 from bnlib.closed_form import _point
 from tests import oracles
 
@@ -119,6 +119,19 @@ def test_a_projection_is_as_close_to_the_exact_one_as_it_says():
         inner = sum(Fraction(a) * Fraction(b) for a, b in zip(start, star, strict=True))
         low, high = Fraction(along) - Fraction(off), Fraction(along) + Fraction(off)
         assert low * abs(low) * size <= inner * abs(inner) <= high * abs(high) * size
+
+
+@oracles.each([([9, 9, 0], [0.01, 0, 0]), ([9, 9, 9], [0.01, 0, 0]), ([0, 0, 0.01], [9, 9, 0])])
+def test_what_a_kernel_may_be_off_by_is_within_what_they_say(start, star):
+    w, off = np.array([start], dtype=float), 1e-3
+    square = (w**2).sum(axis=1)
+    known = Point(star, along=[[0], [0], [1]], along_error=off)
+    true = Point(star, along=[[0], [np.sin(off)], [np.cos(off)]])
+    one, other = (Projection(w, square, np.sqrt(square), each) for each in (known, true))
+    assert 0 < np.abs(one.along - other.along) <= one.error
+    assert np.abs(np.sqrt(one.gap) - np.sqrt(other.gap)) <= one.error
+    (found, error), (exact, _) = distance(one), distance(other)
+    assert 0 < np.abs(np.sqrt(found) - np.sqrt(exact)) <= error
 
 
 @pytest.mark.parametrize("gamma", [3.0, -7.0, 0.3])

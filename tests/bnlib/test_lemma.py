@@ -98,9 +98,11 @@ def test_on_the_ray_with_another_kernel_the_lemma_is_not_true_by_structure():
 
 
 def test_off_the_ray_by_less_than_both_errors_it_is_true_by_structure():
-    for off, error in ((3e-14, 0), (1.5e-9, 1e-9)):
-        star, ray = Point([1, off, 0], error), Ray([1, 0, 0], error, along=[[0], [0], [1]])
+    kernel = [[0], [0], [1]]
+    for off, error in ((3e-14, 0), (8e-14, 2.8e-14), (1.5e-9, 1e-9)):
+        star, ray = Point([1, off, 0], error), Ray([1, 0, 0], error, along=kernel)
         assert not check_lemma([1, off, 0], [star], [ray]).undecided
+    assert check_lemma([1, 1e-5, 0], [Point([1, 1e-5, 0], 1e-9)], [ray]).violated
 
 
 def test_the_projections_say_nothing_of_what_is_weaker():
@@ -184,6 +186,9 @@ def test_degenerate_cases_and_where_a_closest_optimum_exists():
     assert (at_zero.left, at_zero.right, at_zero.applies, at_zero.holds) == (0, 0, False, True)
     no_star = check_lemma([3.0, 4.0], [Point([0.0, 0.0])], [RAY])
     assert (no_star.right, no_star.applies) == (25.0, False)
+    assert no_star.error < 1e-11
+    # W* may be (0.5, 0), or (−0.5, 0).
+    assert check_lemma([1.0, 0.0], [Point([0.0, 0.0], 0.5)], [Ray([1.0, 0.5])]).undecided
     behind = check_lemma([-3.0, -4.0], [STAR], [RAY])
     assert (behind.left, behind.applies, behind.holds) == (25.0, False, True)
     single = check_lemma([2.0, 0.0], [STAR], [Point([1.0, 1.0])])  # centre only: a point
@@ -371,7 +376,7 @@ def test_where_the_loss_is_constant_every_start_is_optimal_or_the_limit_of_optim
 
 def test_a_point_known_too_little_is_not_taken_to_lie_in_a_kernel():
     half_plane = [Ray([1.0, 0.0], along=[[0.0], [1.0]])]
-    for error, undecided in ((0.0, False), (0.5, True)):
-        check = check_lemma([1.0, 0.0], [Point([1.0, 0.0], error)], half_plane)
+    for size, error, undecided in ((1, 0.0, False), (1, 0.5, True), (1e3, 1e-4, False)):
+        check = check_lemma([size, 0.0], [Point([size, 0.0], error)], half_plane)
         assert not check.violated
         assert check.undecided == undecided

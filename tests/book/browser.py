@@ -114,8 +114,11 @@ def launch():
         yield running
 
 
-def problems(browser, url, *, local=("file:", "data:", "blob:"), search_boxes=1):
-    """Return everything wrong with the page at `url` in each width and colour scheme."""
+def problems(browser, url, *, local=("file:", "data:", "blob:"), search_boxes=1, also=()):
+    """Return everything wrong with the page at `url`: narrow and light, then wide and dark.
+
+    `also` has functions of the open page that return more of it.
+    """
     page = browser.new_page(viewport={"width": WIDTHS[0], "height": 900})
     requests, found = [], []
     page.on("request", lambda request: requests.append(request.url))
@@ -134,15 +137,15 @@ def problems(browser, url, *, local=("file:", "data:", "blob:"), search_boxes=1)
     page.wait_for_load_state("load")
     page.evaluate(SETTLED)
     found += page.evaluate(CONTENT)
-    for width in WIDTHS:
+    for width, scheme in zip(WIDTHS, SCHEMES, strict=True):
         page.set_viewport_size({"width": width, "height": 900})
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            page.evaluate(STILL)
-            state = f" ({width} px, {scheme})"
-            found += [line + state for line in page.evaluate(LAYOUT)]
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.evaluate(STILL)
+        state = f" ({width} px, {scheme})"
+        found += [line + state for line in page.evaluate(LAYOUT)]
         if (count := page.evaluate(SEARCH_BOXES)) != search_boxes:
             found.append(f"search box: {count} are visible ({width} px)")
+    found += [line for look in also for line in look(page)]
     page.close()
     found += [f"external request: {each}" for each in requests if not each.startswith(local)]
     return [line for line in found if not HARMLESS.search(line)]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.book import browser, links
+from tests.book import browser, links, test_dark, test_lines
 from tools import serve, toc
 from tools.project import ROOT
 
@@ -63,7 +63,8 @@ def test_no_sentence_became_a_lettered_list(html):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_page_opened_as_a_file(page, html, chromium):
-    if found := browser.problems(chromium, (html / f"{page}.html").as_uri()):
+    address = (html / f"{page}.html").as_uri()
+    if found := browser.problems(chromium, address, also=(test_dark.too_light, test_lines.torn)):
         pytest.fail("\n".join(found), pytrace=False)
 
 

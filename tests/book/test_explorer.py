@@ -27,16 +27,16 @@ def node():
         yield run
 
 
-def all_differences(cases, shown):
+def differing(cases, shown):
     pairs = zip(cases, shown, strict=True)
-    return [
+    return (
         f"{case}: {each}" for case, found in pairs for each in explorer.differences(case, found)
-    ]
+    )
 
 
 def test_500_states_are_shown_as_bnlib_finds_them(call):
     shown = call("analyse", [[case] for case in CASES])
-    assert all_differences(CASES, shown) == []
+    assert list(differing(CASES, shown)) == []
 
 
 def test_the_states_reach_every_case(node):
@@ -91,7 +91,7 @@ def test_a_planted_error_is_found(kind, node, tmp_path):
     source, (old, new) = MATHEMATICS.read_text(encoding="utf-8"), PLANTED[kind]
     assert source.count(old) == 1, "Remedy: plant the error in the code as it is now."
     shown = node("analyse", [[case] for case in CASES], source.replace(old, new), tmp_path)
-    assert all_differences(CASES, shown)
+    assert any(differing(CASES, shown))
 
 
 def test_moments_of_the_sample_throughout_change_nothing_that_is_shown(node, tmp_path):
@@ -100,7 +100,7 @@ def test_moments_of_the_sample_throughout_change_nothing_that_is_shown(node, tmp
     for old in ("m * v - product[i]", "m * v - mean[i] * target"):
         source = source.replace(old, f"3n * ({old})")
     shown = node("analyse", [[case] for case in CASES], source, tmp_path)
-    assert all_differences(CASES, shown) == []
+    assert list(differing(CASES, shown)) == []
 
 
 def test_decimals_are_taken_as_written(node):
@@ -203,7 +203,7 @@ def test_every_preset_is_what_its_name_says():
             zip(states, node("analyse", [[each] for each in states.values()]), strict=True)
         )
         words = dict(zip(states, node("explain", [[each] for each in shown.values()]), strict=True))
-    assert all_differences(list(states.values()), list(shown.values())) == []
+    assert list(differing(states.values(), shown.values())) == []
     three, first = bnlib.counterexample(), states["the counterexample"]
     assert np.array_equal(first["x"], three.inputs)
     assert np.array_equal(first["t"], three.targets)

@@ -12,6 +12,7 @@ from tools import lean, toc
 # Why the book carries what no page loads by itself.
 CARRIED = {
     r"_sources/|_downloads/|run/|[\w-]+\.pdf$": "readers download these",
+    r"_static/favicon\.svg$": "a browser with tabs loads it",
     r"_static/previews/": "loaded when a link is pointed at",
     r"_static/mathjax/output/chtml/fonts/": "a page loads those of the letters that it shows",
     r"_static/(file|plus|minus)\.png": "Sphinx's style sheet and script name them",

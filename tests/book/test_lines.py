@@ -1,6 +1,7 @@
-"""No line begins with the punctuation after a formula, none ends with the bracket before it."""
+"""No line begins with the punctuation after a formula, none ends with the bracket before it.
 
-import pytest
+`test_book.py` looks for such lines on every page.
+"""
 
 from tests.book import browser
 from tools import toc
@@ -50,21 +51,12 @@ TORN = r"""() => {
 
 def torn(page):
     """Return every formula of the open page that is torn from its punctuation, at both widths."""
-    page.evaluate(browser.SETTLED)
     page.evaluate(OPEN)
     found = []
     for width in browser.WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         found += [f"{width} px: {each}" for each in page.evaluate(TORN)]
     return found
-
-
-@pytest.mark.parametrize("name", toc.entries())
-def test_no_formula_is_torn_from_its_punctuation(name, html, chromium):
-    page = chromium.new_page()
-    page.goto((html / f"{name}.html").as_uri())
-    assert torn(page) == []
-    page.close()
 
 
 def test_a_torn_formula_is_noticed(html, chromium):

@@ -179,7 +179,8 @@ def ask_tests(faults, folder):
         (copied / file).write_text(text, encoding="utf-8")
         module = Path(file).stem.strip("_")
         tests = (ROOT / "tests" / TESTS.get(room, room)).glob("test_*.py")
-        about = sorted(tests, key=lambda path: -path.read_text(encoding="utf-8").count(module))
+        named = {path: path.read_text(encoding="utf-8").count(module) for path in tests}
+        about = sorted(named, key=lambda path: (path.stem != f"test_{module}", -named[path]))
         verdicts = run(copied, "-n0", "-x", *(str(path.relative_to(ROOT)) for path in about))
         fault.red = {test: told for test, told in verdicts.items() if told is not None}
         files = [f"{module.replace('.', '/')}.py" for module, _ in fault.red]
