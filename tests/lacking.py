@@ -27,6 +27,11 @@ def has_jax():
     return all(importlib.util.find_spec(name) is not None for name in ("jax", "optax"))
 
 
+def only_with(name, reason):
+    """Return the mark of tests that take long: they run with this variable at 1 (check-all)."""
+    return pytest.mark.skipif(os.environ.get(name) != "1", reason=f"{reason}; {name}=1 runs it")
+
+
 needs_jax = pytest.mark.skipif(not has_jax(), reason=NO_JAX)
 
 

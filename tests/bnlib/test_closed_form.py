@@ -92,6 +92,15 @@ def test_centring_is_a_free_intercept_and_scale_alone_changes_nothing(data):
     oracles.agree("flip", flipped.direction, -ray.direction, 1e-13)
     (scale_only,) = linear_optima(data, BatchNorm(center=False))  # R6
     oracles.agree("R6", scale_only.direction, Ray(star.weights).direction, 1e-12)
+    (biased,) = linear_optima(data, BatchNorm(center=False), bias=True)
+    oracles.agree("R6 with bias", biased.direction, Ray(with_bias.weights).direction, 1e-10)
+
+
+def test_inputs_without_spread_leave_all_weights_free_where_nothing_is_divided_by_zero():
+    zero, equal = (LearningSet(np.full((3, 2), each), [1, 2, 3]) for each in (0.0, 2.0))
+    for data, norm in ((zero, None), (equal, BatchNorm(epsilon=1.0))):
+        (point,) = linear_optima(data, norm)
+        assert (point.weights.tolist(), point.along.shape) == ([0.0, 0.0], (2, 2))
 
 
 @given(data=oracles.well_conditioned())

@@ -134,16 +134,20 @@ def test_what_a_kernel_may_be_off_by_is_within_what_they_say(start, star):
     assert 0 < np.abs(np.sqrt(found) - np.sqrt(exact)) <= error
 
 
-@pytest.mark.parametrize("gamma", [3.0, -7.0, 0.3])
-def test_an_exact_fit_divided_by_gamma_says_how_far_it_is_off(gamma):
+@pytest.mark.parametrize("unit", [1.0, 2.0**-1065])  # a quotient of the smaller one loses bits
+@pytest.mark.parametrize("gamma", [3.0, -7.0, 0.3, 1.5, 2.0])
+def test_an_exact_fit_divided_by_gamma_says_how_far_it_is_off(gamma, unit):
     neuron = Neuron(normalization=BatchNorm(scale=False, gamma=gamma))
     for k in range(1, 40):
-        data = LearningSet([[1, 1], [1, -1], [-1, 1], [-1, -1]], [k + 5, k - 5, 5 - k, -k - 5])
+        targets = unit * np.array([k + 5.0, k - 5, 5 - k, -k - 5])
+        data = LearningSet([[1, 1], [1, -1], [-1, 1], [-1, -1]], targets)
         (star,) = neuron.optima(data)
-        pairs = zip(star.weights, (k, 5), strict=True)
+        pairs = zip(star.weights, (k * unit, 5 * unit), strict=True)
         off = [Fraction(float(each)) - Fraction(right) / Fraction(gamma) for each, right in pairs]
         assert sum(each**2 for each in off) <= Fraction(star.error) ** 2
+        assert star.error <= 5 * oracles.EPS * length(star.weights) + 3 * 5e-324
         fit = linear_fit(data.inputs, data.targets, intercept=True, bias=False)
+        assert _point(fit._replace(error=unit), lost=0.5).error > unit
         for error in oracles.EPS * np.array([1.0, 4.0, 16.0]) * length(fit.solution):
             point = _point(fit._replace(error=float(error)), divisor=gamma)
             assert point.error >= (error / abs(gamma) + star.error) * (1 - 1e-9)

@@ -3,20 +3,15 @@
 Some pages are looked at always. With BNLIB_PAGES=1 all are, in every width and scheme: minutes.
 """
 
-import os
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.book import browser
+from tests.lacking import only_with
 from tools import toc
 
 SOME = ["chapters/index", "chapters/activations", "chapters/api-variants", "chapters/references"]
 MADE = ["search", "genindex", "prf-prf", "py-modindex"]  # by Sphinx, not from a file
-EVERY_PAGE = pytest.mark.skipif(
-    os.environ.get("BNLIB_PAGES") != "1",
-    reason="takes minutes; BNLIB_PAGES=1 looks at every page in every width and scheme",
-)
 DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 FOUND = "() => document.querySelectorAll('#search-results li span.highlighted').length > 3"
 UNFOLD = "() => document.querySelectorAll('details').forEach(each => each.open = true)"
@@ -126,7 +121,7 @@ def test_a_planted_cut_is_found(planted, html, chromium):
     page.close()
 
 
-@EVERY_PAGE
+@only_with("BNLIB_PAGES", "takes minutes")
 @pytest.mark.parametrize("name", [*toc.entries(), *MADE])
 def test_every_page_in_every_width_and_scheme(name, html, chromium):
     page, found = opened(chromium, html, name), []

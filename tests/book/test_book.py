@@ -74,19 +74,6 @@ def test_first_page_over_http(html, chromium):
         assert browser.problems(chromium, address, local=(address, "data:", "blob:")) == []
 
 
-@pytest.mark.parametrize("over_http", [False, True], ids=["file", "http"])
-def test_search_finds_a_chapter_by_its_title(over_http, html, chromium):
-    chapter = PAGES[-1] if len(PAGES) < 3 else PAGES[2]
-    heading = re.search(r"<h1>.*?</h1>", (html / f"{chapter}.html").read_text("utf-8"), re.DOTALL)
-    word = max(re.findall(r"[a-z]+", re.sub(r"<[^>]*>|&\w+;", " ", heading[0])), key=len)
-    with served() as address:
-        base = address if over_http else f"{html.as_uri()}/"
-        page = chromium.new_page()
-        page.goto(f"{base}search.html?q={word}")
-        page.wait_for_selector(f"#search-results a[href*='{chapter}.html']")
-        page.close()
-
-
 def test_typing_into_the_search_box_searches(html, chromium):
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.goto((html / f"{PAGES[0]}.html").as_uri())

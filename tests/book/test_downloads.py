@@ -178,10 +178,7 @@ def elsewhere(html, tmp_path_factory):
         yield book, folder, run, set()
 
 
-@pytest.mark.skipif(
-    os.environ.get("BNLIB_DOWNLOADS") != "1",
-    reason="takes as long as all chapters; BNLIB_DOWNLOADS=1 runs it",
-)
+@lacking.only_with("BNLIB_DOWNLOADS", "takes as long as all chapters")
 @pytest.mark.parametrize("chapter", FILES, ids=lambda path: path.stem)
 def test_a_downloaded_chapter_runs_in_an_empty_environment(chapter, elsewhere):
     book, folder, run, installed = elsewhere

@@ -5,7 +5,6 @@ other means. Of the three one is done always; BNLIB_RECIPES=1 does all.
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from tests.book import guards
+from tests.lacking import only_with
 from tools.project import CHAPTERS, ROOT
 
 PAGE = (CHAPTERS / "run.md").read_text(encoding="utf-8")
@@ -53,12 +53,6 @@ def edit(path, old, new):
     else:
         assert text.count(old) == 1
         path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-SLOW = pytest.mark.skipif(
-    os.environ.get("BNLIB_RECIPES") != "1",
-    reason="executes a long chapter, or builds the book; BNLIB_RECIPES=1 runs it",
-)
 
 
 @pytest.fixture
@@ -156,7 +150,7 @@ def rational(inputs, targets):
     return star, hat, across**2 / (hat[0] ** 2 + hat[1] ** 2)
 
 
-@SLOW
+@only_with("BNLIB_RECIPES", "builds the book")
 def test_other_three_points_are_followed_by_chapter_and_page(copied):
     notebook = follow("The learning set", copied, book=True)
     _, _, new, _ = recipe("The learning set")
@@ -177,7 +171,7 @@ def test_other_three_points_are_followed_by_chapter_and_page(copied):
     assert f"the left side of the lemma is {left} and the right side 0" in brief
 
 
-@SLOW
+@only_with("BNLIB_RECIPES", "executes a long chapter")
 def test_another_activation_gets_its_row(copied):
     notebook = follow("An activation", copied)
     found = printed(notebook, "search")

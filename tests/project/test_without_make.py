@@ -10,9 +10,9 @@ import shlex
 import subprocess
 import time
 
-import pytest
 import yaml
 
+from tests.lacking import only_with
 from tools.project import ROOT
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -50,10 +50,7 @@ def test_the_commands_are_those_of_the_ecosystem_and_of_binder():
     assert script[-1] == install
 
 
-@pytest.mark.skipif(
-    os.environ.get("BNLIB_WITHOUT_MAKE") != "1",
-    reason="takes as long as make test; BNLIB_WITHOUT_MAKE=1 runs it",
-)
+@only_with("BNLIB_WITHOUT_MAKE", "takes as long as make test")
 def test_the_commands_work_in_a_fresh_copy(tmp_path):
     folder = tmp_path / "copy"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
