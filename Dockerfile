@@ -6,7 +6,7 @@
 FROM python:3.11-slim-bookworm
 
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends chromium coq git libcoq-stdlib make \
+    && apt-get install -y --no-install-recommends chromium-headless-shell coq git libcoq-stdlib make \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home reader \
     && install --directory --owner=reader /home/reader/book

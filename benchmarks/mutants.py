@@ -189,7 +189,6 @@ def page(found: dict[str, dict[str, str]], diffs: dict[str, str], reasons: dict[
 
 def table(folder: Path, names: Collection[str]) -> str:
     """Return the table of what became of these mutants, or of all."""
-    site.addsitedir(packages())
     shown, found = importlib.import_module("mutmut.mutation.diff_apply"), outcomes(folder)
     found = {f: {n: s for n, s in m.items() if not names or n in names} for f, m in found.items()}
     found = {file: mutants for file, mutants in found.items() if mutants}
@@ -213,6 +212,7 @@ def main(names: list[str]) -> int:
             tried(folder, sampled(folder) if folder == SAMPLE else ())
         elif what == "library" and names != ["sample"]:
             tried(folder, names)
+    site.addsitedir(packages())
     text = TEXT.format(version=version("mutmut")) + table(ROOT, ())
     text += SAMPLE_TEXT.format(number=NUMBER, seed=SEED) + table(SAMPLE, sampled(SAMPLE))
     write_made(PAGE, text)

@@ -32,7 +32,7 @@ class Projection:
             directions = stars / np.where(far > 0, far, 1.0)[:, None]
             self.along = np.einsum("ij,ij->i", w, directions)
             gap = w - self.along[:, None] * directions
-            self.gap = np.where(far > 0, np.einsum("ij,ij->i", gap, gap), total)
+            self.gap = np.einsum("ij,ij->i", gap, gap)
             moved = moved + point.rounding * (self.size + length(point.weights))
         else:
             # Only scaled by a power of two, so that an orthogonal start gives exactly 0.

@@ -105,7 +105,7 @@ def _point(fit: LinearFit, factor: float = 1.0, divisor: float = 1.0, lost: floa
     error = fit.error + lost * size + (0.0 if f == g else 4 * EPS * size)
     numbers = np.append(fit.solution, error)
     top = exponents(numbers, 0)
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore"):
         numbers = np.ldexp(np.ldexp(numbers, -top) * (f / g), top + up - down)
     representable("optimum", numbers, cause="inputs, targets or gamma")
     tiny = 5e-324 * len(numbers) if f != g or up != down else 0.0

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bn_experiments import exact
-from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, counterexample
+from bn_solver.linear_fit import linear_fit
+from bnlib import BatchNorm, LearningSet, Neuron, Point, Ray, closed_form, counterexample
 from bnlib.closed_form import linear_optima
 from tests import oracles
 
@@ -51,6 +52,7 @@ def test_optima_are_stationary_and_minimal(neuron, data):
 
 def test_without_an_optimum_the_loss_falls_along_the_ray_also_at_the_threshold():
     data = counterexample()
+    assert linear_optima(data, BatchNorm(epsilon=0.5, gamma=1e-310)) == []
     for gamma in (1.0, -1.0):
         neuron = Neuron(normalization=BatchNorm(epsilon=0.5, gamma=gamma))
         assert neuron.optima(data) == []
@@ -92,8 +94,27 @@ def test_centring_is_a_free_intercept_and_scale_alone_changes_nothing(data):
     oracles.agree("flip", flipped.direction, -ray.direction, 1e-13)
     (scale_only,) = linear_optima(data, BatchNorm(center=False))  # R6
     oracles.agree("R6", scale_only.direction, Ray(star.weights).direction, 1e-12)
-    (biased,) = linear_optima(data, BatchNorm(center=False), bias=True)
-    oracles.agree("R6 with bias", biased.direction, Ray(with_bias.weights).direction, 1e-10)
+    for unit in (1.0, 1e-300):  # with the smaller one weights may underflow
+        smaller = data.with_targets(unit * data.targets)
+        (biased,) = linear_optima(smaller, BatchNorm(center=False), bias=True)
+        oracles.agree("R6 with bias", biased.direction, Ray(with_bias.weights).direction, 1e-10)
+
+
+@pytest.mark.parametrize(("level", "off"), [(0.99, 0.004), (0.1, 0.5), (1 - 1e-9, 0.0)])
+def test_the_error_covers_that_of_the_size_of_the_fitted_values(level, off, monkeypatch):
+    fit = linear_fit(np.ones((1, 1)), np.ones(1), intercept=False, bias=False)
+
+    def optimum(**known):
+        given = fit._replace(**{"level": level, "level_error": off} | known)
+        monkeypatch.setattr(closed_form, "linear_fit", lambda *_, **__: given)
+        return linear_optima(counterexample(), BatchNorm(epsilon=0.25, gamma=1.0))[0]
+
+    for end in (abs(level - off), level + off):
+        moved = optimum(level=end, level_error=0.0).weights - optimum().weights
+        assert np.abs(moved) <= optimum().error
+    for error in 2.0 ** np.arange(-50, 0):  # of the solution, 1: its length is added
+        more = error * optimum().weights[0] * (1 - 1e-6)
+        assert optimum(error=error).error >= optimum().error + more
 
 
 def test_inputs_without_spread_leave_all_weights_free_where_nothing_is_divided_by_zero():

@@ -52,7 +52,7 @@ def second(y, a, b=(1, 2), epsilon=0):
 
 CASES = [
     # shapes
-    (r"inputs: .*\(m, d\).*got \(2,\)", lambda: LearningSet([1, 2], [1, 2])),
+    (r"^inputs: expected shape \(m, d\), got \(2,\)", lambda: LearningSet([1, 2], [1, 2])),
     (r"inputs: .*\(1, 1, 1\)", lambda: LearningSet(np.ones((1, 1, 1)), [1])),
     ("inputs: not a rectangular", lambda: LearningSet([[1], [1, 2]], [1, 2])),
     ("inputs: need at least one example", lambda: LearningSet(np.ones((0, 2)), [])),
@@ -110,6 +110,7 @@ CASES = [
     ("along_error: .*nan", lambda: Ray([1, 2], along_error=np.nan)),
     ("along: pass orthonormal columns of 2", lambda: Point([1, 2], along=[[1], [1]])),
     ("along: pass orthonormal columns of 2", lambda: Ray([1, 2], along=[[1, 0, 0]])),
+    ("along: pass orthonormal", lambda: Point([1, 2], along=[[BIG, BIG], [BIG, -BIG]])),
     (r"along: expected shape \(d, k\)", lambda: Ray([1, 2], along=[1, 0])),
     ("excluded: pass orthonormal", lambda: Point([1, 2], excluded=[[2], [0]])),
     ("direction: lies in the kernel", lambda: Ray([2, 0], along=[[-1], [0]])),

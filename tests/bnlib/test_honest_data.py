@@ -1,6 +1,7 @@
 """Data that people have: offsets, units and powers. Each case stands for a kind."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,24 +18,7 @@ from tests import oracles
 STANDARD, BN = Neuron(), Neuron(normalization=BatchNorm())
 
 # Longley's six columns: J. W. Longley, JASA 62 (1967), also in NIST's Statistical Reference Data.
-LONGLEY = [
-    [83.0, 234289, 2356, 1590, 107608, 1947],
-    [88.5, 259426, 2325, 1456, 108632, 1948],
-    [88.2, 258054, 3682, 1616, 109773, 1949],
-    [89.5, 284599, 3351, 1650, 110929, 1950],
-    [96.2, 328975, 2099, 3099, 112075, 1951],
-    [98.1, 346999, 1932, 3594, 113270, 1952],
-    [99.0, 365385, 1870, 3547, 115094, 1953],
-    [100.0, 363112, 3578, 3350, 116219, 1954],
-    [101.2, 397469, 2904, 3048, 117388, 1955],
-    [104.6, 419180, 2822, 2857, 118734, 1956],
-    [108.4, 442769, 2936, 2798, 120445, 1957],
-    [110.8, 444546, 4681, 2637, 121950, 1958],
-    [112.6, 482704, 3813, 2552, 123366, 1959],
-    [114.2, 502601, 3931, 2514, 125368, 1960],
-    [115.7, 518173, 4806, 2572, 127852, 1961],
-    [116.9, 554894, 4007, 2827, 130081, 1962],
-]
+LONGLEY = np.loadtxt(Path(__file__).with_name("longley.csv"), delimiter=",")
 
 
 @oracles.each([0.0, 1e4, 1e8, 1e12])
@@ -74,7 +58,7 @@ def test_numbers_far_from_zero_keep_their_digits():
     {
         "powers": np.arange(21.0)[:, None] ** np.arange(1, 6),
         "year and its square": np.arange(1990.0, 2021)[:, None] ** [1, 2],
-        "Longley": 10 * np.array(LONGLEY),  # integers
+        "Longley": 10 * LONGLEY,  # integers
     }.items()
 )
 def test_targets_that_are_a_sum_of_the_inputs_violate_nothing(name, x):

@@ -187,8 +187,7 @@ def test_degenerate_cases_and_where_a_closest_optimum_exists():
     no_star = check_lemma([3.0, 4.0], [Point([0.0, 0.0])], [RAY])
     assert (no_star.right, no_star.applies) == (25.0, False)
     assert no_star.error < 1e-11
-    # W* may be (0.5, 0), or (−0.5, 0).
-    assert check_lemma([1.0, 0.0], [Point([0.0, 0.0], 0.5)], [Ray([1.0, 0.5])]).undecided
+    assert check_lemma([1, 0], [Point([0, 0], 0.5)], [Ray([1, 0.5])]).undecided  # W* = (±0.5, 0)?
     behind = check_lemma([-3.0, -4.0], [STAR], [RAY])
     assert (behind.left, behind.applies, behind.holds) == (25.0, False, True)
     single = check_lemma([2.0, 0.0], [STAR], [Point([1.0, 1.0])])  # centre only: a point

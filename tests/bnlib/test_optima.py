@@ -182,6 +182,7 @@ def test_equality_is_by_where_they_lie_and_what_is_excluded_is_no_closest_elemen
     normal = np.array([1.0, 2.0, 2.0]) / 3
     closure = Point(np.zeros(3), along=np.eye(3), excluded=normal[:, None])
     starts = [normal, -5 * normal, 1e-300 * normal, normal + [1e-9, 0, 0], [1, 0, 0], [0, 0, 0]]
+    assert not closure.along.flags.writeable
     assert Ray([1.0, 2.0]).origin == Point([1.0, 2.0]).origin == b""
     assert closure.exists(starts).tolist() == [False, False, False, True, True, False]
     assert Ray([1.0, 2.0]).exists([[2.0, -1.0], [2.0, -0.9]]).tolist() == [False, True]

@@ -1,7 +1,4 @@
-"""No line begins with the punctuation after a formula, none ends with the bracket before it.
-
-`test_book.py` looks for such lines on every page.
-"""
+"""A formula keeps its punctuation on its line: `test_book.py` looks for others on every page."""
 
 from tests.book import browser
 from tools import toc
