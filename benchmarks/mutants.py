@@ -155,11 +155,14 @@ def sampled(folder: Path) -> list[str]:
 
 
 def tried(folder: Path, names: Collection[str]) -> None:
-    """Try the mutants of these names or patterns, or all, but for those known to be dead."""
+    """Try the mutants of these names or patterns, or all, but for those known to be dead.
+
+    Those that survived are tried again: there may be other tests.
+    """
     left = [n for each in outcomes(folder).values() for n, s in each.items() if s not in GONE]
-    wanted = [name for name in left if any(fnmatch(name, each) for each in names)]
+    wanted = [name for name in left if not names or any(fnmatch(name, each) for each in names)]
     try:
-        if wanted or not names:  # without a name mutmut would try all
+        if wanted:  # without a name mutmut would try what it has not tried yet
             mutmut(folder, RUN, *wanted)
     finally:
         remember(folder)

@@ -115,10 +115,7 @@ def launch():
 
 
 def problems(browser, url, *, local=("file:", "data:", "blob:"), search_boxes=1, also=()):
-    """Return everything wrong with the page at `url`: narrow and light, then wide and dark.
-
-    `also` has functions of the open page that return more of it.
-    """
+    """Return all that is wrong with a page, narrow and light, wide and dark, or `also` finds so."""
     page = browser.new_page(viewport={"width": WIDTHS[0], "height": 900})
     requests, found = [], []
     page.on("request", lambda request: requests.append(request.url))

@@ -53,5 +53,10 @@ def test_what_was_killed_is_known_as_long_as_its_file_is_the_same(tmp_path, monk
     codes(1, 0, -24, None, 1)
     (tmp_path / "bnlib/a.py").write_text("a = 1", encoding="utf-8")
     mutants.remember(tmp_path)
+    ran = []
+    monkeypatch.setattr(mutants, "mutmut", lambda folder, code, *names: ran.append(names))
+    for names in ((), ["[ab]"], ["a"]):
+        mutants.tried(tmp_path, names)
+    assert ran == [("b", "d"), ("b",)]  # not the dead ones
     assert after("a = 1") == [1, None, 36, None, 0]
     assert after("a = 2") == [None, None, None, None, 0]
