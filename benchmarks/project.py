@@ -14,20 +14,23 @@ from packaging.utils import canonicalize_name
 
 from benchmarks.measure import Case, Row, agree, alternate
 from tools.project import ROOT
-from tools.ran import load
+from tools.ran import TIMING, load
 
+REMEDY = "Remedy: make timing TEST=1, then measure again"
 _PEERS = ("numpy", "scipy", "matplotlib", "sympy")
 _IMPORT = "import sys, {}; print(sys.modules['numpy'].__version__)"
 _TESTS = (
     "the chapters became cheaper and the tests more: beside executing every chapter once, they "
-    "build the book, open its pages in Chromium in both widths and schemes, and run the commands "
-    "in hostile environments, each time in a process of its own"
+    "build the book and print it, open every page in Chromium, plant faults, and hold all that the "
+    "library and the experiments compute against another reference"
 )
 
 
 def rows(repetitions: int) -> list[Row]:
     """Compare the commands (as `make timing TEST=1` measured them), the import, and the sizes."""
     measured = load()
+    if "test" not in measured["commands"]:
+        raise SystemExit(f"{TIMING.name} does not say what the tests take. {REMEDY}")
     executing = np.array([sum(each["cpu"] for each in measured["chapters"].values())])
     found = []
     for name, what, limit, why in (

@@ -10,7 +10,7 @@ import benchmarks.lemma
 import benchmarks.simulation
 import benchmarks.stacked
 from benchmarks import __main__ as command
-from benchmarks import growth, measure, report
+from benchmarks import growth, measure, project, report
 from tools.project import ROOT
 
 SIDES = ("product", "the printed formula", "Python")
@@ -57,7 +57,10 @@ def check_tables(text, stored=True):
         assert float(cells[4].replace("−", "-") if cells[4] != "–" else 0) < 4
 
 
-def test_the_quick_run_prints_every_row_and_writes_nothing(capsys):
+def test_the_quick_run_prints_every_row_and_writes_nothing(capsys, monkeypatch):
+    measured = project.load()  # maybe without the tests: this run is to measure them
+    measured["commands"].setdefault("test", measured["commands"]["book"])
+    monkeypatch.setattr(project, "load", lambda: measured)
     before = command.RESULTS.stat().st_mtime_ns
     assert command.main(["--quick"]) == 0
     check_tables(capsys.readouterr().out, stored=False)
