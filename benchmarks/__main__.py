@@ -19,6 +19,7 @@ from benchmarks import (
 )
 from benchmarks.measure import Row
 from tools.project import ROOT, write
+from tools.ran import load
 
 RESULTS = ROOT / "benchmarks" / "results.md"
 DIMENSIONS = (2, 16, 128, 1024)
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{report.table(quick())}\n\n{growth.table(curves)}")
         print("\nToo small to mean anything: sizes of --quick.")
         return 0
+    if "test" not in load()["commands"]:
+        raise SystemExit("What the tests take is not known. Remedy: make timing TEST=1")
     rows, curves = full(), list(growth.curves(1, repetitions=5))
     growth.draw(curves, RESULTS.parent / growth.PICTURE)
     write(RESULTS, report.page(rows, curves, "make bench"))

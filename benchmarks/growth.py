@@ -150,7 +150,7 @@ def draw(found: list[Curve], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     grown = list(dict.fromkeys(each.grows for each in found))
-    figure, axes = plt.subplots(len(grown), 1, figsize=(6, 3 * len(grown)), layout="constrained")
+    figure, axes = plt.subplots(len(grown), 1, figsize=(9, 3 * len(grown)), layout="constrained")
     for axis, grows in zip(np.atleast_1d(axes), grown, strict=True):
         for marker, each in zip(
             "osD^", [each for each in found if each.grows == grows], strict=False
@@ -160,7 +160,8 @@ def draw(found: list[Curve], path: Path) -> None:
             axis.loglog(each.sizes, each.seconds, marker=marker, label=label.replace("-", "−"))
         axis.set(xlabel=grows, ylabel="seconds")
         axis.set_xscale("log", base=2)
-        axis.legend(frameon=False, fontsize=9)
+        # Beside the curves: where they run is not known beforehand.
+        axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
         axis.grid(alpha=0.3)
     data: dict[str, Any] = {"Date": None, "Creator": None}
     figure.savefig(path, metadata=data)

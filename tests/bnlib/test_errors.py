@@ -34,6 +34,7 @@ TENSOR = Raising(RuntimeError("Can't call numpy() on Tensor that requires grad."
 TRACER = Raising(TypeError("a traced array\nhas no numbers"))
 
 BIG = 1.7e308
+HALVES = np.column_stack([np.ones(600), np.repeat([1, -1], 300)])
 SIGNS = np.resize([1.0, -1.0], 64)  # so many that both infinities come up, in whatever order
 FAR = LearningSet(1e200 * np.resize([1, 1, -1, -1], (64, 1)), 1e200 * SIGNS)
 APART, LONG = LearningSet(1e200 * SIGNS[:, None], [1e300] * 64), LearningSet([BIG * SIGNS], [0])
@@ -110,7 +111,8 @@ CASES = [
     ("along_error: .*nan", lambda: Ray([1, 2], along_error=np.nan)),
     ("along: pass orthonormal columns of 2", lambda: Point([1, 2], along=[[1], [1]])),
     ("along: pass orthonormal columns of 2", lambda: Ray([1, 2], along=[[1, 0, 0]])),
-    ("along: pass orthonormal", lambda: Point([1, 2], along=[[BIG, BIG], [BIG, -BIG]])),
+    ("along: pass orthonormal", lambda: Point(np.ones(600), along=BIG * HALVES)),
+    ("direction: lies in the kernel", lambda: Ray([1e-9, 0, 1], along=[[0], [0], [1]])),
     (r"along: expected shape \(d, k\)", lambda: Ray([1, 2], along=[1, 0])),
     ("excluded: pass orthonormal", lambda: Point([1, 2], excluded=[[2], [0]])),
     ("direction: lies in the kernel", lambda: Ray([2, 0], along=[[-1], [0]])),

@@ -103,6 +103,7 @@ def test_off_the_ray_by_less_than_both_errors_it_is_true_by_structure():
         star, ray = Point([1, off, 0], error), Ray([1, 0, 0], error, along=kernel)
         assert not check_lemma([1, off, 0], [star], [ray]).undecided
     assert check_lemma([1, 1e-5, 0], [Point([1, 1e-5, 0], 1e-9)], [ray]).violated
+    assert not check_lemma([1, 0, 0], [Point([1e-200, 0, 0])], [ray]).undecided
 
 
 def test_the_projections_say_nothing_of_what_is_weaker():

@@ -94,15 +94,6 @@ def test_a_planted_error_is_found(kind, node, tmp_path):
     assert any(differing(CASES, shown))
 
 
-def test_moments_of_the_sample_throughout_change_nothing_that_is_shown(node, tmp_path):
-    """Directions do not depend on the factor m/(m − 1), if Σ and c both have it."""
-    source = MATHEMATICS.read_text(encoding="utf-8")
-    for old in ("m * v - product[i]", "m * v - mean[i] * target"):
-        source = source.replace(old, f"3n * ({old})")
-    shown = node("analyse", [[case] for case in CASES], source, tmp_path)
-    assert list(differing(CASES, shown)) == []
-
-
 def test_decimals_are_taken_as_written(node):
     """Floats that are collinear but for rounding: bnlib refuses, the script reads the decimals."""
     tenth = {"x": [[0.1, 0.3], [0.2, 0.6], [0.3, 0.9]], "t": [1, 2, 4], "w0": [0.7, 0.1]}
