@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import os
 import random
 import re
 import shutil
@@ -17,6 +18,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from hashlib import sha256
 from importlib.metadata import version
@@ -28,7 +30,8 @@ from tools.project import BUILD, MUTANTS, ROOT, write, write_made
 PAGE = ROOT / "benchmarks" / "mutants.md"
 REASONS = ROOT / "benchmarks" / "mutants.toml"
 # What the exit code of pytest means; any other code is that of a process that was ended.
-STATUS = {0: "survived", 1: "killed", 3: "killed", 5: "no test", 33: "no test", None: "not tried"}
+STATUS: dict[int | None, str] = {0: "survived", 5: "no test", 33: "no test", None: "not tried"}
+STATUS |= dict.fromkeys(range(1, 5), "killed")
 KINDS = ("killed", "timed out", "equivalent", "survived", "no test", "not tried")
 TEXT = """\
 # Mutants of the library
@@ -50,6 +53,10 @@ SAMPLE_TEXT = """
 START = "import site, sys; site.addsitedir(sys.argv.pop(1)); from mutmut import __main__ as m; "
 RUN = "m.cli(['run', '--max-children', '2', *sys.argv[1:]])"
 GENERATE = "m.copy_src_dir(); m.copy_also_copy_files(); m.setup_source_paths(); m.create_mutants(2)"
+COLLECT = f"{GENERATE}; m.collect_or_load_stats(m.get_mutant_runner(2))"
+ALONE = "import site, sys; site.addsitedir(sys.argv.pop(1)); import pytest; "
+ALONE += "sys.exit(pytest.main(['-x', *sys.argv[1:]]))"
+PATIENCE = 600  # seconds for the tests of one mutant in a process of its own
 # What is known is kept beside the page, a letter for each mutant of a file. The killed ones are not
 # tried again as long as the file stays the same.
 KNOWN = ROOT / "benchmarks" / "mutants.json"
@@ -168,6 +175,40 @@ def tried(folder: Path, names: Collection[str]) -> None:
         remember(folder)
 
 
+def alone(folder: Path) -> None:
+    """Try the sample, each mutant in a process of its own: JAX's threads do not survive a fork."""
+    mutmut(folder, COLLECT)
+    stats = json.loads((folder / "mutants/mutmut-stats.json").read_text(encoding="utf-8"))
+    tests, seconds = stats["tests_by_mangled_function_name"], stats["duration_by_test"]
+    settings = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    start = [sys.executable, "-c", ALONE, packages()]
+    start += settings["tool"]["mutmut"]["pytest_add_cli_args"]
+
+    def one(name: str) -> int:
+        about = sorted(tests.get(name.rpartition("__mutmut_")[0], ()), key=seconds.__getitem__)
+        if not about:
+            return 33
+        env = {**os.environ, "MUTANT_UNDER_TEST": name}
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run = [*start, *about]
+            done = subprocess.run(
+                run, cwd=folder / "mutants", env=env, capture_output=True, timeout=PATIENCE
+            )
+            return int(done.returncode)
+        return DEAD["t"]
+
+    chosen, found = set(sampled(folder)), outcomes(folder)
+    left = [(f, n) for f, m in found.items() for n in m if n in chosen and m[n] not in GONE]
+    with ThreadPoolExecutor(2) as pool:
+        for (file, name), code in zip(left, pool.map(one, [n for _, n in left]), strict=True):
+            path = folder / "mutants" / f"{file}.meta"
+            meta = json.loads(path.read_text(encoding="utf-8"))
+            meta["exit_code_by_key"][name] = code
+            path.write_text(json.dumps(meta, indent=4), encoding="utf-8")
+            print(f"{name}: {STATUS.get(code, code)}", flush=True)
+            remember(folder)
+
+
 def changed(diff: str) -> str:
     """Return the lines that a mutant changes, without their indentation: `old → new`."""
     sides = (re.findall(rf"^[{sign}](?![{sign}]{{2}})(.*)", diff, re.M) for sign in "-+")
@@ -206,15 +247,15 @@ def main(names: list[str]) -> int:
 
     The one name "library" or "sample" stands for that alone.
     """
-    for what, folder in (("library", ROOT), ("sample", SAMPLE)):
+    for folder in (ROOT, SAMPLE):
         if folder == SAMPLE:
             copied(folder)
         mutmut(folder, GENERATE)
         recall(folder)
-        if names in ([], [what]):
-            tried(folder, sampled(folder) if folder == SAMPLE else ())
-        elif what == "library" and names != ["sample"]:
-            tried(folder, names)
+        if folder == SAMPLE and names in ([], ["sample"]):
+            alone(folder)
+        elif folder == ROOT and names != ["sample"]:
+            tried(folder, [name for name in names if name != "library"])
     site.addsitedir(packages())
     text = TEXT.format(version=version("mutmut")) + table(ROOT, ())
     text += SAMPLE_TEXT.format(number=NUMBER, seed=SEED) + table(SAMPLE, sampled(SAMPLE))

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import bnlib.__main__ as bnlib_command
 from bn_experiments.check import check, command, plot
@@ -17,7 +18,7 @@ from bn_experiments.exact.verdict import verdict
 from bn_experiments.sweeps.command import main as experiments
 from bnlib import counterexample
 from tests.check.test_report import CASES
-from tests.oracles import refused
+from tests.oracles import agree, refused
 from tools.project import CHAPTERS, ROOT
 
 THREE = "x1,x2,t\n1,0,2\n0,1,0\n1,1,5\n"
@@ -187,10 +188,14 @@ def test_the_figure_is_always_the_same_svg_or_there_is_nothing_to_draw(three, ca
     assert ET.fromstring(text).tag.endswith("svg")
     assert "12.53° apart" in text
     assert "<dc:date>" not in text
-    tinted = "f4c7b5"
-    assert tinted in text.lower()
     plot.plot(check(three, "t", bias=True), again)
-    assert tinted not in again.read_text(encoding="utf-8").lower()
+    assert ["f4c7b5" in each.read_text("utf-8").lower() for each in (first, again)] == [1, 0]
+    ax, report = Figure().add_subplot(), check(three, "t")
+    plot._draw(ax, report)
+    assert [each.get_hatch() for each in ax.patches] == [None, None, "///"]
+    assert ax.get_legend_handles_labels()[1][0] == "the hypothesis is false"
+    foot = np.cos(report.theta) * np.array([np.cos(report.theta), np.sin(report.theta)])
+    agree("to the ray", ax.lines[2].get_xydata(), [[1, 0], foot], 1e-12)
     path = written(CASES["a constant input"][0], tmp_path / "a.csv")
     figure = tmp_path / "none.svg"
     assert command.main([str(path), "--target", "t", "--plot", str(figure)]) == 0

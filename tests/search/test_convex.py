@@ -107,7 +107,8 @@ def test_what_has_no_finite_minimum_or_no_meaning_is_refused():
         with pytest.raises(ValueError, match="inputs: nearly collinear"):
             ConvexNeuron("logistic", bias).optimum(data)
     oracles.refused("family: 'probit' is unknown", ConvexNeuron, "probit")
-    oracles.refused("weights", lambda: ConvexNeuron("logistic").loss([1.0], constant))
+    wrong = r"weights: expected shape \(\.\.\., d\)"
+    oracles.refused(wrong, lambda: ConvexNeuron("logistic").loss([1.0], constant))
     with pytest.raises(ValueError, match="loss"):
         ConvexNeuron("poisson").loss([1e4, 1e4], constant.with_targets([1.0, 1, 1, 1]))
 
