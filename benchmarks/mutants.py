@@ -237,6 +237,7 @@ def table(folder: Path, names: Collection[str]) -> str:
     found = {f: {n: s for n, s in m.items() if not names or n in names} for f, m in found.items()}
     found = {file: mutants for file, mutants in found.items() if mutants}
     alive = [n for each in found.values() for n, s in each.items() if s in ("survived", "no test")]
+    importlib.import_module("mutmut.configuration").reset_config()  # that of the other folder
     with contextlib.chdir(folder):
         diffs = {name: changed(shown.get_diff_for_mutant(name)) for name in alive}
     return page(found, diffs, tomllib.loads(REASONS.read_text(encoding="utf-8")))
