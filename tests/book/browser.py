@@ -115,7 +115,7 @@ def launch():
 
 
 def problems(browser, url, *, local=("file:", "data:", "blob:"), search_boxes=1, also=()):
-    """Return all that is wrong with a page, or that `also` finds; in the dark narrow or wide."""
+    """Return all that is wrong with a page in each width and scheme, or that `also` finds."""
     page = browser.new_page(viewport={"width": WIDTHS[0], "height": 900})
     requests, found = [], []
     page.on("request", lambda request: requests.append(request.url))
@@ -134,12 +134,13 @@ def problems(browser, url, *, local=("file:", "data:", "blob:"), search_boxes=1,
     page.wait_for_load_state("load")
     page.evaluate(SETTLED)
     found += page.evaluate(CONTENT)
-    for width, scheme in zip(WIDTHS, SCHEMES[:: 1 if len(url) % 2 else -1], strict=True):
+    for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.evaluate(STILL)
-        state = f" ({width} px, {scheme})"
-        found += [line + state for line in page.evaluate(LAYOUT)]
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            page.evaluate(STILL)
+            state = f" ({width} px, {scheme})"
+            found += [line + state for line in page.evaluate(LAYOUT)]
         if (count := page.evaluate(SEARCH_BOXES)) != search_boxes:
             found.append(f"search box: {count} are visible ({width} px)")
     found += [line for look in also for line in look(page)]
