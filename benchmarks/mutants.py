@@ -16,15 +16,14 @@ import site
 import subprocess
 import sys
 import tomllib
-from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from benchmarks.mutants_table import SAMPLE_TEXT, TEXT, changed, page
 from tools.project import BUILD, MUTANTS, ROOT, write, write_made
 
 PAGE = ROOT / "benchmarks" / "mutants.md"
@@ -32,24 +31,6 @@ REASONS = ROOT / "benchmarks" / "mutants.toml"
 # What the exit code of pytest means; any other code is that of a process that was ended.
 STATUS: dict[int | None, str] = {0: "survived", 5: "no test", 33: "no test", None: "not tried"}
 STATUS |= dict.fromkeys(range(1, 5), "killed")
-KINDS = ("killed", "timed out", "equivalent", "survived", "no test", "not tried")
-TEXT = """\
-# Mutants of the library
-
-Made by `make mutants`, with mutmut {version}: each mutant is `bnlib` with one change in a function
-(an operator, a number, an argument, a text, a condition), and the fast tests of the library run on
-it, those that pyproject.toml names. A mutant that no test notices is listed below, with the reason
-if it is equivalent: nothing that a caller could see, or that is promised, is different. Those with
-the fastest tests come first: where some are not tried yet, the run was stopped; it goes on there.
-
-"""
-SAMPLE_TEXT = """
-## A sample of the experiments
-
-{number} mutants of `bn_experiments`, drawn with seed {seed}; the tests of its rooms run on them.
-*Survived* here are those that no test of these noticed.
-
-"""
 START = "import site, sys; site.addsitedir(sys.argv.pop(1)); from mutmut import __main__ as m; "
 RUN = "m.cli(['run', '--max-children', '2', *sys.argv[1:]])"
 GENERATE = "m.copy_src_dir(); m.copy_also_copy_files(); m.setup_source_paths(); m.create_mutants(2)"
@@ -80,6 +61,8 @@ NOT_HERE = (
     "sweeps/test_command.py",
     "sweeps/test_sweep.py::test_on_a_full_disk_the_error_is_clear_and_what_is_there_stays",
 )
+# What is left of the sample is tried by these, with the change in the source itself.
+WIDE = ("chapters", *(f"tests/{each}" for each in NOT_HERE))
 SELECTED = r"(?s)(pytest_add_cli_args_test_selection = \[\n).*?\n\]"
 
 
@@ -201,46 +184,63 @@ def alone(folder: Path) -> None:
     left = [(f, n) for f, m in found.items() for n in m if n in chosen and m[n] not in GONE]
     with ThreadPoolExecutor(2) as pool:
         for (file, name), code in zip(left, pool.map(one, [n for _, n in left]), strict=True):
-            path = folder / "mutants" / f"{file}.meta"
-            meta = json.loads(path.read_text(encoding="utf-8"))
-            meta["exit_code_by_key"][name] = code
-            path.write_text(json.dumps(meta, indent=4), encoding="utf-8")
-            print(f"{name}: {STATUS.get(code, code)}", flush=True)
-            remember(folder)
+            note(folder, file, name, code)
 
 
-def changed(diff: str) -> str:
-    """Return the lines that a mutant changes, without their indentation: `old → new`."""
-    sides = (re.findall(rf"^[{sign}](?![{sign}]{{2}})(.*)", diff, re.M) for sign in "-+")
-    return " → ".join(" ".join(map(str.strip, each)) for each in sides)
+def widely(folder: Path) -> None:
+    """Try what is left of the sample, and has no reason, by the chapters and in programs."""
+    found, reasons = of(folder, sampled(folder)), tomllib.loads(REASONS.read_text("utf-8"))
+    changes = survivors(folder, found)
+    alive = [(file, name) for file, each in found.items() for name in each if name in changes]
+    left = [(f, name) for f, name in alive if changes[name] not in reasons.get(f, {})]
+
+    def code() -> int:
+        run = [sys.executable, "-m", "pytest", "-x", "-q", *WIDE]
+        env = {**os.environ, "PYTHONPATH": str(folder)}
+        return subprocess.run(run, cwd=folder, env=env, capture_output=True).returncode
+
+    if left and code():
+        raise RuntimeError(f"{' '.join(WIDE)}: red in {folder} without any mutant")
+    for file, name in left:
+        original = (folder / file).read_bytes()
+        with contextlib.chdir(folder):
+            importlib.import_module("mutmut.mutation.diff_apply").apply_mutant(name)
+        try:
+            note(folder, file, name, code())
+        finally:
+            (folder / file).write_bytes(original)
 
 
-def page(found: dict[str, dict[str, str]], diffs: dict[str, str], reasons: dict[str, Any]) -> str:
-    """Return the table by module and the list of survivors, as Markdown; mark the equivalent."""
-    listed, rows = [], []
-    for file, mutants in found.items():
-        for name in [name for name, what in mutants.items() if what in ("survived", "no test")]:
-            if reason := reasons.get(file, {}).get(diffs[name]):
-                mutants[name] = "equivalent"
-            listed.append(f"- {file}: `{diffs[name]}`: {reason or mutants[name].upper()}")
-        rows.append((file, Counter(mutants.values())))
-    rows.append(("together", sum((counts for _, counts in rows), Counter())))
-    table = [f"| module | planted | {' | '.join(KINDS)} |", f"|---|{'---:|' * (len(KINDS) + 1)}"]
-    for file, counts in rows:
-        table.append(f"| {file} | {counts.total()} | {' | '.join(str(counts[k]) for k in KINDS)} |")
-    return "\n".join([*table, "", *listed]) + "\n"
+def note(folder: Path, file: str, name: str, code: int) -> None:
+    """Say and keep what became of a mutant."""
+    path = folder / "mutants" / f"{file}.meta"
+    meta = json.loads(path.read_text(encoding="utf-8"))
+    meta["exit_code_by_key"][name] = code
+    path.write_text(json.dumps(meta, indent=4), encoding="utf-8")
+    print(f"{name}: {STATUS.get(code, code)}", flush=True)
+    remember(folder)
+
+
+def of(folder: Path, names: Collection[str]) -> dict[str, dict[str, str]]:
+    """Return what became of these mutants, or of all, by file and name."""
+    every = outcomes(folder).items()
+    found = {f: {n: s for n, s in m.items() if not names or n in names} for f, m in every}
+    return {file: mutants for file, mutants in found.items() if mutants}
+
+
+def survivors(folder: Path, found: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Return what those change that no test notices, by name."""
+    shown = importlib.import_module("mutmut.mutation.diff_apply")
+    importlib.import_module("mutmut.configuration").reset_config()  # that of the other folder
+    alive = [n for each in found.values() for n, s in each.items() if s in ("survived", "no test")]
+    with contextlib.chdir(folder):
+        return {name: changed(shown.get_diff_for_mutant(name)) for name in alive}
 
 
 def table(folder: Path, names: Collection[str]) -> str:
     """Return the table of what became of these mutants, or of all."""
-    shown, found = importlib.import_module("mutmut.mutation.diff_apply"), outcomes(folder)
-    found = {f: {n: s for n, s in m.items() if not names or n in names} for f, m in found.items()}
-    found = {file: mutants for file, mutants in found.items() if mutants}
-    alive = [n for each in found.values() for n, s in each.items() if s in ("survived", "no test")]
-    importlib.import_module("mutmut.configuration").reset_config()  # that of the other folder
-    with contextlib.chdir(folder):
-        diffs = {name: changed(shown.get_diff_for_mutant(name)) for name in alive}
-    return page(found, diffs, tomllib.loads(REASONS.read_text(encoding="utf-8")))
+    found, reasons = of(folder, names), tomllib.loads(REASONS.read_text(encoding="utf-8"))
+    return page(found, survivors(folder, found), reasons)
 
 
 def main(names: list[str]) -> int:
@@ -248,6 +248,7 @@ def main(names: list[str]) -> int:
 
     The one name "library" or "sample" stands for that alone.
     """
+    site.addsitedir(packages())
     for folder in (ROOT, SAMPLE):
         if folder == SAMPLE:
             copied(folder)
@@ -255,9 +256,9 @@ def main(names: list[str]) -> int:
         recall(folder)
         if folder == SAMPLE and names in ([], ["sample"]):
             alone(folder)
+            widely(folder)
         elif folder == ROOT and names != ["sample"]:
             tried(folder, [name for name in names if name != "library"])
-    site.addsitedir(packages())
     text = TEXT.format(version=version("mutmut")) + table(ROOT, ())
     text += SAMPLE_TEXT.format(number=NUMBER, seed=SEED) + table(SAMPLE, sampled(SAMPLE))
     write_made(PAGE, text)

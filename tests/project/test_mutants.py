@@ -1,25 +1,31 @@
 """The table of mutants: what it counts, and how a survivor gets its reason."""
 
 import json
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
+from types import SimpleNamespace
 
-from benchmarks import mutants
+from benchmarks import mutants, mutants_table
 
 
 def test_it_counts_by_module_and_a_reason_belongs_to_one_change_of_one_file():
     diff = (
         "--- bnlib/a.py\n+++ bnlib/a.py\n@@ -1 +1 @@\n def f():\n-    return -1\n+    return +1\n"
     )
-    change = mutants.changed(diff)
+    change = mutants_table.changed(diff)
     assert change == "return -1 → return +1"
     kinds = ("killed", "timed out", "survived", "no test", "not tried")
     found = {"bnlib/a.py": dict(zip("12345", kinds, strict=True)), "bnlib/b.py": {"6": "survived"}}
     diffs = {"3": change, "4": "x → y", "6": change}
-    text = mutants.page(found, diffs, {"bnlib/a.py": {change: "it is equal"}})
+    reasons = {"bnlib/a.py": {change: "it is equal", "y → z": "of one that is found by now"}}
+    text = mutants_table.page(found, diffs, reasons)
     assert "| bnlib/a.py | 5 | 1 | 1 | 1 | 0 | 1 | 1 |" in text
     assert "| together | 6 | 1 | 1 | 1 | 1 | 1 | 1 |" in text
     assert f"- bnlib/a.py: `{change}`: it is equal\n- bnlib/a.py: `x → y`: NO TEST\n" in text
     assert f"- bnlib/b.py: `{change}`: SURVIVED\n" in text
+    assert "- bnlib/a.py: `y → z`: does not survive, so it needs no reason\n" in text
 
 
 def test_the_sample_has_its_own_settings(tmp_path):
@@ -60,3 +66,55 @@ def test_what_was_killed_is_known_as_long_as_its_file_is_the_same(tmp_path, monk
     assert ran == [("b", "d"), ("b",)]  # not the dead ones
     assert after("a = 1") == [1, None, 36, None, 0]
     assert after("a = 2") == [None, None, None, None, 0]
+
+
+def test_the_sample_is_tried_by_its_tests_then_in_the_source_and_a_reason_spares_that(
+    tmp_path, monkeypatch
+):
+    file, tried, here = "bn_experiments/a.py", [], tmp_path / "mutants/bn_experiments/a.py.meta"
+    codes = {"a.x_f__mutmut_1": 1, **dict.fromkeys((f"a.x_f__mutmut_{n}" for n in "2345"), None)}
+    ends = {"2": 1, "3": 0, "4": 0, "5": None}  # of the tests of f; None: it does not end
+    here.parent.mkdir(parents=True)
+    here.write_text(json.dumps({"exit_code_by_key": codes | {"a.x_g__mutmut_1": None}}), "utf-8")
+    stats = {"tests_by_mangled_function_name": {"a.x_f": ["slow", "fast"]}}
+    stats |= {"duration_by_test": {"slow": 2.0, "fast": 1.0}}
+    (tmp_path / "mutants/mutmut-stats.json").write_text(json.dumps(stats), "utf-8")
+    (tmp_path / "bn_experiments").mkdir()
+    source, reasons = tmp_path / file, tmp_path / "reasons.toml"
+    source.write_text("right", "utf-8")
+    reasons.write_text(f'["{file}"]\n"right → wrong 4" = "it is equal"\n', "utf-8")
+    (tmp_path / "pyproject.toml").write_text("tool.mutmut.pytest_add_cli_args = []\n", "utf-8")
+
+    def run(command, *, env, timeout=None, **_):
+        mutant = env.get("MUTANT_UNDER_TEST", "")[-1:] or source.read_text("utf-8")
+        tried.append((mutant, *command[-2:]))
+        if timeout and ends[mutant] is None:
+            raise subprocess.TimeoutExpired("", timeout)
+        return SimpleNamespace(returncode=ends[mutant] if timeout else int(mutant == "wrong g"))
+
+    shown = SimpleNamespace(
+        get_diff_for_mutant=lambda name: (
+            f"-right\n+wrong {name.replace('a.x_g__mutmut_1', 'g')[-1]}"
+        ),
+        apply_mutant=lambda name: Path(file).write_text(f"wrong {name[4]}", "utf-8"),
+        reset_config=lambda: None,
+    )
+    for module in ("mutmut.mutation.diff_apply", "mutmut.configuration"):
+        monkeypatch.setitem(sys.modules, module, shown)
+    for name, value in (("KNOWN", tmp_path / "known.json"), ("REASONS", reasons)):
+        monkeypatch.setattr(mutants, name, value)
+    monkeypatch.setattr(mutants, "mutmut", lambda *_: None)
+    monkeypatch.setattr(mutants, "packages", lambda: "")
+    monkeypatch.setattr(mutants, "sampled", lambda _: [*codes, "a.x_g__mutmut_1"])
+    monkeypatch.setattr(subprocess, "run", run)
+    mutants.alone(tmp_path)
+    assert sorted(tried) == [(n, "fast", "slow") for n in "2345"]
+    found = json.loads(here.read_text("utf-8"))["exit_code_by_key"]
+    assert [*found.values()] == [1, 1, 0, 0, mutants.DEAD["t"], 33]
+    tried.clear()
+    mutants.widely(tmp_path)
+    assert [mutant for mutant, *_ in tried] == ["right", "wrong f", "wrong g"]
+    found = json.loads(here.read_text("utf-8"))["exit_code_by_key"]
+    assert [*found.values()] == [1, 1, 0, 0, mutants.DEAD["t"], 1]
+    assert source.read_text("utf-8") == "right"
+    assert json.loads(mutants.KNOWN.read_text("utf-8"))[file]["outcomes"] == "kksstk"

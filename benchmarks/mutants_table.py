@@ -1,0 +1,52 @@
+"""The table of mutants as Markdown: how many of which kind in which module, and who lives."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+KINDS = ("killed", "timed out", "equivalent", "survived", "no test", "not tried")
+TEXT = """\
+# Mutants of the library
+
+Made by `make mutants`, with mutmut {version}: each mutant is `bnlib` with one change in a function
+(an operator, a number, an argument, a text, a condition), and the fast tests of the library run on
+it, those that pyproject.toml names. A mutant that no test notices is listed below, with the reason
+if it is equivalent: nothing that a caller could see, or that is promised, is different. Those with
+the fastest tests come first: where some are not tried yet, the run was stopped; it goes on there.
+
+"""
+SAMPLE_TEXT = """
+## A sample of the experiments
+
+{number} mutants of `bn_experiments`, drawn with seed {seed}; the tests of its rooms run on them.
+What they do not notice is tried in the source
+itself, by the chapters under nbval and by the tests that start programs.
+
+"""
+
+
+def changed(diff: str) -> str:
+    """Return the lines that a mutant changes, without their indentation: `old → new`."""
+    sides = (re.findall(rf"^[{sign}](?![{sign}]{{2}})(.*)", diff, re.M) for sign in "-+")
+    return " → ".join(" ".join(map(str.strip, each)) for each in sides)
+
+
+def page(found: dict[str, dict[str, str]], diffs: dict[str, str], reasons: dict[str, Any]) -> str:
+    """Return the table by module and the list of survivors, as Markdown; mark the equivalent."""
+    listed, rows = [], []
+    for file, mutants in found.items():
+        for name in [name for name, what in mutants.items() if what in ("survived", "no test")]:
+            if reason := reasons.get(file, {}).get(diffs[name]):
+                mutants[name] = "equivalent"
+            listed.append(f"- {file}: `{diffs[name]}`: {reason or mutants[name].upper()}")
+        used = {diffs[name] for name in mutants if name in diffs}
+        more = sorted(reasons.get(file, {}).keys() - used)
+        listed += [f"- {file}: `{each}`: does not survive, so it needs no reason" for each in more]
+        rows.append((file, Counter(mutants.values())))
+    rows.append(("together", sum((counts for _, counts in rows), Counter())))
+    table = [f"| module | planted | {' | '.join(KINDS)} |", f"|---|{'---:|' * (len(KINDS) + 1)}"]
+    for file, counts in rows:
+        table.append(f"| {file} | {counts.total()} | {' | '.join(str(counts[k]) for k in KINDS)} |")
+    return "\n".join([*table, "", *listed]) + "\n"
