@@ -3,6 +3,7 @@
 import math
 import re
 from contextlib import nullcontext
+from dataclasses import replace
 from fractions import Fraction
 
 import flint
@@ -72,6 +73,8 @@ def test_witness_is_certified_and_no_oracle_contradicts(name):
     assert len(found.to_json()) < 400
     assert max(map(len, str(found).splitlines())) <= 80
     assert str(found.bound) in str(found)
+    for bits, shown in ((40, str(2**40 - 1)), (41, "≈")):  # longer ones are rounded
+        assert shown in str(replace(found, bound=Fraction(2**bits - 1)))
     for low, high in () if found.is_point else found.box:  # short binary fractions, and not tiny
         assert math.log2(low.denominator).is_integer()
         assert low.denominator < 2**20

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sympy as sp
-from flint import ctx
+from flint import arb, ctx
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import least_squares
+from scipy.optimize import brentq, least_squares
 
 from bn_experiments import certify, search
 from bn_experiments.certify import (
@@ -206,6 +206,15 @@ def test_problems_that_signs_do_not_settle_are_refused():
         posed = problem(inputs, targets, name, True, 1, 0)
         with pytest.raises(NotProvedError, match=reason):
             _half_plane.refuse_stationary_ray(posed, certified(name).box)
+    tiny = tuple((Fraction(n, 10**7),) * 2 for n in (1, 3))
+    short = replace(certified("tanh"), box=tiny)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trained_verifier, "_CELLS", 3)
+        for claim, told in ((certified("tanh"), "not decided"), (short, "too close to each other")):
+            with pytest.raises(verifier.NotProvedError, match=rf"^\(c\): .*{told}"):
+                trained_verifier._check_half_plane(claim)
+    flat = replace(certified("identity"), targets=(Fraction(1),) * 4)
+    trained_verifier._check_pieces(flat)  # the optimum (0, 1) is no positive multiple of W*
     kink = INPUTS, ["3/4", "-1/4", "7/8", "1/8"], "relu"
     with pytest.raises(NotProvedError, match="kink"):
         _linear_piece.refuse_minimum_on_the_ray(
@@ -217,19 +226,53 @@ def test_problems_that_signs_do_not_settle_are_refused():
 def test_neither_side_excludes_a_stationary_point(name, seed):
     """A true optimum (v, b), as (kW, b) with W = v/k: no cell around it may be excluded."""
     rng = np.random.default_rng(seed)
-    k, shift = rng.uniform(0.2, 3), rng.uniform(0.01, 1, 2)
+    k, shift = np.exp(rng.uniform(-1.6, 5.3)), rng.uniform(0.01, 1, 2)
     v, b = optima(name, True)[0][:2], optima(name, True)[0][2]
     w = [Fraction(float(each)) for each in v / k]
-    box = tuple((each - Fraction(1, 10**8), each + Fraction(1, 10**8)) for each in w)
+    box = tuple((each - Fraction(1, 10**10), each + Fraction(1, 10**10)) for each in w)
+    posed = problem(INPUTS, TARGETS, name, True, 1, 0)
     with ctx.workprec(128):
-        plane = _half_plane._half_plane(problem(INPUTS, TARGETS, name, True, 1, 0), box)
+        plane = _half_plane._half_plane(posed, box)
         cell = (k - shift[0], k + 1 - shift[0], b - shift[1], b + 1 - shift[1])
         for each in (cell, (k - 1e-6, k + 1e-6, b - 1e-6, b + 1e-6)):
             assert not _half_plane._signs_exclude(plane, each)
             assert not _half_plane._sums_exclude(plane, each)
+        with pytest.raises(NotProvedError, match="may be stationary"):
+            _half_plane.refuse_stationary_ray(posed, box)
         claim = replace(certified(name), box=box)
         with pytest.raises(verifier.NotProvedError, match="may be stationary"):
             trained_verifier._check_half_plane(claim)
+
+
+@oracles.each(("gelu", "silu"))
+def test_one_term_from_the_right_outweighs_from_where_floats_say(name):
+    """The least z of the search and the largest target of the verifier, on both sides of each."""
+    phi, gap, spread, top = ACTIVATIONS[name], 0.25, 3.0, 0.75
+
+    def surplus(z, top):
+        left = (top - phi.value(-z)) * -phi.derivative(-z)
+        return (phi.value(z) - top) * gap - 4 * left * spread
+
+    t = [arb(0.5, 0.25), arb(0.25)]  # the first is up to `top`
+    plane = _half_plane._HalfPlane(name, [], [*t, *t], [arb(v) for v in (-1, 0, 1.75, 2)])
+    z, most = brentq(surplus, 1.5, 20, (top,)), brentq(lambda top: surplus(8.0, top), 0, 8)
+    gaps = [arb(v) for v in (1, 1.75, 0.25)]
+    for off in (-1e-9, 1e-9):
+        assert _half_plane._dominates(plane, z + off) is (off > 0)
+        claim = replace(
+            certified(name), targets=(*certified(name).targets[1:], Fraction(most + off))
+        )
+        assert trained_verifier._outweighs(claim, gaps) is (off < 0)
+
+
+def test_around_its_kink_elu_has_what_both_sides_have():
+    for low, high in ((-0.5, 0.25), (-0.5, 0), (0, 0.25)):
+        e, z = np.exp(low), arb(low).union(arb(high))
+        ends = [(min(e - 1, 0), max(high, 0)), (e, 1), (0, 1)]
+        for jet, share in ((_half_plane._jet("elu", z), 1), (trained_verifier._jet("elu", z), 2)):
+            for found, (least, most), unit in zip(jet, ends, (1, 1, share), strict=True):
+                found = [float(each) * unit for each in (found.lower(), found.upper())]
+                oracles.agree(f"{low} {high}", found, [least, most], 1e-7)
 
 
 @oracles.each(SMOOTH)
