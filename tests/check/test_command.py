@@ -106,6 +106,17 @@ def test_help_has_every_option_every_exit_code_and_examples_that_parse(capsys):
         assert command._parser("").parse_args(each.split()).target == "price"
 
 
+def test_the_help_is_word_for_word_that_of_the_file_beside_this(capsys):
+    shown = []  # without the usage; lines are wrapped in another way by other versions of Python
+    for run, given in ((command.main, []), (experiments, []), (experiments, ["sweep"])):
+        with pytest.raises(SystemExit):
+            run([*given, "--help"])
+        shown.append(capsys.readouterr().out.partition("\n\n")[2])
+    assert (
+        " ".join(shown).split() == Path(__file__).with_name("help.txt").read_text("utf-8").split()
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -76,6 +76,9 @@ def test_reasons_of_text_and_schema_are_those_that_occur():
     known = set(SCHEMA["properties"]["reason"]["enum"])
     assert set(words.REASONS) == known
     assert known - {case[3] for case in CASES.values()} == {"orthogonal"}
+    rounded = check(CASES["centred up to rounding"][0])
+    assert rounded.theta < rounded.theta_error < 1e-9
+    assert "angle θ     " in str(rounded)
     almost = verdict.judged(bnlib.Point([1e-20, 0.0], 1e-18), bnlib.Ray([1.0, 1.0]))
     assert almost[:3] == ("undecided", "undecided", "orthogonal")
 
@@ -135,6 +138,7 @@ def test_standardised_inputs_have_the_slope_in_their_units_and_repairs_were_seen
     slope = np.linalg.lstsq(z, data.targets)[0]
     np.testing.assert_allclose(found.standard[0].vector, slope, rtol=1e-12)
     assert (found.verdict, found.intercept, found.repairs) == ("true", None, ())
+    assert "; inputs standardised, no bias." in str(found)
     fails = verdict.Found("fails", "fails", "apart", 0.1, 0.0)
     monkeypatch.setattr(report, "judged", lambda *arguments: fails)
     assert check(counterexample()).repairs == ()
@@ -162,6 +166,7 @@ def test_the_count_for_a_kernel_is_the_same_for_the_same_seed():
     first, again, other = (check(data, seed=seed).laws for seed in (1, 1, 2))
     assert first == again != other
     assert first.counted > 9_000
+    assert "\n  W*, the ray and their kernels with all digits: --json.\n" in str(check(data))
 
 
 @each([counterexample(), normal_set(7), CASES["an input twice"][0]])

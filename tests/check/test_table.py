@@ -83,6 +83,7 @@ def test_every_float_is_read_as_it_was_written(rows):
 
 
 NUMBERS = "not every value is a finite number, and none was left out"
+LATIN = "0xf6 is not utf-8; save the file as UTF-8, or name its encoding: --encoding latin-1."
 BROKEN = [
     (
         "missing",
@@ -128,7 +129,7 @@ BROKEN = [
     ("stray quote", 'a,t\n1,"2"x\n', ["line 2: ", "a quotation mark"]),
     ("gigantic", "a,t\n1,2\n" + "9" * 200_000 + ",3\n", ["line 3: field larger than field limit"]),
     ("gigantic header", "a" * 200_000 + ",t\n1,2\n", ["line 1: field larger than field limit"]),
-    ("latin", "größe,t\n1,2\n".encode("latin-1"), ["byte 0xf6 is not utf-8", "--encoding latin-1"]),
+    ("latin", "größe,t\n1,2\n".encode("latin-1"), [LATIN]),
     ("utf-16", "a,t\n1,2\n".encode("utf-16"), ["seems to be UTF-16; export the table"]),
     ("zip", b"PK\x03\x04" + bytes(99), ["seems to be a ZIP archive or an Excel workbook"]),
     ("gzip", b"\x1f\x8b\x08" + bytes(99), ["seems to be compressed by gzip"]),
@@ -137,6 +138,7 @@ BROKEN = [
     ("no target", "a,b,tt\n1,2,3\n", ["target: ", "has no column 't'; did you mean 'tt'? It has"]),
     ("case", "a,T\n1,2\n", ["did you mean 'T'? It has 'a', 'T'."]),
     ("far", "a,b\n1,2\n", ["has no column 't'. It has 'a', 'b'."]),
+    ("many", ",".join("abcdefghijklmnop") + "\n", ["'k', 'l' and 4 more."]),
 ]
 
 

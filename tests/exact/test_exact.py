@@ -134,6 +134,7 @@ def test_floats_are_the_binary_fractions_they_are_and_what_a_reader_sees():
 
 ERRORS = [
     ("targets: 1 targets for 2 examples", lambda: exact.LearningSet([[1], [2]], [1])),
+    ("inputs: the rows differ in length", lambda: exact.LearningSet([[1], [2, 3]], [1, 2])),
     ("inputs: entries must be finite", lambda: exact.LearningSet([[float("nan")]], [1])),
     ("targets: entries must be finite", lambda: exact.LearningSet([[1]], [float("inf")])),
     ("weights: expected 2 entries, got 3", lambda: STANDARD.loss([1, 2, 3], DATA)),

@@ -140,6 +140,12 @@ def test_a_frozen_or_zero_gamma_has_no_section():
         refused(told, unfold, network, [without, *rest], folded, x)
 
 
+def test_a_layer_without_batch_norm_may_come_before_one_with_it():
+    assert (
+        section(Network((2, 2, 2, 1), normalization=(None, BatchNorm(), None)), 3, 1e-6)[0] < 1e-3
+    )
+
+
 def test_scaling_alone_gives_no_bias():
     network = Network((2, 2, 1), "relu", False, normalization=BatchNorm(center=False))
     params, rng = disturbed(network, 0)

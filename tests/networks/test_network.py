@@ -79,6 +79,7 @@ def test_losses_are_means_over_the_examples():
         params, rng = disturbed(network, 0)
         x, t = rng.normal(size=(6, 3)), rng.dirichlet(np.ones(3), 6)
         agree("loss", network.loss(params, x, t), written_loss(network, params, x, t), 1e-13)
+    assert network.run(params, np.eye(3, dtype=int)).incoming[0].dtype == float
 
 
 @pytest.mark.parametrize("norm", [None, BatchNorm()], ids=repr)

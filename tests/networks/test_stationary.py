@@ -9,6 +9,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import bnlib
+from bn_experiments.datasets import load
 from bn_experiments.networks import Network, pooled_sides, reached_sides, stationary_point
 from bn_experiments.networks.stationary import symmetries
 from bn_experiments.sweeps import networks
@@ -80,6 +81,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="^params: loss or gradient is not finite"):
         stationary_point(network, [{"weights": np.full((2, 1), np.nan), "bias": np.zeros(1)}], x, t)
     w = np.ones((2, 3, 2))
+    refused(r"^stars: expected shape \(p, d, k\)", lambda: reached_sides(w, w[0], w))
     refused("^stars: shape", lambda: reached_sides(w, np.ones((2, 2, 2)), w))
     refused("^normalized: shape", lambda: pooled_sides(w, w, np.ones((0, 3, 2)), odd=True))
     refused("^starts: entry", lambda: reached_sides(np.full((2, 3, 2), np.nan), w, w))
@@ -171,6 +173,7 @@ def test_cases_and_tasks_are_what_json_can_hold_and_a_bias_keeps_every_minimum()
     case = insertion_case("teacher", (2,), "tanh", "squared", True, 0)
     row = networks.task(case, np.random.default_rng(0))
     assert json.loads(json.dumps(row, allow_nan=False)) == row
+    assert row["parameters"] == 3 * 2 + 2 + 2 * 1 + 1
     found = networks.summary([row])
     checks, moves = found["checks"], found["moves"]
     assert checks["must_stay"] == checks["stay"] == checks["outputs_kept"] == 8
@@ -180,6 +183,19 @@ def test_cases_and_tasks_are_what_json_can_hold_and_a_bias_keeps_every_minimum()
     assert moves["without bias"]["tried"] == 0
     counts = {"trained": 1, "converged": 1, "kept": 1}
     assert found["trained"] == {"teacher, squared, 1 hidden": counts}
+
+
+def test_targets_are_probabilities_or_as_large_as_their_spread_and_inputs_those_named():
+    for data in ("teacher", "iris", "wine"):
+        *_, x, t = problem(insertion_case(data, (2,), "tanh", "cross-entropy", False, 0))
+        agree(data, t.sum(axis=1), np.ones(len(x)), 1e-14)
+        assert t.min() > 0.0
+    *_, x, t = problem(insertion_case("diabetes", (2,), "tanh", "squared", False, 0))
+    bunch = load("diabetes")
+    for inputs, name in zip(x.T, ("bmi", "bp", "s5"), strict=True):
+        column = bunch.data[:, bunch.feature_names.index(name)]
+        agree(name, inputs, column / np.std(column), 1e-12)
+    agree("targets", t[:, 0], bunch.target / np.std(bunch.target), 1e-12)
 
 
 def test_lemma_cases_are_counted():

@@ -355,12 +355,32 @@ def test_quartiles_count_what_is_missing_as_largest_and_diverged_is_above_the_st
     assert experiment.diverged([1.0, 3.0, None, 2.0], [2.0, 2.0, 2.0, 2.0]) == 2
 
 
+def compare_stored(found, stored):
+    """Compare what a summary has of one case, or the beginning of that, with what is stored."""
+    if isinstance(found, dict):
+        for key, each in found.items():
+            compare_stored(each, stored[key])
+    elif isinstance(found, list):
+        for pair in zip(found, stored, strict=False):
+            compare_stored(*pair)
+    else:
+        assert found == pytest.approx(stored, rel=1e-4)
+
+
 @pytest.mark.parametrize("kind", ["along", "long", "spectrum", "curvature"])
-def test_a_task_gives_what_json_can_hold(kind):
-    [first, *_] = [each for each in experiment.cases() if each["kind"] == kind]
-    short = {**first, "seeds": [0, 1], "variant": "full", "inputs": "standardised"}
-    row = experiment.task(short | ({"steps": [200]} if kind == "long" else {}), RNG)
+def test_a_task_gives_what_json_can_hold_and_what_is_stored(kind, monkeypatch):
+    this = {"kind": kind, "variant": "full", "inputs": "standardised"}
+    [case, *_] = [each for each in experiment.cases() if this.items() <= each.items()]
+    case |= {"long": {"steps": [200]}, "spectrum": {"seeds": [0]}}.get(kind, {})
+    row = experiment.task(case, RNG)
     assert json.loads(json.dumps(row, allow_nan=False)) == row
+    monkeypatch.setattr(experiment, "cases", lambda: [case])
+    found, stored = experiment.summary([row]), json.loads(RESULTS.read_text("utf-8"))["summary"]
+    if kind != "spectrum":  # of one seed there are no quartiles over all
+        compare_stored(found, stored)
+    else:
+        ranks = found[kind]["standardised"]["full"]["end"]["ranked"]
+        assert np.shape(ranks) == (len(experiment.RANKS), 3)
 
 
 def test_the_stored_summary_is_what_the_code_gives():

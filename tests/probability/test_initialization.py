@@ -97,5 +97,6 @@ def test_what_is_no_law_is_refused_by_name():
             oracles.refused(f"^{name}: ", law, value)
     for law, d in itertools.product((he, partial(he, normal=True)), (0, -3)):
         oracles.refused("^d: ", law, d)
+    oracles.refused("^n: must be at least 0", Gaussian().sample, np.random.default_rng(0), -1, 2)
     message = "d: a plane needs at least 2 weights, got 1"
     oracles.refused(f"^{message}", Sphere().project, np.random.default_rng(0), 5, 1)

@@ -200,6 +200,9 @@ def test_the_mean_gain_is_positive_for_every_scale_up_to_77_and_a_half_degrees()
 def test_a_mean_gain_that_does_not_exist_is_refused():
     for arguments, told in (
         ((1.0, 0.0, 1.0), "size, scale: must be positive"),
+        ((1.0, 1.0, 0.0), "size, scale: must be positive"),
+        ((1.0, "wide", 1.0), "^size: "),
+        ((1.0, 1.0, "wide"), "^scale: "),
         ((np.pi, 1.0, 1.0, "given_closest"), "reading: 'given_closest' has no mean"),
         ((1.0, 1.0, 1.0, "strict"), "reading: 'strict' is unknown"),
     ):

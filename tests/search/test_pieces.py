@@ -143,6 +143,13 @@ def test_by_hand_where_the_origin_or_a_single_direction_is_a_minimum():
         assert not point.weights.any()
 
 
+def test_a_tiny_example_with_a_large_target_counts():
+    """It adds -(w₁ + w₂)/500 to the sum of squares; by hand the minimum is (0, 1.001)."""
+    data = LearningSet([[1, 0], [0, 1], [1e-14, 1e-14]], [-1, 1, 1e11])
+    (found,) = minima_of(RELU, data).minima
+    oracles.agree("point", found.weights, [0, 1.001], 1e-12)
+
+
 @given(oracles.well_conditioned(max_d=2, min_d=2))
 def test_the_identity_has_the_closed_form(data):
     found = minima_of(Neuron(), data)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bn_experiments.datasets import RandomLearningSets
+from bn_experiments.search import search_weights
 from bn_experiments.sweeps import activations, sweep
 from bnlib import LearningSet, angle
 from bnlib.activations import ACTIVATIONS
@@ -74,6 +75,20 @@ def test_the_counts_for_the_identity_are_those_of_the_closed_form():
     assert 0 < counts["violated_closest"] == strict < found["violated"]
     assert (counts["starts"], counts["without"]) == (300, 0)
     assert found["angles"] == [[pytest.approx(angle(star.weights, ray.direction), rel=1e-9)]]
+
+
+def test_random_starts_have_the_lengths_that_are_promised(monkeypatch):
+    seen, data = [], LearningSet([[1, 0], [0, 1], [1, 1]], [2, 0, 5])
+
+    def search(neuron, data, starts):
+        seen.extend(np.linalg.norm(starts, axis=1))
+        return search_weights(neuron, data, starts[:1])
+
+    monkeypatch.setattr(activations, "search_weights", search)
+    activations.examine("tanh", data, 400, 1, np.random.default_rng(0))
+    share = np.mean(np.array(seen[:400])[:, None] < [0.1, 1.0, 10.0], axis=0)
+    assert (share[0], share[2]) == (0.0, 1.0)
+    assert abs(share[1] - 0.5) < 0.1  # half of the exponents are negative
 
 
 def test_without_optima_or_with_one_at_zero_there_is_nothing_to_count():
