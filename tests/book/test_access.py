@@ -33,9 +33,9 @@ CUT = r"""() => [...document.querySelectorAll(".bd-article *")].filter(box => {
 })"""
 
 
-def opened(chromium, html, name, width=1280, scheme="light"):
-    """Return a page of the book, all of it drawn; the search finds something."""
-    page = chromium.new_page(viewport={"width": width, "height": 900})
+def opened(page, html, name, width=1280, scheme="light"):
+    """Open a page of the book, all of it drawn; the search finds something."""
+    page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.goto(f"{html.as_uri()}/{name}.html{'?q=lemma' if name == 'search' else ''}")
     page.wait_for_load_state("load")
@@ -43,7 +43,6 @@ def opened(chromium, html, name, width=1280, scheme="light"):
         page.wait_for_function(FOUND)
     page.evaluate(browser.SETTLED)
     drawn(page)
-    return page
 
 
 def drawn(page):
@@ -63,19 +62,17 @@ def uncued(page):
 
 @pytest.mark.parametrize("scheme", browser.SCHEMES)
 @pytest.mark.parametrize("name", [*SOME, "search", "prf-prf"])
-def test_axe_finds_nothing(name, scheme, html, chromium):
-    page = opened(chromium, html, name, scheme=scheme)
+def test_axe_finds_nothing(name, scheme, html, page):
+    opened(page, html, name, scheme=scheme)
     assert violations(page) == []
-    page.close()
 
 
-def test_axe_finds_what_is_planted(html, chromium):
-    page = opened(chromium, html, "chapters/index")
+def test_axe_finds_what_is_planted(html, page):
+    opened(page, html, "chapters/index")
     planted = '<a href="#"></a><img src="x.png"><p style="color: #ccc; background: #fff">pale</p>'
     page.evaluate(f"() => document.querySelector('.bd-article').innerHTML += `{planted}`")
     rules = {each.partition(":")[0] for each in violations(page)}
     assert {"link-name", "image-alt", "color-contrast"} <= rules
-    page.close()
 
 
 @pytest.mark.parametrize(
@@ -86,8 +83,8 @@ def test_axe_finds_what_is_planted(html, chromium):
         ("chapters/variants", {"pre", "div"}),
     ],
 )
-def test_what_is_cut_off_on_a_phone_fades_where_it_goes_on(name, kinds, html, chromium):
-    page = opened(chromium, html, name, width=390)
+def test_what_is_cut_off_on_a_phone_fades_where_it_goes_on(name, kinds, html, page):
+    opened(page, html, name, width=390)
     page.evaluate(UNFOLD)
     drawn(page)
     cut = page.evaluate(CUT)
@@ -102,7 +99,6 @@ def test_what_is_cut_off_on_a_phone_fades_where_it_goes_on(name, kinds, html, ch
     drawn(page)
     assert len(page.evaluate(CUT)) < len(cut)
     assert uncued(page) == []
-    page.close()
 
 
 @pytest.mark.parametrize(
@@ -113,19 +109,19 @@ def test_what_is_cut_off_on_a_phone_fades_where_it_goes_on(name, kinds, html, ch
         ".cut-end { --end: 0rem !important }",
     ],
 )
-def test_a_planted_cut_is_found(planted, html, chromium):
-    page = opened(chromium, html, "chapters/how-often", width=390)
+def test_a_planted_cut_is_found(planted, html, page):
+    opened(page, html, "chapters/how-often", width=390)
     assert uncued(page) == []
     page.add_style_tag(content=planted)
     assert uncued(page) != []
-    page.close()
 
 
 @only_with("BNLIB_PAGES", "takes minutes")
 @pytest.mark.parametrize("name", [*toc.entries(), *MADE])
-def test_every_page_in_every_width_and_scheme(name, html, chromium):
-    page, found = opened(chromium, html, name), []
+def test_every_page_in_every_width_and_scheme(name, html, page):
+    opened(page, html, name)
     page.evaluate(UNFOLD)
+    found = []
     for width in browser.WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         for scheme in browser.SCHEMES:
@@ -133,5 +129,4 @@ def test_every_page_in_every_width_and_scheme(name, html, chromium):
             drawn(page)
             state = f" ({width} px, {scheme})"
             found += [told + state for told in violations(page) + uncued(page)]
-    page.close()
     assert found == []

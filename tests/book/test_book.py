@@ -74,15 +74,13 @@ def test_first_page_over_http(html, chromium):
         assert browser.problems(chromium, address, local=(address, "data:", "blob:")) == []
 
 
-def test_typing_into_the_search_box_searches(html, chromium):
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+def test_typing_into_the_search_box_searches(html, page):
     page.goto((html / f"{PAGES[0]}.html").as_uri())
     page.locator(".search-button-field:visible, .search-button__button:visible").first.click()
     page.keyboard.type("initialization")
     page.keyboard.press("Enter")
     page.wait_for_selector("#search-results a")
     assert "search.html?q=initialization" in page.url
-    page.close()
 
 
 # The detectors are tested too: each planted defect must be reported, a sound page must not.

@@ -73,7 +73,7 @@ def colours_of_letters():
     return found | {"#000000"}  # what has no fill is black
 
 
-def in_the_dark(chromium, folder, colours, more=""):
+def in_the_dark(page, folder, colours, more=""):
     """Return the colours that the screen shows, in the dark, for colours of a figure."""
     size = 20
     squares = [
@@ -84,10 +84,8 @@ def in_the_dark(chromium, folder, colours, more=""):
     (folder / "swatches.svg").write_text(head + "".join(squares) + "</svg>", encoding="utf-8")
     css = (ROOT / "_static/book.css").as_uri()
     (folder / "page.html").write_text(DARK.format(css=css, more=more), encoding="utf-8")
-    page = chromium.new_page(viewport={"width": 1280, "height": 300})
     page.goto((folder / "page.html").as_uri())
     shown = pixels(page.locator("img"))
-    page.close()
     middles = [shown[size // 2, size // 2 + size * i] for i in range(len(colours))]
     return {c: "#" + "".join(f"{v:02X}" for v in m) for c, m in zip(colours, middles, strict=True)}
 
@@ -105,8 +103,8 @@ def faults(dark):
                 yield f"pair {one}, {other}: {after:.2f}, in the light {before:.2f}"
 
 
-def test_colours_stay_apart_and_letters_legible(chromium, tmp_path):
-    dark = in_the_dark(chromium, tmp_path, sorted({*ROLES, *colours_of_letters()}))
+def test_colours_stay_apart_and_letters_legible(page, tmp_path):
+    dark = in_the_dark(page, tmp_path, sorted({*ROLES, *colours_of_letters()}))
     assert contrast(dark[PAPER], "#121212") < 1.01  # the background of the theme
     assert list(faults(dark)) == []
 
@@ -115,10 +113,10 @@ def test_colours_stay_apart_and_letters_legible(chromium, tmp_path):
     ("filtered", "kind"),
     [("invert(0.944) grayscale(1)", "pair"), ("invert(0.944) brightness(0.6)", "text")],
 )
-def test_a_worse_filter_is_noticed(filtered, kind, chromium, tmp_path):
+def test_a_worse_filter_is_noticed(filtered, kind, page, tmp_path):
     worse = f"filter: {filtered} !important"
     colours = sorted({*ROLES, *colours_of_letters()})
-    found = list(faults(in_the_dark(chromium, tmp_path, colours, worse)))
+    found = list(faults(in_the_dark(page, tmp_path, colours, worse)))
     assert [each for each in found if each.startswith(kind)]
 
 
@@ -154,11 +152,10 @@ def too_light(page):
     return [f"white: {each}" for each in found] + [f"caption: {each}" for each in said]
 
 
-def test_paper_is_white_and_a_white_slab_and_a_false_caption_are_noticed(html, chromium):
-    page = chromium.new_page(viewport={"width": 1280, "height": 4000}, color_scheme="dark")
+def test_paper_is_white_and_a_white_slab_and_a_false_caption_are_noticed(html, page):
+    page.emulate_media(media="print", color_scheme="dark")
     page.goto((html / "chapters/counterexample.html").as_uri())
     image = "document.querySelector('#fig-plane img')"
-    page.emulate_media(media="print")
     assert page.evaluate(f"getComputedStyle({image}).filter") == "none"
     page.emulate_media(media="screen")
     assert too_light(page) == []
@@ -166,4 +163,3 @@ def test_paper_is_white_and_a_white_slab_and_a_false_caption_are_noticed(html, c
     assert slabs(page)["fig-plane"] > 250
     page.evaluate("document.querySelector('#fig-plane').id = 'other'")
     assert [each.split(": ")[0] for each in too_light(page)] == ["white", "caption"]
-    page.close()

@@ -102,24 +102,21 @@ def test_page_and_notebook_say_how_to_run_a_chapter(path, html):
 
 
 @pytest.mark.parametrize("name", ["run", "claim"])
-def test_the_command_on_a_page_has_the_address_of_the_book(name, html, chromium):
+def test_the_command_on_a_page_has_the_address_of_the_book(name, html, chromium, page):
     with served() as http:
         for book in (html.as_uri(), http.rstrip("/")):
-            page = chromium.new_page()
             page.goto(f"{book}/chapters/{name}.html?highlight=pip#top")
             page.wait_for_load_state("load")
             code = page.locator(".run-it pre").first
             assert code.text_content().strip() == downloads.COMMAND.replace("BOOK", book)
             assert page.locator(".without-address").is_hidden()
-            page.close()
-        context = chromium.new_context(java_script_enabled=False)
-        page = context.new_page()
+        page = chromium.new_page(java_script_enabled=False)
         page.goto(f"{http}chapters/{name}.html")
         assert downloads.COMMAND in page.locator(".run-it pre").first.text_content()
         hint = page.locator(".without-address")
         assert "up to /chapters" in hint.text_content()
         assert hint.get_attribute("hidden") is None
-        context.close()
+        page.close()
 
 
 def outputs(cell):

@@ -282,8 +282,7 @@ def test_the_pages_of_the_book_hold_it(name, size):
     assert "verdict.svg" in inside, "Remedy: the figure for print stays inside the div."
 
 
-def test_the_first_screen_says_what_fails_and_why_before_one_may_play(html, chromium):
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+def test_the_first_screen_says_what_fails_and_why_before_one_may_play(html, page):
     page.goto((html / "chapters/index.html").as_uri())
     page.evaluate(browser.SETTLED)
     bottom = "e => e.getBoundingClientRect().bottom"
@@ -291,4 +290,3 @@ def test_the_first_screen_says_what_fails_and_why_before_one_may_play(html, chro
         paragraph = page.locator(".landing p", has_text=words)
         assert paragraph.evaluate(bottom) < 900
     assert told(page).startswith("False.")
-    page.close()

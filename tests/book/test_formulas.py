@@ -113,11 +113,9 @@ INDEX = """() => {
 }"""
 
 
-def test_a_page_shows_them_without_a_script(html, chromium):
-    page = chromium.new_page()
+def test_a_page_shows_them_without_a_script(html, page):
     page.route("**/*.js*", lambda route: route.abort())
     page.goto((html / "chapters/still-true.html").as_uri())
     lowered, smaller = page.evaluate(INDEX)
     assert lowered < -1
     assert 0.6 < smaller < 0.8
-    page.close()

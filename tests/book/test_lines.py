@@ -56,9 +56,8 @@ def torn(page):
     return found
 
 
-def test_a_torn_formula_is_noticed(html, chromium):
+def test_a_torn_formula_is_noticed(html, page):
     """A column this narrow is broken wherever it can be."""
-    page = chromium.new_page()
     page.goto((html / f"{toc.entries()[1]}.html").as_uri())
     page.evaluate(browser.SETTLED)
     whole = page.locator("span.text-nowrap:has(mjx-container):visible").first
@@ -74,8 +73,5 @@ def test_a_torn_formula_is_noticed(html, chromium):
       kept.append(wrap);
       document.querySelector(".bd-article").append(narrow, kept);
     }""")
-    assert [each.split(":")[0] for each in page.evaluate(TORN)] == [
-        ", so| begins a line",
-        "(| ends a line",
-    ]
-    page.close()
+    told = [each.split(":")[0] for each in page.evaluate(TORN)]
+    assert told == [", so| begins a line", "(| ends a line"]

@@ -139,13 +139,11 @@ def test_every_link_leads_to_its_own_page(book, html, starts):
         ),
     ],
 )
-def test_a_planted_defect_is_reported(kind, defect, chromium, tmp_path):
+def test_a_planted_defect_is_reported(kind, defect, page, tmp_path):
     sound = '<h1 id="top">A page</h1><a href="#top">up</a> <a href="https://example.org">y</a>'
     (tmp_path / "page.html").write_text(sound + defect, encoding="utf-8")
-    page = chromium.new_page()
     page.goto((tmp_path / "page.html").as_uri())
     found = problems(PdfReader(BytesIO(page.pdf())), [1])
-    page.close()
     assert {line.startswith(str(kind)) for line in found} == ({True} if kind else set())
 
 

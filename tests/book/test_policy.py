@@ -21,9 +21,8 @@ PLANTED = """<!DOCTYPE html><html><head><meta charset="utf-8" /><script>window.o
 
 
 @pytest.fixture(params=["file", "http"])
-def opened(request, html, chromium):
+def opened(request, html, page):
     """Return what opens a page of the book, from its file and from a server."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.add_init_script(LISTEN)
     with served() as address:
         base = address if request.param == "http" else f"{html.as_uri()}/"
@@ -35,7 +34,6 @@ def opened(request, html, chromium):
             return page
 
         yield opening
-        page.close()
 
 
 def test_no_page_is_refused_anything(opened):
@@ -68,11 +66,10 @@ def test_what_a_reader_presses_works(opened):
     assert page.evaluate("refused") == []
 
 
-def test_what_is_planted_is_refused(chromium, tmp_path):
+def test_what_is_planted_is_refused(page, tmp_path):
     path = tmp_path / "a.html"
     path.write_text(guarded(PLANTED), encoding="utf-8")
     assert guarded(guarded(PLANTED)) == guarded(PLANTED)
-    page = chromium.new_page()
     page.add_init_script(LISTEN)
     page.goto(path.as_uri(), wait_until="load")
     page.locator("a").click()
@@ -84,4 +81,3 @@ def test_what_is_planted_is_refused(chromium, tmp_path):
     kinds = {each.partition(" ")[0] for each in page.evaluate("refused")}
     assert kinds >= {"script-src-elem", "script-src-attr", "img-src"}
     assert len([each for each in page.evaluate("refused") if "inline" in each]) == 4
-    page.close()

@@ -195,8 +195,7 @@ Coq machine, bias repairs, epsilon variants"""
 
 
 @pytest.mark.parametrize("over_http", [False, True], ids=["file", "http"])
-def test_the_search_finds_a_word_first_where_it_is_told(over_http, html, chromium):
-    page = chromium.new_page()
+def test_the_search_finds_a_word_first_where_it_is_told(over_http, html, page):
     with served() as address:
         base = address if over_http else f"{html.as_uri()}/"
         for word, chapter in (each.rsplit(maxsplit=1) for each in FIRST.split(",")):
@@ -204,11 +203,9 @@ def test_the_search_finds_a_word_first_where_it_is_told(over_http, html, chromiu
             results = page.evaluate(RESULTS)
             assert results[0][0].startswith(f"chapters/{chapter}.html"), word
             assert [text for _, text in results if re.search(r"\\|[_^]\{", text)] == [], word
-    page.close()
 
 
-def test_what_the_search_shows_is_text_in_words(html, chromium):
-    page = chromium.new_page()
+def test_what_the_search_shows_is_text_in_words(html, page):
     page.goto((html / "search.html").as_uri())
     formula = '<span class="math" data-words="W₀">\\(W_0\\)</span>'
     display = r'<div class="math">\[\frac12\]</div>'
@@ -217,15 +214,12 @@ def test_what_the_search_shows_is_text_in_words(html, chromium):
     whole = f'<main role="main"><p>Contents</p>{text}</main>'
     shown = page.evaluate("text => Search.htmlToText(text)", whole)
     assert shown.split() == ["Start", "at", "W₀.", "…"]
-    page.close()
 
 
-def test_the_pages_of_the_search_are_sound(html, chromium):
-    for name in ("search.html?q=intercept", "genindex.html"):
-        page = chromium.new_page()
-        wrong = []
-        page.on("pageerror", lambda error, wrong=wrong: wrong.append(str(error)))
-        page.goto(f"{html.as_uri()}/{name}")
-        page.wait_for_load_state("load")
-        assert [each for each in wrong if not browser.HARMLESS.search(each)] == []
-        page.close()
+@pytest.mark.parametrize("name", ["search.html?q=intercept", "genindex.html"])
+def test_the_pages_of_the_search_are_sound(name, html, page):
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(f"{html.as_uri()}/{name}")
+    page.wait_for_load_state("load")
+    assert [each for each in wrong if not browser.HARMLESS.search(each)] == []
