@@ -60,10 +60,8 @@ SEARCH_BOXES = """() => [...document.querySelectorAll(
   "input[type=search], .search-button, .search-button__button, .search-button-field")]
   .filter(e => e.checkVisibility({checkOpacity: true, checkVisibilityCSS: true})).length"""
 
-LAYOUT = r"""() => {
-  const found = [], root = document.documentElement;
-  if (root.scrollWidth > innerWidth)
-    found.push(`overflow: the page is ${root.scrollWidth} px wide in ${innerWidth} px`);
+# A colour in numbers, one above another, and the contrast of two.
+COLOURS = r"""
   const pixel = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
   const rgba = colour => {  // through a canvas: it reads every notation of colour
     pixel.clearRect(0, 0, 1, 1);
@@ -73,15 +71,25 @@ LAYOUT = r"""() => {
     return [r, g, b, a / 255];
   };
   const over = (top, below) => [0, 1, 2].map(i => top[i] * top[3] + below[i] * (1 - top[3]));
-  const behind = element => {
-    if (!element) return [255, 255, 255];
-    const own = rgba(getComputedStyle(element).backgroundColor);
-    return own[3] === 1 ? own.slice(0, 3) : over(own, behind(element.parentElement));
-  };
   const light = colour => {
     const [r, g, b] = colour.map(v => v / 255)
       .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (one, other) => {
+    const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };"""
+
+LAYOUT = r"""() => {
+  COLOURS;
+  const found = [], root = document.documentElement;
+  if (root.scrollWidth > innerWidth)
+    found.push(`overflow: the page is ${root.scrollWidth} px wide in ${innerWidth} px`);
+  const behind = element => {
+    if (!element) return [255, 255, 255];
+    const own = rgba(getComputedStyle(element).backgroundColor);
+    return own[3] === 1 ? own.slice(0, 3) : over(own, behind(element.parentElement));
   };
   const seen = new Map();
   for (const element of document.querySelectorAll("body, .bd-article *")) {
@@ -89,16 +97,14 @@ LAYOUT = r"""() => {
     if (!own.length || element.closest("mjx-container, .headerlink, script, style")) continue;
     if (!element.checkVisibility({checkOpacity: true, checkVisibilityCSS: true})) continue;
     const back = behind(element);
-    const front = over(rgba(getComputedStyle(element).color), back);
-    const [low, high] = [light(front), light(back)].sort((a, b) => a - b);
-    const ratio = (high + 0.05) / (low + 0.05);
+    const ratio = contrast(over(rgba(getComputedStyle(element).color), back), back);
     const kind = `${element.tagName.toLowerCase()}.${element.className}`;
     if (ratio < 4.5 && !seen.has(kind)) seen.set(kind, ratio);
   }
   for (const [kind, ratio] of seen)
     found.push(`contrast: ${kind} has ${ratio.toFixed(2)}, less than 4.5`);
   return found;
-}"""
+}""".replace("COLOURS;", COLOURS)
 
 
 @contextmanager
@@ -114,21 +120,38 @@ def launch():
         yield running
 
 
-def problems(browser, url, *, local=("file:", "data:", "blob:"), search_boxes=1, also=()):
+def listen(page):
+    """Return two lists that grow: what goes wrong in the page's console, and what it asks for."""
+
+    def told(said):
+        if said.type == "error":
+            wrong.append(f"console: {said.text} {said.location.get('url', '')}")
+
+    wrong, asked = [], []
+    page.on("pageerror", lambda error: wrong.append(f"console: {error}"))
+    page.on("console", told)
+    page.on("request", lambda request: asked.append(request.url))
+    return wrong, asked
+
+
+@contextmanager
+def watched(browser, url, local, *, width=1280, **more):
+    """Yield a page in whose console nothing may go wrong, and which asks for what is local."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, **more)
+    wrong, page.asked = listen(page)
+    page.goto(url)
+    yield page
+    assert wrong == []
+    assert [each for each in page.asked if not each.startswith(local)] == []
+    page.close()
+
+
+def problems(browser, url, *, local=("file:", "data:", "blob:"), also=()):
     """Return all that is wrong with a page in each width and scheme, or that `also` finds."""
     page = browser.new_page(viewport={"width": WIDTHS[0], "height": 900})
-    requests, found = [], []
-    page.on("request", lambda request: requests.append(request.url))
+    found, requests = listen(page)
     # That a page redirects may end its own request early.
     page.on("requestfailed", lambda r: r.url != url and found.append(f"request failed: {r.url}"))
-    page.on("pageerror", lambda error: found.append(f"console: {error}"))
-    page.on(
-        "console",
-        lambda said: (
-            said.type == "error"
-            and found.append(f"console: {said.text} {said.location.get('url', '')}")
-        ),
-    )
     page.goto(url)
     page.wait_for_selector(".bd-article")  # also through the redirect of the first page
     page.wait_for_load_state("load")
@@ -141,7 +164,7 @@ def problems(browser, url, *, local=("file:", "data:", "blob:"), search_boxes=1,
             page.evaluate(STILL)
             state = f" ({width} px, {scheme})"
             found += [line + state for line in page.evaluate(LAYOUT)]
-        if (count := page.evaluate(SEARCH_BOXES)) != search_boxes:
+        if (count := page.evaluate(SEARCH_BOXES)) != 1:
             found.append(f"search box: {count} are visible ({width} px)")
     found += [line for look in also for line in look(page)]
     page.close()

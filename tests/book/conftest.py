@@ -1,8 +1,10 @@
 """What the tests of the pages share."""
 
+from functools import partial
+
 import pytest
 
-from tests.book import browser
+from tests.book import browser, explorer_page
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +20,9 @@ def page(chromium):
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     yield page
     page.close()
+
+
+@pytest.fixture
+def opened(chromium, tmp_path):
+    """Return what opens a small page with the explorer."""
+    return partial(explorer_page.opened, chromium, tmp_path)

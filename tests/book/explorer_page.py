@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from tests.book import explorer
+from tests.book import browser, explorer
 
 PAGE = """<!DOCTYPE html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>A page</title>{head}</head>
@@ -16,21 +16,16 @@ body { background: var(--pst-color-background); color: var(--pst-color-text-base
 html[data-theme=dark] a { color: #7cc4f2; }</style>"""
 
 
+EXPLORER = '<div class="bn-explorer" data-size="%s"><p id="stays">A figure.</p></div>'
+
+
 @contextmanager
-def opened(chromium, folder, body, theme="light", at="", width=1280, **more):
+def opened(chromium, folder, body=EXPLORER % "large", theme="light", at="", **more):
     """Yield a page with this body; scripts in the reverse order, as none may depend on it."""
     parts = [f'<script src="{path.as_uri()}"></script>' for path in reversed(explorer.SCRIPTS)]
     style = f'<link rel="stylesheet" href="{explorer.FILES[-1].as_uri()}">'
     text = PAGE.format(theme=theme, head="".join([THEME, style, *parts]), body=body)
     path = folder / "page.html"
     path.write_text(text, encoding="utf-8")
-    page = chromium.new_page(viewport={"width": width, "height": 900}, **more)
-    wrong, asked = [], []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri() + at)
-    yield page
-    assert wrong == []
-    assert [each for each in asked if not each.startswith("file:")] == []
-    page.close()
+    with browser.watched(chromium, path.as_uri() + at, "file:", **more) as page:
+        yield page

@@ -6,43 +6,28 @@ import numpy as np
 import pytest
 
 import bnlib
-from tests.book import browser, explorer, explorer_page
+from tests.book import browser, explorer
+from tests.book.explorer_page import EXPLORER
 from tools.project import ROOT
 
-EXPLORER = '<div class="bn-explorer" data-size="%s"><p id="stays">A figure.</p></div>'
 FACT = "[data-fact={}]"
 # Every text of the drawings: its colour against the areas that are painted below it.
-DRAWN = r"""() => [...document.querySelectorAll(".bn-plot text")].map(text => {
-  const canvas = document.createElement("canvas").getContext("2d");
-  const rgb = colour => {
-    canvas.fillStyle = colour;
-    return canvas.fillStyle.match(/[0-9a-f]{2}/g).map(v => parseInt(v, 16));
-  };
-  const luminance = colour => {
-    const part = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-    return 0.2126 * part(colour[0]) + 0.7152 * part(colour[1]) + 0.0722 * part(colour[2]);
-  };
-  const {x, y, width, height} = text.getBoundingClientRect();
-  const kinds = ".bn-void, .bn-fails, .bn-optima, circle:not(.bn-grip), .bn-foot, .bn-star";
-  const areas = document.elementsFromPoint(x + width / 2, y + height / 2)
-    .filter(each => each.matches(kinds));
-  const handle = areas.find(each => each.matches("circle"))?.parentNode;
-  if (handle && !handle.contains(text)) return null; // hidden
-  const back = areas.reverse().reduce((below, area) => {
-    const { fill, opacity } = getComputedStyle(area);
-    return rgb(fill).map((v, i) => v * opacity + below[i] * (1 - opacity));
-  }, rgb(getComputedStyle(text.closest("svg")).backgroundColor));
-  const [low, high] = [rgb(getComputedStyle(text).fill), back].map(luminance).sort((a, b) => a - b);
-  return [text.textContent, (high + 0.05) / (low + 0.05)];
-}).filter(Boolean)"""
-
-
-@pytest.fixture
-def opened(chromium, tmp_path):
-    def opening(body=EXPLORER % "large", **more):
-        return explorer_page.opened(chromium, tmp_path, body, **more)
-
-    return opening
+DRAWN = r"""() => {
+  COLOURS;
+  return [...document.querySelectorAll(".bn-plot text")].map(text => {
+    const {x, y, width, height} = text.getBoundingClientRect();
+    const kinds = ".bn-void, .bn-fails, .bn-optima, circle:not(.bn-grip), .bn-foot, .bn-star";
+    const areas = document.elementsFromPoint(x + width / 2, y + height / 2)
+      .filter(each => each.matches(kinds));
+    const handle = areas.find(each => each.matches("circle"))?.parentNode;
+    if (handle && !handle.contains(text)) return null; // hidden
+    const back = areas.reverse().reduce((below, area) => {
+      const { fill, opacity } = getComputedStyle(area);
+      return over([...rgba(fill).slice(0, 3), opacity], below);
+    }, rgba(getComputedStyle(text.closest("svg")).backgroundColor));
+    return [text.textContent, contrast(rgba(getComputedStyle(text).fill), back)];
+  }).filter(Boolean);
+}""".replace("COLOURS;", browser.COLOURS)
 
 
 def told(page):

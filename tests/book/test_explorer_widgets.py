@@ -3,15 +3,8 @@
 import re
 
 import numpy as np
-import pytest
 
 import bnlib
-from tests.book import explorer_page
-
-
-@pytest.fixture
-def opened(chromium, tmp_path):
-    return lambda body, **more: explorer_page.opened(chromium, tmp_path, body, **more)
 
 
 def test_the_slider_moves_the_intercept(opened):

@@ -34,21 +34,12 @@ def opened(html, chromium):
     """Return a context that opens a page of the book, on which nothing may go wrong."""
 
     @contextmanager
-    def opening(name, base="", width=1280, **more):
+    def opening(name, base="", **more):
         base = base or f"{html.as_uri()}/"
-        page = chromium.new_page(viewport={"width": width, "height": 900}, **more)
-        wrong = []
-        page.asked = []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
-        page.goto(f"{base}chapters/{name}.html")
-        page.evaluate(browser.SETTLED)
-        yield page
-        assert [each for each in wrong if not browser.HARMLESS.search(each)] == []
-        elsewhere = [each for each in page.asked if not each.startswith((base, "data:", "blob:"))]
-        assert elsewhere == []
-        page.close()
+        url, local = f"{base}chapters/{name}.html", (base, "data:", "blob:")
+        with browser.watched(chromium, url, local, **more) as page:
+            page.evaluate(browser.SETTLED)
+            yield page
 
     return opening
 
