@@ -26,7 +26,7 @@ from bn_experiments.sweeps.experiment import NAMES
 from tests import lacking
 from tests.book import guards
 from tests.book.test_book import served
-from tests.project.test_project import LOCK, PIN
+from tests.project.test_project import LOCK, PIN, run
 from tools import downloads, toc
 from tools.project import CHAPTERS, ROOT
 
@@ -51,8 +51,7 @@ def wheel(html):
 
 def test_the_book_carries_one_wheel_and_the_same_source_gives_the_same_bytes(wheel, tmp_path):
     assert wheel.name == f"bnlib-{bnlib.__version__}-py3-none-any.whl"
-    again = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(again, cwd=ROOT, check=True, capture_output=True)
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
     assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
 
 
@@ -61,9 +60,7 @@ def test_without_the_checkout_the_stored_results_are_those_of_the_wheel(wheel, t
         archive.extractall(tmp_path)
     code = "import json, sys; from bn_experiments import sweeps; print(sweeps.__file__);"
     code += "print(json.dumps([sweeps.stored_summary(name) for name in sys.argv[1:]]))"
-    done = [sys.executable, "-c", code, *NAMES]
-    out = subprocess.run(done, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
-    where, found = out.splitlines()
+    where, found = run(sys.executable, "-c", code, *NAMES, cwd=tmp_path).splitlines()
     assert Path(where).is_relative_to(tmp_path)
     stored = [json.loads((ROOT / "results" / f"{name}.json").read_text("utf-8")) for name in NAMES]
     assert json.loads(found) == stored

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.test_project import checkout, planned, run  # noqa: F401 (a fixture)
+from tests.project.test_project import checkout, fake, planned  # noqa: F401 (a fixture)
 from tools import book, determinism, environment, project
 from tools.project import ROOT
 
@@ -173,7 +173,5 @@ def test_user_true_would_stop_pip_in_an_environment(pip_conf, tmp_path):
 
 def test_an_unknown_locale_installs_nothing_anew(checkout, monkeypatch):  # noqa: F811
     monkeypatch.setenv("LC_ALL", "xx_YY.ISO-8859-9")
-    python = checkout / "python"  # as a shim in a shell that warns of the locale
-    python.write_text(f'#!/bin/sh\necho "$LC_ALL $$" >&2\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
-    assert [*planned(checkout, python=str(python))] == []
+    shim = f'echo "$LC_ALL $$" >&2\nexec {sys.executable} "$@"'  # warns of the locale
+    assert [*planned(checkout, python=fake(checkout / "python", shim))] == []

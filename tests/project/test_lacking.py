@@ -12,7 +12,7 @@ import pytest
 
 from tests import lacking
 from tests.book import guards
-from tests.project.test_project import machine, pins
+from tests.project.test_project import machine, pins, run
 from tools.project import CHAPTERS, ROOT
 from tools.toc import notebooks
 
@@ -30,6 +30,15 @@ MACHINES = {
 }
 # Without JAX, as an import sees it: in a file that pytest loads before the conftests.
 BLOCKED = "import sys\nsys.modules.update(dict.fromkeys(('jax', 'jaxlib', 'optax')))\n"
+IMPORTING = r"""
+import json
+for name, statements in json.loads(sys.argv[1]).items():
+    try:
+        exec("\n".join(statements), {})
+    except ModuleNotFoundError as error:
+        print(name)
+        assert error.name in ("jax", "optax", "jax.numpy"), error
+"""
 
 
 def described(system, processor, python="3.12"):
@@ -77,27 +86,11 @@ def imports(path):
 
 
 def test_the_chapters_that_need_jax_are_those_whose_imports_fail_without_it():
-    script = BLOCKED + (
-        "import json\n"
-        "for name, statements in json.load(sys.stdin).items():\n"
-        "    try:\n"
-        "        exec('\\n'.join(statements), {})\n"
-        "    except ModuleNotFoundError as error:\n"
-        "        print(name)\n"
-        "        assert error.name in ('jax', 'optax', 'jax.numpy'), error\n"
-    )
     asked = {path.stem: imports(path) for path in notebooks()}
     assert len(asked) > 15
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        input=json.dumps(asked),
-        cwd=CHAPTERS,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert sorted(done.stdout.split()) == sorted(p.stem for p in lacking.CHAPTERS_WITH_JAX)
+    command = [sys.executable, "-c", BLOCKED + IMPORTING, json.dumps(asked)]
+    told = run(*command, cwd=CHAPTERS, PYTHONPATH=str(ROOT))
+    assert sorted(told.split()) == sorted(p.stem for p in lacking.CHAPTERS_WITH_JAX)
 
 
 def run_without_jax(folder, ci, *arguments):

@@ -4,18 +4,17 @@ import hashlib
 import json
 import re
 import subprocess
-import tomllib
 
 import jsonschema
 import pytest
 import yaml
 
+from tests.project.test_project import PYPROJECT
 from tools import metadata, toc
 from tools.project import CHAPTERS, ROOT
 
 SCHEMAS = ROOT / "tests" / "project" / "schemas"
 CFF = metadata.source()
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 @pytest.mark.parametrize("name", sorted(metadata.files()))
@@ -58,7 +57,7 @@ def test_codemeta_and_codecheck_use_the_terms_of_their_formats():
     assert list(foreign_terms(content, context)) == []
     assert list(foreign_terms({"name": [{"firstName": "A"}]}, context)) == ["firstName"]
     assert content["@context"] == metadata.CODEMETA
-    assert content["softwareRequirements"] == PROJECT["dependencies"]
+    assert content["softwareRequirements"] == PYPROJECT["project"]["dependencies"]
     content = yaml.safe_load((ROOT / "codecheck.yml").read_text(encoding="utf-8"))
     assert content["version"] == "https://codecheck.org.uk/spec/config/1.0/"
     assert all(set(each) == {"file", "comment"} for each in content["manifest"])

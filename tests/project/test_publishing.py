@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 import bnlib
 from tests.oracles import refused
+from tests.project.test_project import LOCK, MAKEFILE, PYPROJECT
 from tools import book, determinism, environment, lab, release
 from tools.project import ROOT
 
@@ -169,25 +169,22 @@ def test_the_container_is_given_the_checkout_and_binder_the_lock():
     folder = ROOT / "binder"
     [line] = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert (folder / line.removeprefix("-r ")).resolve() == ROOT / "requirements.txt"
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     name, _, version = (folder / "runtime.txt").read_text(encoding="utf-8").strip().partition("-")
     assert name == "python"
-    assert version in SpecifierSet(project["requires-python"])
+    assert version in SpecifierSet(PYPROJECT["project"]["requires-python"])
     assert os.access(folder / "postBuild", os.X_OK)
 
 
 @pytest.mark.parametrize(("group", "program"), [("lab", "jupyterlab"), ("mutants", "mutmut")])
 def test_a_lock_of_its_own_has_hashes_and_is_not_in_the_other_one(group, program):
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = {Requirement(each).name for each in groups["dependency-groups"][group]}
+    wanted = {Requirement(each).name for each in PYPROJECT["dependency-groups"][group]}
     text = (ROOT / f"requirements-{group}.txt").read_text(encoding="utf-8")
     pins = re.findall(r"^([\w.-]+)==.*\\$((?:\n    --hash=sha256:.*)+)", text, re.MULTILINE)
     assert wanted <= {name for name, _ in pins}
     lines = [line for line in text.splitlines() if line and line[0] not in "# "]
     assert len(lines) == len(pins) > 15
     assert not re.search(r"^\s*--(?!hash)|https?://|file://", text, re.MULTILINE)
-    installed = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    assert not re.search(rf"^{program}==", installed, re.MULTILINE)
+    assert not re.search(rf"^{program}==", LOCK, re.MULTILINE)
 
 
 def test_jupyterlab_has_its_own_environment_and_the_python_of_the_checkout(tmp_path, monkeypatch):
@@ -221,8 +218,7 @@ def test_jupyterlab_has_its_own_environment_and_the_python_of_the_checkout(tmp_p
 
 def test_the_documents_of_a_release_name_what_exists():
     text = (ROOT / "RELEASING.md").read_text(encoding="utf-8")
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert set(re.findall(r"`make (\w+)", text)) <= set(re.findall(r"^(\w+):", makefile, re.M))
+    assert set(re.findall(r"`make (\w+)", text)) <= set(re.findall(r"^(\w+):", MAKEFILE, re.M))
     files = re.findall(r"`(\w[\w/]*\.(?:py|cff|md))`", text)
     assert set(files) == {"bnlib/__init__.py", "CITATION.cff", "CHANGELOG.md"}
     assert all((ROOT / file).is_file() for file in files)

@@ -4,18 +4,15 @@ import os
 import re
 import shutil
 import subprocess
-import tomllib
 
 import pytest
 import yaml
 
+from tests.project.test_project import MAKEFILE, PYPROJECT, fake
 from tools import workflows
 from tools.project import ROOT
 
-PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-TARGETS = set(
-    re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-)
+TARGETS = set(re.findall(r"^([\w-]+):.*##", MAKEFILE, re.MULTILINE))
 USES = re.compile(r"uses: (\S+)(.*)")
 PINNED = re.compile(r"([\w.-]+/[\w./-]+)@([0-9a-f]{40})")
 # What a job may be given; anything else is a mistake, or belongs here with its reason.
@@ -199,9 +196,7 @@ def test_zizmor_finds_nothing_and_finds_what_is_planted(tmp_path):
 
 
 def test_actionlint_fails_with_what_it_finds_and_where_it_must_run(tmp_path, monkeypatch, capsys):
-    program = tmp_path / "actionlint"
-    program.write_text("#!/bin/sh\nexit 3\n", encoding="utf-8")
-    program.chmod(0o755)
+    fake(tmp_path / "actionlint", "exit 3")
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert workflows.main() == 3
     monkeypatch.setattr(shutil, "which", lambda name: None)
