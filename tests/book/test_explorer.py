@@ -8,8 +8,9 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import bnlib
-from tests.book import explorer
-from tools.project import ROOT
+from tests.book import explorer, guards
+from tests.project.test_project import run
+from tools.project import CHAPTERS
 
 MATHEMATICS, WIDGETS = explorer.SCRIPTS[0], explorer.SCRIPTS[-1]
 CASES = explorer.states(500, seed=16)
@@ -28,30 +29,30 @@ def node():
 
 
 def differing(cases, shown):
-    pairs = zip(cases, shown, strict=True)
-    return (
-        f"{case}: {each}" for case, found in pairs for each in explorer.differences(case, found)
-    )
+    for case, found in zip(cases, shown, strict=True):
+        yield from (f"{case}: {each}" for each in explorer.differences(case, found))
+
+
+def analysed(call, cases, *more):
+    return call("analyse", [[case] for case in cases], *more)
 
 
 def test_500_states_are_shown_as_bnlib_finds_them(call):
-    shown = call("analyse", [[case] for case in CASES])
+    shown = analysed(call, CASES)
     assert list(differing(CASES, shown)) == []
 
 
 def test_the_states_reach_every_case(node):
     """Each verdict, kind of optima, relation and end of the flow occurs: nothing is untested."""
-    shown = node("analyse", [[case] for case in CASES])
+    shown = analysed(node, CASES)
     seen = {name: {each[name] for each in shown} for name in ("verdict", "kind", "relation")}
     verdicts = {"void", "does not apply", "none closest", "undecided", "false", "true"}
     assert seen["verdict"] == verdicts
     assert seen["kind"] == {"nowhere", "everywhere", "half-plane", "ray"}
     assert seen["relation"] == {"apart", "same", "opposite", "zero"}
     assert {each["flow"]["why"] for each in shown} == {"undefined", "flat", "maximum", "ray"}
-    assert {each["infimum"] for each in shown if each["verdict"] == "none closest"} == {
-        "true",
-        "false",
-    }
+    infima = {each["infimum"] for each in shown if each["verdict"] == "none closest"}
+    assert infima == {"true", "false"}
     assert sum(each["along"] is not None for each in shown) > 10
     # An undecided verdict is a rare exception: a start on the border of the failing cone.
     assert 0 < sum(each["verdict"] == "undecided" for each in shown) < 30
@@ -68,18 +69,12 @@ PLANTED = {
     "ray closed": ("sign.toward > 0n;", "sign.toward >= 0n;"),
     "line instead of ray": ("return exists ? cross(u, w0) ** 2", "return 1 ? cross(u, w0) ** 2"),
     "half-plane as ray": ('if (kind === "half-plane") return exists', "if (0) return exists"),
-    "sides swapped": (
-        'return excess > 0 ? "false" : "true"',
-        'return excess < 0 ? "false" : "true"',
-    ),
+    "sides swapped": ('excess > 0 ? "false" : "true"', 'excess < 0 ? "false" : "true"'),
     "a tie called false": ('return "undecided"', 'return "false"'),
     "rounding decides": ("ROUNDING = 72 * 2 ** -52", "ROUNDING = 0"),
     "no bias seen": ("const bias = kind", "const bias = false && kind"),
     "θ with a sign": ("Math.atan2(Math.abs(cross(closest, u))", "Math.atan2((cross(closest, u))"),
-    "readings swapped": (
-        "infimum: 0.5 + turn, strict: 0.5 - turn",
-        "infimum: 0.5 - turn, strict: 0.5 + turn",
-    ),
+    "readings swapped": ("0.5 + turn, strict: 0.5 - turn", "0.5 - turn, strict: 0.5 + turn"),
     "no intercept": ("sums.target * hat.den - dot(sums.mean, hat.num)", "sums.target * hat.den"),
     "flow to the closest": ("u.map(v => v * length(w0))", "u.map(v => v * dot(u, w0))"),
     "flow leaves a maximum": ('return { why: "maximum"', 'if (0) return { why: "maximum"'),
@@ -90,7 +85,7 @@ PLANTED = {
 def test_a_planted_error_is_found(kind, node, tmp_path):
     source, (old, new) = MATHEMATICS.read_text(encoding="utf-8"), PLANTED[kind]
     assert source.count(old) == 1, "Remedy: plant the error in the code as it is now."
-    shown = node("analyse", [[case] for case in CASES], source.replace(old, new), tmp_path)
+    shown = analysed(node, CASES, source.replace(old, new), tmp_path)
     assert any(differing(CASES, shown))
 
 
@@ -98,7 +93,7 @@ def test_decimals_are_taken_as_written(node):
     """Floats that are collinear but for rounding: bnlib refuses, the script reads the decimals."""
     tenth = {"x": [[0.1, 0.3], [0.2, 0.6], [0.3, 0.9]], "t": [1, 2, 4], "w0": [0.7, 0.1]}
     whole = {**tenth, "x": [[1, 3], [2, 6], [3, 9]]}
-    short, long = node("analyse", [[tenth], [whole]])
+    short, long = analysed(node, [tenth, whole])
     assert short["kind"] == long["kind"] == "half-plane"
     assert short["verdict"] == long["verdict"]
     assert np.allclose(np.array(short["shortest"]) / 10, long["shortest"], rtol=1e-12)
@@ -128,20 +123,18 @@ def sectors_differ(cases, shown):
 
 
 def test_the_drawn_sectors_are_those_of_bnlib(node, tmp_path):
-    shown = node("analyse", [[case] for case in CASES])
+    shown = analysed(node, CASES)
     both = [(case, each) for case, each in zip(CASES, shown, strict=True) if each["sectors"]]
     assert len(both) > 100
     cases, shown = zip(*both[:60], strict=True)
     assert sectors_differ(cases, shown) == 0
     source = MATHEMATICS.read_text(encoding="utf-8").replace("side * turn", "turn")
-    assert (
-        sectors_differ(cases, node("analyse", [[each] for each in cases], source, tmp_path)) > 100
-    )
+    assert sectors_differ(cases, analysed(node, cases, source, tmp_path)) > 100
 
 
 def test_a_numerical_gradient_flow_ends_where_the_script_says(node):
     neuron, checked = bnlib.Neuron(normalization=bnlib.BatchNorm()), 0
-    shown = node("analyse", [[case] for case in CASES])
+    shown = analysed(node, CASES)
     for case, found in zip(CASES, shown, strict=True):
         data, w0 = bnlib.LearningSet(case["x"], case["t"]), np.array(case["w0"])
         if found["flow"]["why"] != "ray" or np.linalg.cond(data.input_covariance) > 10:
@@ -159,18 +152,12 @@ def test_a_numerical_gradient_flow_ends_where_the_script_says(node):
 
 
 def test_a_state_survives_the_address_and_nonsense_is_refused(node):
-    texts = [
-        f"https://book.example/page.html#{each}" for each in node("encode", [[c] for c in CASES])
-    ]
+    told = node("encode", [[case] for case in CASES])
+    texts = [f"https://book.example/page.html#{each}" for each in told]
     assert node("decode", [[text] for text in texts]) == CASES
-    bad = [
-        "",
-        "#sec-table",
-        "#explorer=1,2",
-        "#explorer=1,0,0,1,1,1,2,0,5,3,",
-        "#explorer=" + "1e9," * 11,
-    ]
-    bad += ["#explorer=1,0,0,1,1,1,2,0,5,3,1,7", "#explorer=a,0,0,1,1,1,2,0,5,3,1", "#explorer=%zz"]
+    bad = ["1,2", "1,0,0,1,1,1,2,0,5,3,", "1e9," * 11, "1,0,0,1,1,1,2,0,5,3,1,7"]
+    bad += ["a,0,0,1,1,1,2,0,5,3,1", "%zz"]
+    bad = ["", "#sec-table", *(f"#explorer={each}" for each in bad)]
     assert node("decode", [[text] for text in bad]) == [None] * len(bad)
 
 
@@ -183,17 +170,13 @@ def test_random_sets_depend_on_the_seed_alone(node):
     assert (np.ptp(numbers, axis=0) >= 5).all()
 
 
-def test_every_preset_is_what_its_name_says():
-    command = (
-        f"process.stdout.write(JSON.stringify(require({json.dumps(str(MATHEMATICS))}).PRESETS))"
-    )
-    with explorer.engine("node") as node:
-        found = subprocess.run(["node", "-e", command], capture_output=True, text=True, check=True)
-        states = {each["name"]: each["state"] for each in json.loads(found.stdout)}
-        shown = dict(
-            zip(states, node("analyse", [[each] for each in states.values()]), strict=True)
-        )
-        words = dict(zip(states, node("explain", [[each] for each in shown.values()]), strict=True))
+def test_every_preset_is_what_its_name_says(node):
+    script = f"require({json.dumps(str(MATHEMATICS))}).PRESETS"
+    command = ["node", "-e", f"process.stdout.write(JSON.stringify({script}))"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    states = {each["name"]: each["state"] for each in json.loads(found.stdout)}
+    shown = dict(zip(states, analysed(node, states.values()), strict=True))
+    words = dict(zip(states, node("explain", [[each] for each in shown.values()]), strict=True))
     assert list(differing(states.values(), shown.values())) == []
     three, first = bnlib.counterexample(), states["the counterexample"]
     assert np.array_equal(first["x"], three.inputs)
@@ -210,26 +193,17 @@ def test_every_preset_is_what_its_name_says():
         "no BN optimum is closest": ("none closest", ""),
         "W* opposite to the ray": ("none closest", "exactly away"),
     }
-    assert {name: each["verdict"] for name, each in shown.items()} == {
-        k: v for k, (v, _) in expected.items()
-    }
-    for name, (_, part) in expected.items():
+    assert list(shown) == list(expected)
+    for name, (verdict, part) in expected.items():
+        assert shown[name]["verdict"] == verdict, name
         assert part in " ".join(words[name]["notes"]), name
 
 
 def test_rows_of_the_decision_table_are_told_apart(node):
-    cells = json.loads((ROOT / "chapters" / "repairs.ipynb").read_text(encoding="utf-8"))["cells"]
-    outputs = [
-        each["data"].get("application/papermill.record/text/markdown", "")
-        for cell in cells
-        for each in cell.get("outputs", [])
-        if "data" in each
-    ]
-    lines = [
-        line.split("|")[1:-1]
-        for line in "".join(map("".join, outputs)).splitlines()
-        if "(#sec-" in line
-    ]
+    cells = guards.code_cells(guards.read(CHAPTERS / "repairs.ipynb"))
+    glued = "application/papermill.record/text/markdown"
+    texts = [text for _, cell in cells for kind, text in guards.data(cell) if kind == glued]
+    lines = [each.split("|")[1:-1] for each in "".join(texts).splitlines() if "(#sec-" in each]
     rows = {line[0].split("]")[0].strip(" ["): line[4].strip() for line in lines}
     kinds = node("rowKind", [list(each) for each in rows.items()], script=WIDGETS)
     tags = ("with", "other", "nothing", "inputs")
@@ -253,10 +227,7 @@ def test_rows_of_the_decision_table_are_told_apart(node):
 @pytest.mark.parametrize("path", sorted(explorer.STATIC.glob("*.js")), ids=lambda path: path.name)
 def test_scripts_are_sound(path, node):
     """Node reads them as classic scripts; they ask for nothing and are short enough to read."""
-    run = subprocess.run(
-        ["node", "--check", str(path)], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
+    run("node", "--check", str(path))
     text = path.read_text(encoding="utf-8")
     assert '"use strict";' in text
     assert text.count("\n") <= 300
