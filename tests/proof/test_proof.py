@@ -79,28 +79,17 @@ def test_it_compiles_and_rests_on_the_real_numbers_alone(tmp_path):
 # Each changes the truth of a definition or of a statement.
 PLANTED = {
     "another standard optimum": ("<-> w = W 3 1.", "<-> w = W 2 1."),
-    "another squared distance": ("(W (9 / 17 * 5) (9 / 17 * 3)) = 8 / 17.", None),
-    "another ray": ("exists k, 0 < k /\\ w = W (k * 5) (k * 3).", None),
-    "both signs of the ray": ("exists k, 0 < k /\\ w = W (k * 5) (k * 3).", None),
-    "a strict inequality for a weak one": ("forall v, squared_distance v w < r -> L S w <=", None),
-    "a mean without a point": ("| p :: rest => f p + sum f rest", None),
+    "another squared distance": ("(9 / 17 * 3)) = 8 / 17.", "(9 / 17 * 3)) = 9 / 17."),
+    "another ray": ("0 < k /\\ w = W (k * 5) (k * 3).", "0 < k /\\ w = W (k * 5) (k * 2)."),
+    "both signs of the ray": ("0 < k /\\ w = W (k * 5)", "k <> 0 /\\ w = W (k * 5)"),
+    "a strict inequality for a weak one": ("v w < r -> L S w <=", "v w < r -> L S w <"),
+    "a mean without a point": ("rest => f p + sum f rest", "rest => sum f rest"),
     "sigma without the root": (":= sqrt (variance S w).", ":= variance S w."),
-    "a loss that is not squared": ("mean (fun p => (y w p - target p) ^ 2) S.", None),
-    "no centring": ("mean (fun p => ((y w p - mu S w) / sigma S w - target p) ^ 2) S.", None),
+    "a loss that is not squared": ("=> (y w p - target p) ^ 2) S.", "=> y w p - target p) S."),
+    "no centring": ("((y w p - mu S w) / sigma S w - target", "(y w p / sigma S w - target"),
     "another target": ("Example_of 1 1 5]", "Example_of 1 1 4]"),
-    "the hypothesis the other way round": ("    0 < inner w0 star ->\n    inequality", None),
-    "a scale of any sign": ("    0 < k -> 0 < sigma S w -> L_BN", None),
-}
-INSTEAD = {
-    "another squared distance": "(W (9 / 17 * 5) (9 / 17 * 3)) = 9 / 17.",
-    "another ray": "exists k, 0 < k /\\ w = W (k * 5) (k * 2).",
-    "both signs of the ray": "exists k, k <> 0 /\\ w = W (k * 5) (k * 3).",
-    "a strict inequality for a weak one": "forall v, squared_distance v w < r -> L S w <",
-    "a mean without a point": "| p :: rest => sum f rest",
-    "a loss that is not squared": "mean (fun p => y w p - target p) S.",
-    "no centring": "mean (fun p => (y w p / sigma S w - target p) ^ 2) S.",
-    "the hypothesis the other way round": "    inner w0 star < 0 ->\n    inequality",
-    "a scale of any sign": "    k <> 0 -> 0 < sigma S w -> L_BN",
+    "the hypothesis the other way round": ("0 < inner w0 star ->\n", "inner w0 star < 0 ->\n"),
+    "a scale of any sign": ("    0 < k -> 0 < sigma S w", "    k <> 0 -> 0 < sigma S w"),
 }
 
 
@@ -109,7 +98,7 @@ INSTEAD = {
 def test_a_planted_error_does_not_compile(name, tmp_path):
     old, new = PLANTED[name]
     assert old in TEXT
-    result = compile_text(TEXT.replace(old, new or INSTEAD[name]), tmp_path)
+    result = compile_text(TEXT.replace(old, new), tmp_path)
     assert result.returncode != 0
     assert "Error" in result.stderr
 
