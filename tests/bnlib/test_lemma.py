@@ -44,8 +44,7 @@ def test_the_geometry_of_the_right_side(start, star, ray):
 
 def test_the_counterexample_of_the_book():
     data = counterexample()
-    standard = Neuron().optima(data)
-    normalized = Neuron(normalization=BatchNorm()).optima(data)
+    standard, normalized = Neuron().optima(data), BN.optima(data)
     check = check_lemma([3, 1], standard, normalized)
     oracles.agree("left", check.left, 8 / 17, 1e-14)
     assert 0 <= check.right < 1e-29
@@ -59,15 +58,12 @@ def test_the_counterexample_of_the_book():
 @given(data=oracles.well_conditioned(), draw=st.data())
 def test_scale_alone_gives_equality(data, draw):
     starts = np.array([draw.draw(oracles.vectors(data.d)) for _ in range(3)])
-    for repaired in (
-        (Neuron().optima(data), Neuron(normalization=BatchNorm(center=False)).optima(data)),  # R6
-        (Neuron().optima(data), [Ray(Neuron().optima(data)[0].weights)]),
-    ):
-        check = check_lemma(starts, *repaired)
-        sizes = (starts**2).sum(axis=1)
+    stars, sizes = Neuron().optima(data), (starts**2).sum(axis=1)
+    scaled = Neuron(normalization=BatchNorm(center=False)).optima(data)  # R6
+    for rays in (scaled, [Ray(stars[0].weights)]):
+        check = check_lemma(starts, stars, rays)
         assert check.holds.all()
-        applied = check.applies
-        assert (np.abs(check.margin[applied]) <= 1e-12 * sizes[applied]).all()
+        assert (np.abs(check.margin) <= 1e-12 * sizes)[check.applies].all()
 
 
 def test_the_closest_standard_optimum_decides_and_ties_go_to_the_first():

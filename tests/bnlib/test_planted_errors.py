@@ -63,24 +63,20 @@ COMPARISONS = {
     "full-draws": partial(simulated, probability.Gaussian(), 1.0, shortcut=False),
     "sphere": partial(simulated, Sphere(), 1 / 5, shortcut=True),
     "weaker": partial(sampling.compare_weaker_with_quadrature, 0.7, 2.0),
-    "weaker-simulated": partial(
-        sampling.compare_weaker_with_simulation, 0.7, 2.0, 3, seed=1, n=100_000
-    ),
+    "weaker-simulated": partial(sampling.compare_weaker_with_simulation, 0.7, 2.0, 3, seed=1),
     "weaker-limit": partial(sampling.compare_weaker_with_its_limit, 0.7),
     "weaker-check": partial(sampling.compare_weaker_check, AROUND, STARS, RAYS),
 }
 
 
+def instead(owner, name, other):
+    return lambda patch: patch.setattr(owner, name, other)
+
+
 def around(owner, name, change):
     """Replace `owner.name` by change(original result, *its arguments)."""
     original = getattr(owner, name)
-    return lambda patch: patch.setattr(
-        owner, name, lambda *args, **kwargs: change(original(*args, **kwargs), *args)
-    )
-
-
-def instead(owner, name, other):
-    return lambda patch: patch.setattr(owner, name, other)
+    return instead(owner, name, lambda *args, **more: change(original(*args, **more), *args))
 
 
 def wrong_activation(name, **parts):
@@ -144,11 +140,9 @@ def percent(quantity, *_):
 
 def divided_by_one_less(fit, x, t):
     """Return the slope of values minus a mean that is divided by m − 1."""
-    m = t.shape[-1]
-    wrong = bn_solver.least_squares(
-        x - x.sum(axis=-2, keepdims=True) / (m - 1), t - t.sum(axis=-1, keepdims=True) / (m - 1)
-    )
-    return replace(wrong, intercept=fit.intercept)
+    less = t.shape[-1] - 1
+    x, t = (a - a.sum(axis, keepdims=True) / less for a, axis in ((x, -2), (t, -1)))
+    return replace(bn_solver.least_squares(x, t), intercept=fit.intercept)
 
 
 def with_intercept(change):

@@ -139,8 +139,7 @@ def differing(ran, stored):
 
 
 def test_a_changed_output_is_noticed():
-    stored = guards.read(CHAPTERS / "claim.ipynb")
-    ran = guards.read(CHAPTERS / "claim.ipynb")
+    stored, ran = (guards.read(CHAPTERS / "claim.ipynb") for _ in range(2))
     [cell] = [each for each in ran["cells"] if each["id"] == "geometry-symbolic"]
     [stream] = cell["outputs"]
     lines = guards.text(stream["text"]).splitlines(keepends=True)

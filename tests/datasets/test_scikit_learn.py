@@ -3,7 +3,6 @@
 import json
 import socket
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from bnlib import BatchNorm
 from bnlib.closed_form import linear_optima
 from tests import oracles
 from tests.oracles import rational
+from tools.project import CHAPTERS
 
 TASKS = load_tasks()
 SIGNED = load_tasks(coding=(-1.0, 1.0))
@@ -186,8 +186,7 @@ def test_swapping_two_classes_matters_for_zero_and_one_only():
 
 
 def test_alt_text_of_the_chapter_names_the_computed_angles():
-    path = Path(__file__).resolve().parents[2] / "chapters" / "real-data.ipynb"
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    cells = json.loads((CHAPTERS / "real-data.ipynb").read_text(encoding="utf-8"))["cells"]
     (figure,) = (cell for cell in cells if cell["id"] == "real-figure")
     alt = figure["metadata"]["mystnb"]["image"]["alt"]
     angles = {source: [] for source in DATA_SETS}

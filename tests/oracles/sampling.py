@@ -150,7 +150,7 @@ def compare_weaker_with_its_limit(angle):
     agree("limit", found, far_limit(angle), 0.05, 1.0)
 
 
-def compare_weaker_with_simulation(angle, ratio, d, seed, n):
+def compare_weaker_with_simulation(angle, ratio, d, seed, n=100_000):
     """Compare the formula with draws judged by `check_weaker`."""
     star, ray = plane_with(angle, d, seed, length=2.0)
     law, rng = probability.Gaussian(2.0 * ratio), np.random.default_rng(seed)

@@ -49,7 +49,7 @@ def parts(check):
 # A sound value of each kind of argument.
 SOUND = {
     "x": X, "x2": X2, "t": T, "w": W, "w2": W[:2], "y": T, "v": X[:, 0], "axis": W,
-    "kernel": np.array([[0.0], [0], [1]]), "starts2": X2, "shape": W[:2],
+    "kernel": KERNEL, "starts2": X2, "shape": W[:2],
     "starts": np.array([[3.0, 1, -2], [0, 1, 1], [-3, 2, 0]]), "pair": np.array([0.0, 1.0]),
     "stack": np.stack([X, X + [0, 0, 1]]), "stacked": np.stack([T, T[::-1]]),
     "angles": np.array([0.0, 1, 2, 3]), "angle": np.float64(1), "number": np.float64(1),

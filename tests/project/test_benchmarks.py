@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -81,34 +82,26 @@ def test_the_stored_table_has_every_row_and_says_how_it_was_made():
 
 
 def test_a_wrong_side_is_noticed_before_anything_is_timed(monkeypatch):
-    check, simulate = benchmarks.lemma.check_lemma, benchmarks.simulation.simulate
-    stacked = benchmarks.stacked.stacked_optima
+    def slightly(name):
+        def changed(right, *_):
+            return dataclasses.replace(right, **{name: (1 + 1e-9) * getattr(right, name)})
 
-    def lemma(*args):
-        right = check(*args)
-        return dataclasses.replace(right, left=(1 + 1e-9) * right.left)
+        return changed
 
-    def wasteful(*args):
+    def wasteful(right, *args):
         args[-1].standard_normal()
-        return simulate(*args)
+        return right
 
-    def slopes(*args):
-        right = stacked(*args)
-        return dataclasses.replace(right, slopes=(1 + 1e-9) * right.slopes)
-
-    def never(run):
-        raise AssertionError("timed")
-
-    monkeypatch.setattr(measure, "seconds", never)
-    monkeypatch.setattr(benchmarks.lemma, "check_lemma", lemma)
-    with pytest.raises(measure.DisagreementError, match="^left side"):
-        benchmarks.lemma.rows(50, (16,), 1, 5)
-    monkeypatch.setattr(benchmarks.simulation, "simulate", wasteful)
-    with pytest.raises(measure.DisagreementError, match="^random numbers"):
-        benchmarks.simulation.rows(5_000, (2, 5), 1)
-    monkeypatch.setattr(benchmarks.stacked, "stacked_optima", slopes)
-    with pytest.raises(measure.DisagreementError, match="^slope"):
-        benchmarks.stacked.rows(50, 1, 5)
+    monkeypatch.setattr(measure, "seconds", lambda run: pytest.fail("timed"))
+    for of, call, change, told, sizes in (
+        (benchmarks.lemma, "check_lemma", slightly("left"), "left side", (50, (16,), 1, 5)),
+        (benchmarks.simulation, "simulate", wasteful, "random numbers", (5_000, (2, 5), 1)),
+        (benchmarks.stacked, "stacked_optima", slightly("slopes"), "slope", (50, 1, 5)),
+    ):
+        right = getattr(of, call)
+        monkeypatch.setattr(of, call, lambda *args, r=right, c=change: c(r(*args), *args))
+        with pytest.raises(measure.DisagreementError, match=f"^{told}"):
+            of.rows(*sizes)
 
 
 def test_ratios_pair_the_runs_targets_are_on_the_median_and_nan_never_agrees():
@@ -136,9 +129,8 @@ def test_cases_are_added_and_a_part_is_scaled(monkeypatch):
     clock = iter(range(100))  # each run takes one second
     monkeypatch.setattr(measure, "seconds", lambda run: run() or float(next(clock) >= 0))
     order = []
-    case = measure.Case(
-        lambda: order.append("A"), lambda: order.append("B"), lambda: order.append("check"), 0.25
-    )
+    runs = [partial(order.append, each) for each in ("A", "B", "check")]
+    case = measure.Case(*runs, 0.25)
     ours, other = measure.alternate("title", [case, case], 2)
     assert "".join(order) == "checkABABcheckABAB"
     assert ours.tolist() == [2.0, 2.0]

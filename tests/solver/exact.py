@@ -7,6 +7,10 @@ import numpy as np
 from bn_solver import least_squares
 from tests.oracles import Disagreement, rational
 
+WHOLE = {
+    "powers": np.arange(21.0)[:, None] ** np.arange(1, 6),
+    "year and its square": np.arange(1990.0, 2021)[:, None] ** [1, 2],
+}
 # What a refusal says.
 REFUSED = "columns", "too large"
 

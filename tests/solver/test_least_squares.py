@@ -13,7 +13,7 @@ from bn_solver import least_squares
 from bn_solver.dependent import _least_norm
 from tests import oracles
 from tests.oracles import rational
-from tests.solver.exact import compare, conditioned, fractions
+from tests.solver.exact import WHOLE, compare, conditioned, fractions
 
 RNG = np.random.default_rng
 EPS = oracles.EPS
@@ -82,12 +82,7 @@ def test_a_spread_of_one_ulp():
     assert solved(x[:, None], [1.0, 2, 3], True).solution.tolist() == [1 / 512]
 
 
-@oracles.each(
-    {
-        "powers": np.arange(21.0)[:, None] ** np.arange(1, 6),
-        "year and its square": np.arange(1990.0, 2021)[:, None] ** [1, 2],
-    }
-)
+@oracles.each(WHOLE)
 def test_targets_that_are_the_sum_of_integer_inputs(x):
     for intercept in (False, True):
         found = solved(x, x.sum(axis=1), intercept)

@@ -9,17 +9,16 @@ from bn_solver import dependent, doubled, least_squares
 from bn_solver.augmented import Systems
 from tests import oracles
 from tests.oracles import Disagreement
-from tests.solver.exact import compare, conditioned
+from tests.solver.exact import WHOLE, compare, conditioned
 
 NORMAL = np.random.default_rng(0).normal(size=(8, 3))
 TARGETS = np.random.default_rng(1).normal(size=8)
-POWERS = np.arange(21.0)[:, None] ** np.arange(1, 6)
 LINE = 1e8 + np.arange(5.0)
 DOUBLED = NORMAL[:, [0, 1, 1]]
 PROBLEMS = {
     "normal": (NORMAL, TARGETS, False),
-    "powers": (POWERS, np.cos(np.arange(21.0)), True),
-    "exact powers": (POWERS, POWERS.sum(axis=1), True),
+    "powers": (WHOLE["powers"], np.cos(np.arange(21.0)), True),
+    "exact powers": (WHOLE["powers"], WHOLE["powers"].sum(axis=1), True),
     "far line": (LINE[:, None], LINE / 3, True),
     "doubled": (DOUBLED, TARGETS, False),
     "units": (DOUBLED * [1e150, 1e-150, 1e-150], TARGETS, False),
