@@ -93,5 +93,4 @@ def test_equality_hash_copies_other_targets_and_what_a_reader_sees():
     assert repr(data) == "LearningSet(3 examples, 2 inputs)"
     assert repr(LearningSet([[1, 2]], [1])) == "LearningSet(1 example, 2 inputs)"
     assert repr(LearningSet([[1]], [1])) == "LearningSet(1 example, 1 input)"
-    with pytest.raises(ValueError, match="targets: 2 targets for 3 examples"):
-        counterexample().with_targets([1, 2])
+    oracles.refused("targets: 2 targets for 3 examples", data.with_targets, [1, 2])
