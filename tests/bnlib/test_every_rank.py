@@ -70,9 +70,8 @@ def starts(standard, normalized, seed):
     size = np.linalg.norm(star.weights / (np.abs(star.weights).max() or 1.0))
     size = float(size * (np.abs(star.weights).max() or 1.0)) or 1.0
     w = size * rng.normal(size=(10, star.d))
-    close = star.weights + size * 10.0 ** -rng.integers(1, 17, (6, 1)) * rng.normal(
-        size=(6, star.d)
-    )
+    off = size * 10.0 ** -rng.integers(1, 17, (6, 1))
+    close = star.weights + off * rng.normal(size=(6, star.d))
     across = w[0] - star.weights / size * (w[0] @ (star.weights / size))
     ray = size * found.direction if isinstance(found, Ray) else w[1]
     return np.vstack([w, close, star.weights, ray, star.weights / size + ray / size, across])

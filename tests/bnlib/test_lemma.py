@@ -287,10 +287,7 @@ def test_what_the_errors_of_the_optima_cannot_tell_is_undecided():
 CENTRED = [[-1, 0], [0, 1], [1, -1]]  # x̄ = 0, W* = û with thirds
 SAME = {
     "scale only": (counterexample(), Neuron(normalization=BatchNorm(center=False))),
-    "scale only, β": (
-        counterexample(),
-        Neuron(normalization=BatchNorm(center=False, gamma=3.0, epsilon=0.0)),
-    ),
+    "scale only, γ": (counterexample(), Neuron(normalization=BatchNorm(center=False, gamma=3.0))),
     "centred": (LearningSet(CENTRED, [1, 2, 5]), BN),
     "centred and short": (LearningSet(CENTRED, [1e-3, 2e-3, 5e-3]), BN),
     "centred by thirds": (LearningSet([[-1], [0], [1]], [1, 2, 5]), BN),
@@ -331,11 +328,7 @@ KERNELS = {
     "doubled column": (GENERIC[:, [0, 1, 1]], [2, 0, 5, 1], False),
     "doubled, as (1, 2)": (GENERIC @ [[1, 0, 0], [0, 1, 2]], [2, 0, 5, 1], False),
     "zero column": (np.column_stack([GENERIC, 0 * GENERIC[:, :1]]), [2, 0, 5, 1], False),
-    "doubled and constant": (
-        np.column_stack([np.ones(4), GENERIC, GENERIC[:, 1]]),
-        [2, 0, 5, 1],
-        True,
-    ),
+    "doubled and constant": (np.c_[np.ones(4), GENERIC, GENERIC[:, 1]], [2, 0, 5, 1], True),
     "uncorrelated": ([[-1, -1], [0, 0], [1, 1]], [1, 0, 1], True),
     "doubled, centred": ([[-1, -1], [0, 0], [1, 1]], [1, 2, 5], True),
 }
@@ -346,10 +339,8 @@ def test_with_a_kernel_the_lemma_is_true_or_fails_as_the_theorem_says(x, t, true
     data = LearningSet(x, t)
     (star,), normalized = Neuron().optima(data), BN.optima(data)
     rng = np.random.default_rng(3)
-    starts = np.vstack(
-        [rng.normal(size=(20, data.d)), star.weights + 0.1 * rng.normal(size=data.d)]
-    )
-    rational.compare_lemma(data, starts)
+    far, near = rng.normal(size=(20, data.d)), star.weights + 0.1 * rng.normal(size=data.d)
+    rational.compare_lemma(data, np.vstack([far, near]))
     many = np.vstack([rng.normal(size=(2000, data.d)), star.weights * np.ones((1, 1))])
     check = check_lemma(many, [star], normalized)
     assert check.violated.any() == (not true)

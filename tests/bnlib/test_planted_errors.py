@@ -226,9 +226,8 @@ def altered(owner, name, **parts):
 
 checked = partial(altered, bnlib, "check_lemma")
 optima, gain = partial(instead, bnlib.neuron, "linear_optima"), partial(around, bnlib.lemma, "gain")
-distance, bound = (
-    partial(around, bnlib._verdict, each) for each in ("_distance", "distance_error")
-)
+distance = partial(around, bnlib._verdict, "_distance")
+bound = partial(around, bnlib._verdict, "distance_error")
 bent, project = partial(around, BatchNorm, "second_derivative"), partial(instead, Sphere, "project")
 
 # The comparison that must catch the error, and the quantity that it must name, are before the

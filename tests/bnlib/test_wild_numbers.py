@@ -13,13 +13,8 @@ from tests import oracles
 from tests.bnlib.test_closed_form import CASES
 from tests.bnlib.test_neuron import METHODS, NEURONS
 
-NORMS = [
-    BatchNorm(center, scale, gamma)
-    for center, scale, gamma in itertools.product((True, False), (True, False), (1, -1e-200, 1e200))
-]
-
-
-TABLES = NEURONS, CASES
+HALVES = (True, False)
+NORMS = [BatchNorm(*each) for each in itertools.product(HALVES, HALVES, (1, -1e-200, 1e200))]
 
 
 def wild(*counts):
@@ -27,7 +22,7 @@ def wild(*counts):
 
 
 @settings(max_examples=200)
-@given(*wild(6, 3, 2, 3, 3), st.sampled_from(NORMS), *map(st.sampled_from, map(sorted, TABLES)))
+@given(*wild(6, 3, 2, 3, 3), *map(st.sampled_from, (NORMS, sorted(NEURONS), sorted(CASES))))
 def test_results_are_finite_or_refused(x, t, w, y, v, norm, name, case):
     data = LearningSet(np.reshape(x, (3, 2)), t)
     neuron = dataclasses.replace(NEURONS[name], bias=False)

@@ -34,10 +34,8 @@ def by_node(name, cases, text=None, tmp=None, script=SCRIPTS[0]):
     if text is not None:
         path = tmp / "mutant.js"
         path.write_text(text, encoding="utf-8")
-    command = ["node", "-e", NODE % CALL, str(path)]
-    run = subprocess.run(
-        command, input=json.dumps([name, cases]), capture_output=True, text=True, check=False
-    )
+    command, given = ["node", "-e", NODE % CALL, str(path)], json.dumps([name, cases])
+    run = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
@@ -47,9 +45,8 @@ def engine(kind):
     """Yield a function like `by_node`, run by node or by a browser; skip where there is none."""
     if kind == "node":
         if shutil.which("node") is None:
-            pytest.skip(
-                "no node found; a browser makes the same comparison. Remedy: apt-get install nodejs"
-            )
+            told = "no node found; a browser makes the same comparison"
+            pytest.skip(f"{told}. Remedy: apt-get install nodejs")
         yield by_node
         return
     with browser.launch() as running:
@@ -162,9 +159,8 @@ def fits_differ(state, shown):
     for name, values in expected.items():
         if not close(shown["fits"][name], values, 10):
             yield f"fit {name}: {shown['fits'][name]}, not {values}"
-    if not close(
-        [*shown["slope"], shown["intercept"]], [*slope, t.mean() - x.mean(axis=0) @ slope]
-    ):
+    line = [*slope, t.mean() - x.mean(axis=0) @ slope]
+    if not close([*shown["slope"], shown["intercept"]], line):
         yield f"slope and intercept: {shown['slope']}, {shown['intercept']}"
 
 

@@ -30,9 +30,8 @@ def test_every_entry_of_the_toc_is_a_page(html):
 
 
 def test_api_pages_have_every_public_name_once_on_the_page_of_its_room(html):
-    rooms = sorted(
-        f"bn_experiments.{path.parent.name}" for path in ROOT.glob("bn_experiments/*/__init__.py")
-    )
+    found = ROOT.glob("bn_experiments/*/__init__.py")
+    rooms = sorted(f"bn_experiments.{path.parent.name}" for path in found)
     packages = [importlib.import_module(name) for name in ["bnlib", "bn_solver", *rooms]]
     public = [f"{p.__name__}.{name}" for p in packages for name in getattr(p, "__all__", [])]
     shown = []
@@ -110,11 +109,10 @@ DEFECTS = {
 @pytest.mark.parametrize("kind", [None, *DEFECTS])
 def test_a_planted_defect_is_reported(kind, html, chromium, tmp_path):
     path = tmp_path / "page.html"
-    text = SOUND.replace("{sheet}", (html / "_static" / "formulas.css").as_uri())
+    sheet = (html / "_static" / "formulas.css").as_uri()
     built = (html / f"{PAGES[0]}.html").read_text(encoding="utf-8")
     formula = re.search(r"<mjx-container.*?</mjx-container>", built, re.DOTALL)[0]
-    text = text.replace("{formula}", formula)
-    text = text.replace("{defect}", DEFECTS.get(kind, ""))
+    text = SOUND.format(sheet=sheet, formula=formula, defect=DEFECTS.get(kind, ""))
     path.write_text(text, encoding="utf-8")
     found = browser.problems(chromium, path.as_uri())
     if kind is None:

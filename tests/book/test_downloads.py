@@ -75,9 +75,8 @@ def test_the_constraints_are_the_pins_of_the_lock(html):
 
 
 def test_the_command_asks_for_what_the_chapters_import():
-    requirement = Requirement(
-        re.search(r'"(.*)"', downloads.COMMAND)[1].replace("BOOK", "http://b")
-    )
+    asked = re.search(r'"(.*)"', downloads.COMMAND)[1]
+    requirement = Requirement(asked.replace("BOOK", "http://b"))
     assert requirement.name == "bnlib"
     assert requirement.extras == {"book", "certify", "data", "network"}
     assert requirement.url == f"http://b/run/bnlib-{bnlib.__version__}-py3-none-any.whl"

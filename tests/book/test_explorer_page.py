@@ -43,12 +43,8 @@ def state(page):
 def agrees(page):
     """Compare what the page tells of its state with bnlib."""
     found = explorer.bnlib_says(json.dumps(state(page)))
-    words = {
-        "none closest": "No BN optimum is closest",
-        "does not apply": "Does not apply",
-        "true": "True",
-        "false": "False",
-    }
+    words = {"none closest": "No BN optimum is closest", "does not apply": "Does not apply"}
+    words |= {"true": "True", "false": "False"}
     assert told(page).startswith(f"{words[found['verdict']]}.")
     for name in ("left", "right"):
         number = page.locator(f".bn-{name}-side span").inner_text().split(",")[0]

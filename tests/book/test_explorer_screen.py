@@ -41,9 +41,7 @@ def test_the_button_of_the_theme_covers_no_number(opened):
         button = page.locator("#pst-back-to-top")
         for element, seen in [("h1", True), (".bn-explorer", False), ("#pst-back-to-top", True)]:
             page.locator(element).evaluate("e => e.scrollIntoView()")
-            page.wait_for_function(
-                f"() => document.body.matches('.bn-seen') != {str(seen).lower()}"
-            )
+            page.wait_for_function(f"() => document.body.matches('.bn-seen') != {int(seen)}")
             assert button.is_visible() == seen
 
 

@@ -49,9 +49,8 @@ def test_each_page_describes_itself_in_words_of_its_own(pages):
 
 def test_the_version_is_at_the_foot_of_every_page(pages):
     for name, page in pages.items():
-        assert page.select_one(".extra_footer").get_text(strip=True) == (
-            f"Version {bnlib.__version__}"
-        ), name
+        foot = page.select_one(".extra_footer").get_text(strip=True)
+        assert foot == f"Version {bnlib.__version__}", name
 
 
 @pytest.mark.parametrize(

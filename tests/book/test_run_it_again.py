@@ -124,9 +124,8 @@ def test_a_recipe_for_a_line_that_is_not_there_is_noticed(tmp_path):
 def test_another_seed_changes_the_counts_and_nothing_else(copied):
     notebook = follow("A seed", copied)
     assert changed(notebook, "counterexample") == {"share"}
-    rows = re.findall(
-        r"^\w+ +([\d.]+) +counted ([\d.]+) ± ([\d.]+)", printed(notebook, "share"), re.M
-    )
+    row = r"^\w+ +([\d.]+) +counted ([\d.]+) ± ([\d.]+)"
+    rows = re.findall(row, printed(notebook, "share"), re.MULTILINE)
     assert len(rows) == 3
     for law, counted, error in np.array(rows, dtype=float):
         assert abs(counted - law) < 4 * error
@@ -161,9 +160,8 @@ def test_other_three_points_are_followed_by_chapter_and_page(copied):
     assert f"W*   = [{star[0]}, {star[1]}]\n" in printed(notebook, "standard-optimum")
     assert hat == (5, 3), "the published ray"
     assert f"û = [{hat[0]}, {hat[1]}]\n" in printed(notebook, "bn-optima-exact")
-    assert f"left side:  {left}\nright side: 0\nlemma holds: False\n" in printed(
-        notebook, "verdict"
-    )
+    told = f"left side:  {left}\nright side: 0\nlemma holds: False\n"
+    assert told in printed(notebook, "verdict")
     section = dict(SECTIONS)["The learning set"]
     assert rf"$\Wstar=({star[0]},{star[1]})$" in section
     assert f"by ${left}$" in section
@@ -191,7 +189,6 @@ def test_another_activation_gets_its_row(copied):
     assert row == (f"{star[0]:.3f}", f"{star[1]:.3f}", str(len(lowest)), f"{theta:.1f}")
     # The rows of the others stay, and nothing else than their number follows.
     before = printed(guards.read(CHAPTERS / "activations.ipynb"), "search")
-    assert [
-        line for line in found.splitlines() if not line.startswith("arctan")
-    ] == before.splitlines()
+    others = [line for line in found.splitlines() if not line.startswith("arctan")]
+    assert others == before.splitlines()
     assert changed(notebook, "activations") == {"learning-set", "search", "glued"}

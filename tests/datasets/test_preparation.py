@@ -6,12 +6,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
-from bn_experiments.datasets import PREPARATIONS, load_tasks, prepare, with_fit
-from bn_experiments.datasets.preparation import (
-    centred_targets,
-    independent_columns,
-    without_intercept,
-)
+from bn_experiments.datasets import PREPARATIONS, independent_columns, load_tasks, prepare, with_fit
+from bn_experiments.datasets.preparation import centred_targets, without_intercept
 from bnlib import BatchNorm, LearningSet, Ray
 from bnlib.closed_form import linear_optima
 from tests import oracles
@@ -111,9 +107,8 @@ def test_bad_input_is_refused_with_a_reason():
         (np.empty((2, 0)), "inputs: need at least"),
     ):
         oracles.refused(f"^{message}", independent_columns, inputs)
-    for tolerance in (0.0, 1.0):
-        message = "tolerance: must lie"
-        oracles.refused(f"^{message}", independent_columns, GOOD.inputs, tolerance=tolerance)
+    for each in (0.0, 1.0):
+        oracles.refused("^tolerance: must lie", independent_columns, GOOD.inputs, tolerance=each)
     none = "data: expected a LearningSet"
     for call, arguments, message in (
         (prepare, (GOOD, "whitened"), "preparation: 'whitened' is unknown"),

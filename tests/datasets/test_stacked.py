@@ -128,9 +128,8 @@ def test_a_collinear_set_is_refused_with_its_index(collinear):
             except (AssertionError, pytest.fail.Exception):
                 assert x[1, 2].max() > 1e5  # rounding of 1e6 is no small change
                 found = stacked_optima(x[1, 2], t[1, 2])
-                for ours, exact in zip(
-                    (found.stars, found.slopes), in_fractions(x[1, 2], t[1, 2]), strict=True
-                ):
+                both = in_fractions(x[1, 2], t[1, 2])
+                for ours, exact in zip((found.stars, found.slopes), both, strict=True):
                     oracles.agree("optimum", ours, exact, 1e-15)
 
 

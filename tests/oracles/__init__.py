@@ -34,9 +34,8 @@ settings.register_profile(
     max_examples=40,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
-settings.register_profile(
-    "mutants", settings.get_profile("oracles"), max_examples=10, phases=[Phase.generate]
-)
+QUICK = {"max_examples": 10, "phases": [Phase.generate]}
+settings.register_profile("mutants", settings.get_profile("oracles"), **QUICK)
 settings.load_profile("mutants" if "MUTANT_UNDER_TEST" in os.environ else "oracles")
 
 SYMBOLIC = {

@@ -115,12 +115,9 @@ def gradient(f, w):
 def hessian(f, w):
     h, d = mp.mpf(10) ** -30, len(w)
     second = mp.matrix(d, d)
-    for j in range(d):
-        for k in range(d):
-            corners = [
-                a * b * f(shifted(w, (j, a * h), (k, b * h))) for a in (1, -1) for b in (1, -1)
-            ]
-            second[j, k] = mp.fsum(corners) / (4 * h**2)
+    for j, k in np.ndindex(d, d):
+        corners = [a * b * f(shifted(w, (j, a * h), (k, b * h))) for a in (1, -1) for b in (1, -1)]
+        second[j, k] = mp.fsum(corners) / (4 * h**2)
     return second
 
 
@@ -134,14 +131,9 @@ def is_positive_definite(matrix):
 
 def points_in(box, n, seed):
     rng = np.random.default_rng(seed)
-    shares = [*rng.random((n, len(box))), *rng.integers(0, 2, (2, len(box)))]
-    return [
-        [
-            number(low + Fraction(float(share)) * (high - low))
-            for share, (low, high) in zip(row, box, strict=True)
-        ]
-        for row in shares
-    ]
+    for row in [*rng.random((n, len(box))), *rng.integers(0, 2, (2, len(box)))]:
+        edges = zip(map(Fraction, map(float, row)), box, strict=True)
+        yield [number(low + share * (high - low)) for share, (low, high) in edges]
 
 
 def confirm(claim, n=3, seed=0):
@@ -159,10 +151,8 @@ def confirm(claim, n=3, seed=0):
         if not length(gradient(loss, w)) < mp.mpf(10) ** -25:
             wrong.append("no stationary point was found")
         rounding = mp.mpf(10) ** -25
-        if not all(
-            number(low) - rounding <= each <= number(high) + rounding
-            for each, (low, high) in zip(w, claim.box, strict=True)
-        ):
+        edges = zip(w, claim.box, strict=True)
+        if not all(number(a) - rounding <= v <= number(b) + rounding for v, (a, b) in edges):
             wrong.append("the stationary point lies outside of the box")
         if not length(w) > rounding:
             wrong.append("W* = 0")

@@ -156,9 +156,8 @@ def compare_doubt(star, ray, *, of_star=0.0, of_ray=0.0):
     across = np.array([-star[1], star[0]])
     turns = [0.0, 1e-9, -1e-5, 1e-2, -1e-2, 0.1]
     starts = [turned(w, each) for w in (bisector, across, -across, star) for each in turns]
-    check = bnlib.check_lemma(
-        starts, [bnlib.Point(star, error=of_star)], [bnlib.Ray(ray, error=of_ray)]
-    )
+    point, line = bnlib.Point(star, error=of_star), bnlib.Ray(ray, error=of_ray)
+    check = bnlib.check_lemma(starts, [point], [line])
     circle = [turned(np.array([1.0, 0.0]), each) for each in np.linspace(0, 2 * np.pi, 73)]
     for i, start in enumerate(starts):
         near, far = (

@@ -104,9 +104,8 @@ def arrays_of(shape):
     """Return arrays of one shape: any float64, often extreme, or another kind of number."""
     wild = arrays.arrays(np.float64, shape, elements=st.one_of(oracles.wild_number, st.floats()))
     finite = arrays.arrays(np.float64, shape, elements=oracles.wild_number)
-    few = arrays.arrays(
-        np.float64, shape, elements=st.sampled_from([0.0, 1, -1, 1 + 2**-52, 3e200])
-    )
+    repeated = st.sampled_from([0.0, 1, -1, 1 + 2**-52, 3e200])
+    few = arrays.arrays(np.float64, shape, elements=repeated)
     other = TYPES.flatmap(lambda dtype: arrays.arrays(dtype, shape))
     return st.one_of(finite, few, wild, other)
 
@@ -198,10 +197,8 @@ def test_what_was_found_has_its_right_value():
     assert exact.Ray(["-1/2", 2]) == exact.Ray([Fraction(-1, 2), 2])
     for text in ("print(1)", "1e999999999", "1/0", " 1"):  # SymPy would run the first
         oracles.refused("^direction: .* is no number", exact.Ray, [text])
-    wide = {
-        "inputs": [["100", "1"], ["1", "0"], ["0", "1"], ["1", "1"]],
-        "box": [["1/3", "1/2"]] * 2,
-    }
+    inputs = [["100", "1"], ["1", "0"], ["0", "1"], ["1", "1"]]
+    wide = {"inputs": inputs, "box": [["1/3", "1/2"]] * 2}
     found = certify.verify(json.dumps(TRUE["tanh"] | wide))
     assert (found.accepted, found.reason[:32]) == (False, "ball arithmetic found no enclosu")
 
@@ -264,9 +261,8 @@ def documents(draw, sound):
     text = json.dumps(content)
     match draw(st.integers(0, 4)):
         case 0:
-            text = json.dumps(content | {key: "HERE"}).replace(
-                '"HERE"', draw(st.sampled_from(TEXTS))
-            )
+            whole, other = json.dumps(content | {key: "HERE"}), draw(st.sampled_from(TEXTS))
+            text = whole.replace('"HERE"', other)
         case 1:
             text = text[: draw(st.integers(0, len(text)))]
         case 2:

@@ -78,12 +78,8 @@ def test_all_names_exist_and_are_sorted_and_some_docstrings_have_examples():
     assert bnlib.__all__ == sorted(set(bnlib.__all__))
     for name in bnlib.__all__:
         assert getattr(bnlib, name) is not None
-    imported = {
-        name
-        for name, value in vars(bnlib).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
-    }
-    assert imported <= set(bnlib.__all__)
+    named = {name for name, value in vars(bnlib).items() if not inspect.ismodule(value)}
+    assert {name for name in named if name[0] != "_"} <= set(bnlib.__all__)
     modules = [importlib.import_module(name) for name in HERE]
     found = [test for each in modules for test in doctest.DocTestFinder().find(each)]
     assert sum(bool(test.examples) for test in found) >= 4
@@ -96,9 +92,8 @@ def names(*entries):
 
 def made_by_calling(thing):
     """Return whether calling it makes one: neither a union nor a protocol does."""
-    return inspect.isroutine(thing) or (
-        inspect.isclass(thing) and not getattr(thing, "_is_protocol", False)
-    )
+    protocol = getattr(thing, "_is_protocol", False)
+    return inspect.isroutine(thing) or (inspect.isclass(thing) and not protocol)
 
 
 def contracts(thing, owner=None):
@@ -122,10 +117,8 @@ def contracts(thing, owner=None):
     found += map(FunctionDoc, methods)
     # It mirrors bnlib, whose docstrings hold.
     if thing.__module__.startswith("bn_experiments.exact"):
-        found += contracts(
-            functools.reduce(getattr, thing.__qualname__.split("."), bnlib),
-            owner and getattr(bnlib, owner.__name__),
-        )
+        same = functools.reduce(getattr, thing.__qualname__.split("."), bnlib)
+        found += contracts(same, owner and getattr(bnlib, owner.__name__))
     return found
 
 

@@ -96,10 +96,9 @@ def test_the_chapters_that_need_jax_are_those_whose_imports_fail_without_it():
 def run_without_jax(folder, ci, *arguments):
     (folder / "blocked.py").write_text(BLOCKED, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "blocked", "-p", "no:cacheprovider", "-n0"]
+    command += ["-q", *arguments]
     environ = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "CI": ci}
-    return subprocess.run(
-        [*command, "-q", *arguments], cwd=ROOT, env=environ, capture_output=True, text=True
-    )
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
 
 
 def test_without_jax_what_needs_it_is_skipped_with_the_reason(tmp_path):

@@ -90,7 +90,7 @@ def test_a_reader_can_copy_what_the_page_shows_and_papers_are_those_of_the_refer
     entries = re.findall(r"^@(\w+)\{(\w+),\n((?:  .*\n)+)\}$", metadata.bibtex(CFF), re.MULTILINE)
     assert [name for _, name, _ in entries] == ["bnlib2026", "dannemann2025", "santurkar2018"]
     assert f"Version {CFF['version']}" in entries[0][2]
-    """The BibTeX of the book's own list is typed by hand: the same authors, titles and numbers."""
+    # The BibTeX of the book's own list is typed by hand: the same authors, titles and numbers.
     typed = (ROOT / "references.bib").read_text(encoding="utf-8")
     made = metadata.bibtex(CFF)
     for name in ("santurkar2018", "dannemann2025"):

@@ -11,10 +11,8 @@ from benchmarks import mutants, mutants_table
 
 
 def test_it_counts_by_module_and_a_reason_belongs_to_one_change_of_one_file():
-    diff = (
-        "--- bnlib/a.py\n+++ bnlib/a.py\n@@ -1 +1 @@\n def f():\n-    return -1\n+    return +1\n"
-    )
-    change = mutants_table.changed(diff)
+    head = "--- bnlib/a.py\n+++ bnlib/a.py\n@@ -1 +1 @@\n def f():\n"
+    change = mutants_table.changed(f"{head}-    return -1\n+    return +1\n")
     assert change == "return -1 → return +1"
     kinds = ("killed", "timed out", "survived", "no test", "not tried")
     found = {"bnlib/a.py": dict(zip("12345", kinds, strict=True)), "bnlib/b.py": {"6": "survived"}}

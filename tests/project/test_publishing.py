@@ -27,18 +27,16 @@ ADDRESS = "https://github.com/owner/name"
 def theme(environ, folder):
     """Return the options that the theme is given when the book is built in an environment."""
     path = book.settings(environ, folder)
-    found, _ = get_final_config(
-        user_yaml=path, sourcedir=ROOT, cli_config={"latex_individualpages": False}
-    )
+    given = {"latex_individualpages": False}
+    found, _ = get_final_config(user_yaml=path, sourcedir=ROOT, cli_config=given)
     return found["html_theme_options"], found
 
 
 @pytest.mark.parametrize("repository", ["", ADDRESS])
 def test_the_extension_of_the_book_is_found_from_its_settings(repository, tmp_path):
     path = book.settings({"BOOK_REPOSITORY": repository}, tmp_path)
-    for name, folder in yaml.safe_load(path.read_text("utf-8"))["sphinx"][
-        "local_extensions"
-    ].items():
+    extensions = yaml.safe_load(path.read_text("utf-8"))["sphinx"]["local_extensions"]
+    for name, folder in extensions.items():
         assert (path.parent / folder / f"{name.replace('.', '/')}.py").is_file()
 
 

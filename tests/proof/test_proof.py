@@ -40,9 +40,8 @@ needs_coq = pytest.mark.skipif(
 def compile_text(text, folder):
     """Compile a file of this text; return the result."""
     (folder / "lemma_4_5.v").write_text(text, encoding="utf-8")
-    return subprocess.run(
-        ["coqc", "lemma_4_5.v"], cwd=folder, capture_output=True, text=True, timeout=300
-    )
+    command = ["coqc", "lemma_4_5.v"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
 
 
 def bare(text):
@@ -121,9 +120,8 @@ def examples(seed):
         except ValueError:  # collinear inputs, or uncorrelated targets
             continue
         break
-    points = "; ".join(
-        f"Example_of ({a}) ({b}) ({t})" for (a, b), t in zip(inputs, targets, strict=True)
-    )
+    pairs = zip(inputs, targets, strict=True)
+    points = "; ".join(f"Example_of ({a}) ({b}) ({t})" for (a, b), t in pairs)
     w, u = (f"(W {number(v[0])} {number(v[1])})" for v in (star.weights, ray.direction))
     k = star.weights.dot(ray.direction) / ray.direction.dot(ray.direction)
     gap = star.weights - k * ray.direction
@@ -136,9 +134,8 @@ def examples(seed):
         "loss_at_star": f"L S{seed} {w} = {number(exact.Neuron().loss(star.weights, data))}",
     }
     for axis in ("x1", "x2"):
-        facts[f"normal_equation_{axis}"] = (
-            f"mean (fun p => (y {w} p - target p) * {axis} p) S{seed} = 0"
-        )
+        off = f"(y {w} p - target p) * {axis} p"
+        facts[f"normal_equation_{axis}"] = f"mean (fun p => {off}) S{seed} = 0"
         # The covariances of the input with the fit and with the target are in the ratio of û.
         facts[f"ray_{axis}"] = (
             f"mean (fun p => ((y {u} p - mu S{seed} {u}) - {number(ratio(data, ray))} * "

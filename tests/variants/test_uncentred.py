@@ -154,8 +154,7 @@ def edges(divisor, data):
 def compare_conditions(planted=""):
     """Compare what is stated with what is seen; return the different answers."""
     answers = set()
-    names = "mean output 0", "x̄ parallel to Xᵀt", "eigenvector", "nothing special"
-    for name in names:
+    for name in ("mean output 0", "x̄ parallel to Xᵀt", "eigenvector", "nothing special"):
         for divisor, seed in ((a, b) for a in DIVISORS for b in (1, 2)):
             data = special(name, seed)
             for gamma in edges(divisor, data):
