@@ -15,7 +15,9 @@ import shutil
 import site
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
@@ -187,17 +189,26 @@ def alone(folder: Path) -> None:
             note(folder, file, name, code)
 
 
+def interpreter(folder: Path) -> str:
+    """Return a Python that imports the packages of a folder, also in kernels and programs."""
+    venv.create(folder / ".venv")
+    (place,) = folder.glob(".venv/lib/python3*/site-packages")
+    ours = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"
+    (place / "folder.pth").write_text(f"{folder}\n{ours}\n", encoding="utf-8")
+    return str(folder / ".venv/bin/python")
+
+
 def widely(folder: Path) -> None:
     """Try what is left of the sample, and has no reason, by the chapters and in programs."""
     found, reasons = of(folder, sampled(folder)), tomllib.loads(REASONS.read_text("utf-8"))
     changes = survivors(folder, found)
     alive = [(file, name) for file, each in found.items() for name in each if name in changes]
     left = [(f, name) for f, name in alive if changes[name] not in reasons.get(f, {})]
+    python = interpreter(folder)
 
     def code() -> int:
-        run = [sys.executable, "-m", "pytest", "-x", "-q", *WIDE]
-        env = {**os.environ, "PYTHONPATH": str(folder)}
-        return subprocess.run(run, cwd=folder, env=env, capture_output=True).returncode
+        run = [python, "-m", "pytest", "-x", "-q", *WIDE]
+        return subprocess.run(run, cwd=folder, capture_output=True).returncode
 
     if left and code():
         raise RuntimeError(f"{' '.join(WIDE)}: red in {folder} without any mutant")

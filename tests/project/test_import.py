@@ -5,6 +5,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from numpydoc.docscrape import FunctionDoc
 import bn_experiments
 import bnlib
 from tests import lacking
-from tests.project.test_project import run
 
 HEAVY = (
     *("sympy", "scipy", "matplotlib", "jax", "IPython", "pandas"),
@@ -42,7 +42,8 @@ CLASSES = [name for name, thing in PUBLIC.items() if inspect.isclass(thing)]
 def loaded_after(code):
     """Return the names of the packages that a fresh interpreter has loaded after some code."""
     script = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
-    return set(run(sys.executable, "-W", "error", "-c", script).split())
+    command = [sys.executable, "-W", "error", "-c", script]
+    return {*subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()}
 
 
 WORK_OF_THE_CHAPTERS = """

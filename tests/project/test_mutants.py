@@ -83,8 +83,8 @@ def test_the_sample_is_tried_by_its_tests_then_in_the_source_and_a_reason_spares
     reasons.write_text(f'["{file}"]\n"right → wrong 4" = "it is equal"\n', "utf-8")
     (tmp_path / "pyproject.toml").write_text("tool.mutmut.pytest_add_cli_args = []\n", "utf-8")
 
-    def run(command, *, env, timeout=None, **_):
-        mutant = env.get("MUTANT_UNDER_TEST", "")[-1:] or source.read_text("utf-8")
+    def run(command, *, env=None, timeout=None, **_):
+        mutant = env["MUTANT_UNDER_TEST"][-1] if env else source.read_text("utf-8")
         tried.append((mutant, *command[-2:]))
         if timeout and ends[mutant] is None:
             raise subprocess.TimeoutExpired("", timeout)
