@@ -12,14 +12,17 @@ import os
 import random
 import re
 import shutil
+import signal
 import site
 import subprocess
 import sys
 import sysconfig
+import time
 import tomllib
 import venv
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from difflib import unified_diff
 from fnmatch import fnmatch
 from hashlib import sha256
 from importlib.metadata import version
@@ -198,28 +201,45 @@ def interpreter(folder: Path) -> str:
     return str(folder / ".venv/bin/python")
 
 
+def ended(command: list[str], folder: Path, seconds: float | None = None) -> int:
+    """Run tests in a session of their own; return their code, or that of one out of time."""
+    null = subprocess.DEVNULL
+    run = subprocess.Popen(command, cwd=folder, start_new_session=True, stdout=null, stderr=null)
+    try:
+        return run.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return DEAD["t"]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)  # what it has started, too
+        run.wait()
+
+
 def widely(folder: Path) -> None:
     """Try what is left of the sample, and has no reason, by the chapters and in programs."""
+    apply_mutant = importlib.import_module("mutmut.mutation.diff_apply").apply_mutant
     found, reasons = of(folder, sampled(folder)), tomllib.loads(REASONS.read_text("utf-8"))
     changes = survivors(folder, found)
     alive = [(file, name) for file, each in found.items() for name in each if name in changes]
     left = [(f, name) for f, name in alive if changes[name] not in reasons.get(f, {})]
-    python = interpreter(folder)
-
-    def code() -> int:
-        run = [python, "-m", "pytest", "-x", "-q", *WIDE]
-        return subprocess.run(run, cwd=folder, capture_output=True).returncode
-
-    if left and code():
+    command, begun = [interpreter(folder), "-m", "pytest", "-x", "-q", *WIDE], time.monotonic()
+    if left and ended(command, folder):
         raise RuntimeError(f"{' '.join(WIDE)}: red in {folder} without any mutant")
+    patience = 60 + 4 * (time.monotonic() - begun)
     for file, name in left:
-        original = (folder / file).read_bytes()
-        with contextlib.chdir(folder):
-            importlib.import_module("mutmut.mutation.diff_apply").apply_mutant(name)
+        original = (folder / file).read_text(encoding="utf-8")
         try:
-            note(folder, file, name, code())
+            with contextlib.chdir(folder):
+                apply_mutant(name)
+            mutant = (folder / file).read_text(encoding="utf-8")
+            diff = unified_diff(original.splitlines(), mutant.splitlines(), lineterm="")
+            if changed("\n".join(diff)) != changes[name]:
+                raise RuntimeError(f"{name}: mutmut has changed another function of that name")
+            # Twice: what is red once may be so by chance.
+            code = ended(command, folder, patience) and ended(command, folder, patience)
         finally:
-            (folder / file).write_bytes(original)
+            (folder / file).write_text(original, encoding="utf-8")
+        note(folder, file, name, code)
 
 
 def note(folder: Path, file: str, name: str, code: int) -> None:

@@ -37,13 +37,14 @@ def page(found: dict[str, dict[str, str]], diffs: dict[str, str], reasons: dict[
     """Return the table by module and the list of survivors, as Markdown; mark the equivalent."""
     listed, rows = [], []
     for file, mutants in found.items():
+        more = reasons.get(file, {}).keys() - {diffs.get(name) for name in mutants}
+        more = set() if "not tried" in mutants.values() else more
         for name in [name for name, what in mutants.items() if what in ("survived", "no test")]:
             if reason := reasons.get(file, {}).get(diffs[name]):
                 mutants[name] = "equivalent"
             listed.append(f"- {file}: `{diffs[name]}`: {reason or mutants[name].upper()}")
-        used = {diffs[name] for name in mutants if name in diffs}
-        more = sorted(reasons.get(file, {}).keys() - used)
-        listed += [f"- {file}: `{each}`: does not survive, so it needs no reason" for each in more]
+        idle = "does not survive, so it needs no reason"
+        listed += [f"- {file}: `{each}`: {idle}" for each in sorted(more)]
         rows.append((file, Counter(mutants.values())))
     rows.append(("together", sum((counts for _, counts in rows), Counter())))
     table = [f"| module | planted | {' | '.join(KINDS)} |", f"|---|{'---:|' * (len(KINDS) + 1)}"]

@@ -1,11 +1,15 @@
 """The table of mutants: what it counts, and how a survivor gets its reason."""
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
+
+import pytest
 
 from benchmarks import mutants, mutants_table
 
@@ -17,13 +21,15 @@ def test_it_counts_by_module_and_a_reason_belongs_to_one_change_of_one_file():
     kinds = ("killed", "timed out", "survived", "no test", "not tried")
     found = {"bnlib/a.py": dict(zip("12345", kinds, strict=True)), "bnlib/b.py": {"6": "survived"}}
     diffs = {"3": change, "4": "x → y", "6": change}
-    reasons = {"bnlib/a.py": {change: "it is equal", "y → z": "of one that is found by now"}}
+    reasons = {"bnlib/a.py": {change: "it is equal", "x → z": "of one that is not tried"}}
+    reasons |= {"bnlib/b.py": {"y → z": "of one that is found by now"}}
     text = mutants_table.page(found, diffs, reasons)
     assert "| bnlib/a.py | 5 | 1 | 1 | 1 | 0 | 1 | 1 |" in text
     assert "| together | 6 | 1 | 1 | 1 | 1 | 1 | 1 |" in text
     assert f"- bnlib/a.py: `{change}`: it is equal\n- bnlib/a.py: `x → y`: NO TEST\n" in text
     assert f"- bnlib/b.py: `{change}`: SURVIVED\n" in text
-    assert "- bnlib/a.py: `y → z`: does not survive, so it needs no reason\n" in text
+    assert "- bnlib/b.py: `y → z`: does not survive, so it needs no reason\n" in text
+    assert "x → z" not in text
 
 
 def test_the_sample_has_its_own_settings(tmp_path):
@@ -80,21 +86,27 @@ def test_the_sample_is_tried_by_its_tests_then_in_the_source_and_a_reason_spares
     (tmp_path / "bn_experiments").mkdir()
     source, reasons = tmp_path / file, tmp_path / "reasons.toml"
     source.write_text("right", "utf-8")
-    reasons.write_text(f'["{file}"]\n"right → wrong 4" = "it is equal"\n', "utf-8")
+    reasons.write_text(f'["{file}"]\n"right → wrong f 4" = "it is equal"\n', "utf-8")
     (tmp_path / "pyproject.toml").write_text("tool.mutmut.pytest_add_cli_args = []\n", "utf-8")
 
-    def run(command, *, env=None, timeout=None, **_):
-        mutant = env["MUTANT_UNDER_TEST"][-1] if env else source.read_text("utf-8")
+    def run(command, *, env, timeout, **_):
+        mutant = env["MUTANT_UNDER_TEST"][-1]
         tried.append((mutant, *command[-2:]))
-        if timeout and ends[mutant] is None:
+        if ends[mutant] is None:
             raise subprocess.TimeoutExpired("", timeout)
-        return SimpleNamespace(returncode=ends[mutant] if timeout else int(mutant == "wrong g"))
+        return SimpleNamespace(returncode=ends[mutant])
+
+    def ended(command, folder, seconds=None):
+        tried.append(source.read_text("utf-8"))
+        by_chance = tried == ["right", "wrong f 3"]
+        return int(by_chance or tried[-1] == "wrong g 1")
+
+    def apply_mutant(name):
+        Path(file).write_text(f"wrong {name[4]} {name[-1]}", "utf-8")
 
     shown = SimpleNamespace(
-        get_diff_for_mutant=lambda name: (
-            f"-right\n+wrong {name.replace('a.x_g__mutmut_1', 'g')[-1]}"
-        ),
-        apply_mutant=lambda name: Path(file).write_text(f"wrong {name[4]}", "utf-8"),
+        get_diff_for_mutant=lambda name: f"-right\n+wrong {name[4]} {name[-1]}",
+        apply_mutant=apply_mutant,
         reset_config=lambda: None,
     )
     for module in ("mutmut.mutation.diff_apply", "mutmut.configuration"):
@@ -105,14 +117,33 @@ def test_the_sample_is_tried_by_its_tests_then_in_the_source_and_a_reason_spares
     monkeypatch.setattr(mutants, "packages", lambda: "")
     monkeypatch.setattr(mutants, "sampled", lambda _: [*codes, "a.x_g__mutmut_1"])
     monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(mutants, "ended", ended)
     mutants.alone(tmp_path)
     assert sorted(tried) == [(n, "fast", "slow") for n in "2345"]
     found = json.loads(here.read_text("utf-8"))["exit_code_by_key"]
     assert [*found.values()] == [1, 1, 0, 0, mutants.DEAD["t"], 33]
     tried.clear()
     mutants.widely(tmp_path)
-    assert [mutant for mutant, *_ in tried] == ["right", "wrong f", "wrong g"]
+    assert tried == ["right", *["wrong f 3"] * 2, *["wrong g 1"] * 2]
     found = json.loads(here.read_text("utf-8"))["exit_code_by_key"]
     assert [*found.values()] == [1, 1, 0, 0, mutants.DEAD["t"], 1]
     assert source.read_text("utf-8") == "right"
-    assert json.loads(mutants.KNOWN.read_text("utf-8"))[file]["outcomes"] == "kksstk"
+    known = json.loads(mutants.KNOWN.read_text("utf-8"))[file]
+    assert known == {"source": sha256(b"right").hexdigest(), "outcomes": "kksstk"}
+    monkeypatch.setattr(shown, "apply_mutant", lambda name: Path(file).write_text("other", "utf-8"))
+    with pytest.raises(RuntimeError, match="^a.x_f__mutmut_3: mutmut has changed another"):
+        mutants.widely(tmp_path)
+    assert source.read_text("utf-8") == "right"
+
+
+def test_tests_that_do_not_end_are_ended_with_all_that_they_started(tmp_path):
+    assert mutants.ended([sys.executable, "-c", "raise SystemExit(1)"], tmp_path) == 1
+    os.mkfifo(tmp_path / "alive")
+    reader = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
+    child = "import time; file = open('alive', 'w'); print('yes', file=file); time.sleep(600)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-uc', {child!r}])"
+    assert mutants.ended([sys.executable, "-c", code], tmp_path, 3.0) == mutants.DEAD["t"]
+    os.set_blocking(reader, True)
+    while os.read(reader, 9):  # for ever, if the child stays
+        pass
+    os.close(reader)
