@@ -12,7 +12,7 @@ from bnlib.lemma import LemmaCheck, check_lemma
 from bnlib.neuron import Neuron
 from bnlib.optima import Point, Ray, angle
 
-__version__ = "0.10.1"
+__version__ = "0.10.2"
 
 __all__ = [
     "Activation",
