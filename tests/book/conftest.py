@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from tests.book import browser, explorer_page
+from tests.book import browser
 
 
 @pytest.fixture(scope="module")
@@ -25,4 +25,6 @@ def page(chromium):
 @pytest.fixture
 def opened(chromium, tmp_path):
     """Return what opens a small page with the explorer."""
+    from tests.book import explorer_page  # reads what is not in a copy of the chapters alone
+
     return partial(explorer_page.opened, chromium, tmp_path)
