@@ -178,10 +178,8 @@ def alone(folder: Path) -> None:
             return 33
         env = {**os.environ, "MUTANT_UNDER_TEST": name}
         with contextlib.suppress(subprocess.TimeoutExpired):
-            run = [*start, *about]
-            done = subprocess.run(
-                run, cwd=folder / "mutants", env=env, capture_output=True, timeout=PATIENCE
-            )
+            run, here = start + about, folder / "mutants"
+            done = subprocess.run(run, cwd=here, env=env, capture_output=True, timeout=PATIENCE)
             return int(done.returncode)
         return DEAD["t"]
 
@@ -291,7 +289,9 @@ def main(names: list[str]) -> int:
         elif folder == ROOT and names != ["sample"]:
             tried(folder, [name for name in names if name != "library"])
     text = TEXT.format(version=version("mutmut")) + table(ROOT, ())
-    text += SAMPLE_TEXT.format(number=NUMBER, seed=SEED) + table(SAMPLE, sampled(SAMPLE))
+    every = sum(map(len, outcomes(SAMPLE).values()))
+    text += SAMPLE_TEXT.format(number=NUMBER, seed=SEED, every=every)
+    text += table(SAMPLE, sampled(SAMPLE))
     write_made(PAGE, text)
     return int("SURVIVED" in text or "NO TEST" in text)
 
