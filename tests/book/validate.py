@@ -183,7 +183,8 @@ def ask_tests(faults, folder):
         about = sorted(named, key=lambda path: (path.stem != f"test_{module}", -named[path]))
         verdicts = run(copied, "-n0", "-x", *(str(path.relative_to(ROOT)) for path in about))
         fault.red = {test: told for test, told in verdicts.items() if told is not None}
-        files = [f"{module.replace('.', '/')}.py" for module, _ in fault.red]
+        red = [file or name for file, name in fault.red]  # a file not even read has its name there
+        files = [f"{each.replace('.', '/')}.py" for each in red]
         shutil.copy(ROOT / file, copied / file)
         if files and any(run(copied, "-n0", *files).values()):
             raise AssertionError(f"red without a fault, too: {files}")
