@@ -4,6 +4,8 @@ import ast
 import itertools
 import json
 import re
+from collections import Counter
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from fractions import Fraction
 from functools import cache
@@ -12,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sympy as sp
-from flint import arb, ctx
+from flint import arb, ctx, fmpq, fmpq_mat
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq, least_squares
@@ -33,12 +35,14 @@ from bn_experiments.certify._problem import problem
 from bnlib import BatchNorm, LearningSet, Neuron, angle
 from bnlib.activations import ACTIVATIONS
 from tests import oracles
+from tests.oracles import rational
 
 INPUTS = [(1, 0), (0, 1), (1, 1), (-1, 1)]
 TARGETS = ["3/4", "1/4", "7/8", "1/8"]
 DATA = LearningSet(INPUTS, [float(Fraction(each)) for each in TARGETS])
 SMOOTH = ("tanh", "sigmoid", "softplus", "gelu", "silu", "elu")
 EXACT = ("identity", "relu", "leaky_relu")
+RNG, SEEN = np.random.default_rng, Counter()
 
 
 @cache
@@ -129,6 +133,65 @@ def test_both_sides_refuse_an_exact_ray_that_is_optimal(name):
     assert verify_trained(forged).reason == "(c): a multiple of W* is optimal with a bias"
 
 
+def optimal_on_the_ray(inputs, targets, star, flat):
+    """Return whether a (kW*, b) is the only minimum of its piece: all 2^m pieces are looked at."""
+    t = fmpq_mat(len(targets), 1, [fmpq(*each.as_integer_ratio()) for each in targets])
+    for slopes in itertools.product((Fraction(1), flat), repeat=len(inputs)):
+        rows = [[s * x for x in (*row, 1)] for s, row in zip(slopes, inputs, strict=True)]
+        entries = [fmpq(*Fraction(each).as_integer_ratio()) for row in rows for each in row]
+        found = rational.solutions(fmpq_mat(len(rows), 3, entries), t, intercept=False)
+        first, second, b = (Fraction(int(each.p), int(each.q)) for each in found.w.entries())
+        z = [first * x + second * y + b for x, y in inputs]
+        inside = flat == 1 or [each > 0 for each in z] == [each == 1 for each in slopes]
+        ahead = first * star[0] + second * star[1] > 0 == first * star[1] - second * star[0]
+        if found.rank == 3 and inside and ahead:
+            return True
+    return False
+
+
+def drawn_on_the_ray(flat, rng):
+    """Return inputs, targets and W*: often (kW*, b) is stationary, at times up to one target."""
+    inputs = tuple(tuple(map(Fraction, row.tolist())) for row in rng.integers(-2, 3, (5, 2)))
+    star, k = rng.permutation([1, int(rng.integers(-2, 3))]).tolist(), Fraction(1, 2)
+    at_kink = int(rng.integers(5)) if rng.random() < 0.3 else None
+    a = [k * (x * star[0] + y * star[1]) for x, y in inputs]
+    b = Fraction(int(rng.integers(-2, 4)), 2) if at_kink is None else -a[at_kink]
+    slopes = [Fraction(1) if z + b > 0 or i == at_kink else flat for i, z in enumerate(a)]
+    rows = sp.Matrix([[s * x for x in (*r, 1)] for s, r in zip(slopes, inputs, strict=True)])
+    free = sp.Matrix.hstack(*rows.T.nullspace(), sp.zeros(5, 1))
+    off = free * sp.Matrix(rng.integers(-2, 4, free.cols).tolist()) / int(rng.integers(1, 9))
+    targets = [
+        s * (z + b) + Fraction(*each.as_numer_denom())
+        for s, z, each in zip(slopes, a, off, strict=True)
+    ]
+    targets[0] += int(rng.random() < 0.2)
+    return inputs, tuple(targets), [-w for w in star] if rng.random() < 0.1 else star
+
+
+@oracles.each([(name, seed) for name in EXACT for seed in range(150)])
+def test_both_sides_refuse_exactly_the_exact_rays_that_are_optimal(name, seed):
+    flat, rng = {"identity": 1, "relu": 0, "leaky_relu": Fraction(1, 100)}[name], RNG(seed)
+    inputs, targets, star = drawn_on_the_ray(flat, rng)
+    while flat != 1 and seed % 10 and min(targets) <= 0:
+        inputs, targets, star = drawn_on_the_ray(flat, rng)
+    point = tuple((Fraction(w),) * 2 for w in star)
+    claim = replace(certified(name), inputs=inputs, targets=targets, box=point)
+    told = optimal_on_the_ray(inputs, targets, star, flat) and "optimal with a bias"
+    told = "may lie at a kink" if flat != 1 and min(targets) <= 0 else told
+    SEEN[told] += 1
+    posed = problem(inputs, targets, name, True, 1, 0)
+    for call in (
+        lambda: trained_verifier._check_pieces(claim),
+        lambda: _linear_piece.refuse_minimum_on_the_ray(posed, star),
+    ):
+        with (
+            pytest.raises((NotProvedError, verifier.NotProvedError), match=told)
+            if told
+            else nullcontext()
+        ):
+            call()
+
+
 def with_box(claim, part, by):
     (low, high), *others = getattr(claim, part)
     return replace(claim, **{part: ((low + by, high + by), *others)})
@@ -146,7 +209,7 @@ FORGED = {
     "unknown activation": (lambda c: replace(c, activation="relu6"), "unknown"),
     "one line": (
         lambda c: replace(c, inputs=tuple((Fraction(n),) * 2 for n in range(4))),
-        r"\(e\)",
+        r"^\(e\): the centred inputs have a lower rank$",
     ),
 }
 
@@ -159,6 +222,24 @@ def test_a_forged_certificate_is_refused(name, kind):
     answer = verify_trained(forge(certified(name)))
     assert not answer
     assert re.search(reason, answer.reason), answer.reason
+
+
+def test_the_optimum_with_a_bias_needs_a_direction(monkeypatch):
+    """One of the weights, and not the bias, has to be away from 0, also by less than 1."""
+    for part in ("require_minimum", "_check_half_plane"):
+        monkeypatch.setattr(trained_verifier, part, lambda *_: None)
+    near, below, above = ((Fraction(a, 2), Fraction(b, 2)) for a, b in ((-1, 1), (-2, -1), (1, 2)))
+    for box, apart in (
+        ((near, near, above), False),
+        ((near, (Fraction(0), Fraction(1)), above), False),
+        (((Fraction(-1), Fraction(0)), near, above), False),
+        ((near, above, near), True),
+        ((near, below, near), True),
+        ((above, near, near), True),
+    ):
+        answer = verify_trained(replace(certified("tanh"), with_bias=box))
+        assert bool(answer) is apart, box
+        assert apart or answer.reason == "(e): the optimum with a bias may have no direction"
 
 
 def test_another_activation_is_refused_but_where_the_pieces_agree():
