@@ -240,6 +240,8 @@ def test_the_optimum_with_a_bias_needs_a_direction(monkeypatch):
         answer = verify_trained(replace(certified("tanh"), with_bias=box))
         assert bool(answer) is apart, box
         assert apart or answer.reason == "(e): the optimum with a bias may have no direction"
+    answer = verify_trained(replace(certified("relu"), box=certified("tanh").box))
+    assert answer.reason == "(c): for this activation W* must be a point"
 
 
 def test_another_activation_is_refused_but_where_the_pieces_agree():
@@ -328,17 +330,18 @@ def test_neither_side_excludes_a_stationary_point(name, seed):
 @oracles.each(("gelu", "silu"))
 def test_one_term_from_the_right_outweighs_from_where_floats_say(name):
     """The least z of the search and the largest target of the verifier, on both sides of each."""
-    phi, gap, spread, top = ACTIVATIONS[name], 0.25, 3.0, 0.75
+    phi, gap, spread, top = ACTIVATIONS[name], 0.25, 3.5, 0.75
 
     def surplus(z, top):
         left = (top - phi.value(-z)) * -phi.derivative(-z)
         return (phi.value(z) - top) * gap - 4 * left * spread
 
-    t = [arb(0.5, 0.25), arb(0.25)]  # the first is up to `top`
-    plane = _half_plane._HalfPlane(name, [], [*t, *t], [arb(v) for v in (-1, 0, 1.75, 2)])
+    # As far as they are known, the first target is up to `top`, the last distance down to `gap`.
+    t, a = [arb(0.5, 0.25), arb(0.25)], [*map(arb, (-1, 0, 1.75)), arb(2.25, 0.25)]
+    plane = _half_plane._HalfPlane(name, [], [*t, *t], a)
     z, most = brentq(surplus, 1.5, 20, (top,)), brentq(lambda top: surplus(8.0, top), 0, 8)
-    gaps = [arb(v) for v in (1, 1.75, 0.25)]
-    for off in (-1e-9, 1e-9):
+    gaps = [after - before for before, after in itertools.pairwise(a)]
+    for off in (-1e-6, 1e-6):
         assert _half_plane._dominates(plane, z + off) is (off > 0)
         claim = replace(
             certified(name), targets=(*certified(name).targets[1:], Fraction(most + off))
