@@ -319,7 +319,8 @@ def test_neither_side_excludes_a_stationary_point(name, seed):
         cell = (k - shift[0], k + 1 - shift[0], b - shift[1], b + 1 - shift[1])
         for each in (cell, (k - 1e-6, k + 1e-6, b - 1e-6, b + 1e-6)):
             assert not _half_plane._signs_exclude(plane, each)
-            assert not _half_plane._sums_exclude(plane, each)
+            for x in (plane.x, [[arb(0)] * 2] * 4):  # a sum that is 0 says nothing
+                assert not _half_plane._sums_exclude(plane._replace(x=x), each)
         with pytest.raises(NotProvedError, match="may be stationary"):
             _half_plane.refuse_stationary_ray(posed, box)
         claim = replace(certified(name), box=box)
@@ -347,6 +348,24 @@ def test_one_term_from_the_right_outweighs_from_where_floats_say(name):
             certified(name), targets=(*certified(name).targets[1:], Fraction(most + off))
         )
         assert trained_verifier._outweighs(claim, gaps) is (off < 0)
+
+
+@oracles.each([(name, t) for name in SMOOTH for t in ("3/4", "1/8", "-3/8")])
+def test_a_sign_on_a_ball_is_that_of_all_its_points_and_known_where_it_is_clear(name, target):
+    """Of φ - t and of φ′: by the search, and by the tables of the verifier, with cells of 1/16."""
+    phi, t, turning = ACTIVATIONS[name], Fraction(target), name in ("gelu", "silu")
+    if phi.value(-8.0) >= t or (turning and t < 0):
+        return  # refused before
+    tables = [trained_verifier._table(certified(name), -1, each) for each in (t, None)]
+    for middle, radius in RNG(5).uniform((-6, -3), (6, 0), (300, 2)):
+        x = middle + 10**radius * np.linspace(-1, 1, 201)
+        z, residual, slope = arb(middle, 10**radius), phi.value(x) - float(t), phi.derivative(x)
+        found = [(_half_plane._residual_sign(name, z, arb(fmpq(*t.as_integer_ratio()))), residual)]
+        found += [(_half_plane._slope_sign(name, z), slope), (tables[0](z), residual)]
+        found += [(tables[1](z), slope)] if turning else []
+        for sign, values in found:
+            assert not sign or {*np.sign(values)} == {sign}, (middle, radius)
+            assert sign or radius > -2 or np.abs(values).min() < 0.2, (middle, radius)
 
 
 def test_around_its_kink_elu_has_what_both_sides_have():
