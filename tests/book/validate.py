@@ -31,6 +31,7 @@ CHECKS = ("nbval", "guards", "tests")
 # Signs that change nothing that could be red: why.
 EQUIVALENT = {
     "mini-batches, cell 12, sign 1: `-1` → `+1`": "the last axis of two is axis 1",
+    "bn_experiments/networks/training.py, sign 7: `-1` → `+1`": "the last axis of two is axis 1",
     "bnlib/neuron.py, sign 11: `-1` → `+1`": "the last axis of two is axis 1",
     "bn_solver/doubled.py, sign 43: `count - 1` → `count + 1`": "slices narrower by at most a bit, "
     "whose sums are exact as well; up to 2¹⁵ examples three of them hold more than a pair does",
