@@ -8,24 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bn_experiments.networks import Network, fold, insertion, unfold
+from bn_experiments.networks import Network, fold, unfold
 from bnlib import BatchNorm
-from tests.networks.written_out import disturbed, flat
-from tests.oracles import Disagreement, agree, refused
-
-FORMS = [
-    BatchNorm(),
-    BatchNorm(epsilon=0.1),
-    BatchNorm(scale=False),
-    BatchNorm(center=False),
-    BatchNorm(center=False, beta=0.3),
-]
-NAMES = ["relu", "identity", "tanh", "gelu"]
-
-
-def near(tree, size, rng):
-    """Return parameters at most `size` away in every entry."""
-    return jax.tree.map(lambda each: each + size * rng.uniform(-1, 1, each.shape), tree)
+from tests.networks.written_out import FORMS, disturbed, flat
+from tests.oracles import Disagreement, agree, each, refused
 
 
 def section(network, seed, size, take=unfold):
@@ -35,7 +21,7 @@ def section(network, seed, size, take=unfold):
     plain, folded = fold(network, params, x)
     back = take(network, params, folded, x)
     agree("the given parameters", flat(back), flat(params), 1e-10)
-    wanted = near(folded, size, rng)
+    wanted = jax.tree.map(lambda p: p + size * rng.uniform(-1, 1, p.shape), folded)
     moved = take(network, params, wanted, x)
     again, refolded = fold(network, moved, x)
     assert again == plain
@@ -46,8 +32,8 @@ def section(network, seed, size, take=unfold):
 
 @given(
     st.sampled_from([(2, 2), (1, 2, 2), (2, 2, 2, 2)]),
-    st.sampled_from(NAMES),
-    st.sampled_from(FORMS),
+    st.sampled_from(["relu", "identity", "tanh", "gelu"]),
+    st.sampled_from([*FORMS, BatchNorm(center=False, beta=0.3)]),
     st.integers(0, 999),
 )
 def test_every_plain_network_near_a_fold_is_one_and_of_parameters_near_by(widths, name, norm, seed):
@@ -59,26 +45,20 @@ def test_every_plain_network_near_a_fold_is_one_and_of_parameters_near_by(widths
     assert close < 1e-2 * far
 
 
-def only_one_factor(network, params, plain, inputs):
-    """γ̃ = γ in place of γ s̃/s."""
-    right = insertion.unfold(network, params, plain, inputs)
-    return [new | {"gamma": old["gamma"]} for new, old in zip(right, params, strict=True)]
+WRONG = {
+    "γ̃ = γ in place of γ s̃/s": lambda new, params, plain: {"gamma": params["gamma"]},
+    "β̃ with b' alone": lambda new, params, plain: {"beta": plain["bias"]},
+    # The same functions from other weights: a section, but through another point.
+    "far away": lambda new, params, plain: {"weights": 2 * new["weights"]},
+}
 
 
-def old_mean(network, params, plain, inputs):
-    """β̃ with b' alone."""
-    right = insertion.unfold(network, params, plain, inputs)
-    return [new | {"beta": of["bias"]} for new, of in zip(right, plain, strict=True)]
+@each(WRONG)
+def test_an_error_planted_in_the_section_is_caught(change):
+    def wrong(network, params, plain, inputs):
+        layers = zip(unfold(network, params, plain, inputs), params, plain, strict=True)
+        return [new | change(new, *given) for new, *given in layers]
 
-
-def far_away(network, params, plain, inputs):
-    """The same functions from other weights: a section, but through another point."""
-    right = insertion.unfold(network, params, plain, inputs)
-    return [new | {"weights": 2 * new["weights"]} for new in right]
-
-
-@pytest.mark.parametrize("wrong", [only_one_factor, old_mean, far_away])
-def test_an_error_planted_in_the_section_is_caught(wrong):
     network = Network((2, 2, 2), "relu", normalization=(BatchNorm(), BatchNorm()))
     section(network, 3, 1e-3)
     with pytest.raises(Disagreement, match="^the (given|plain) parameters"):
@@ -114,9 +94,8 @@ def test_a_minimum_on_a_kink_is_a_minimum_with_batch_norm_for_every_multiple(fac
     network = replace(PLAIN, normalization=(BatchNorm(), None))
     weights = factor * np.array([[1.6]])
     y = x @ weights
-    params = arrays(
-        [{"weights": weights, "gamma": y.std(axis=0) / factor, "beta": [1.6 * 0.5]}, kink()[1]]
-    )
+    hidden = {"weights": weights, "gamma": y.std(axis=0) / factor, "beta": [1.6 * 0.5]}
+    params = arrays([hidden, kink()[1]])
     plain, folded = fold(network, params, x)
     agree("the plain minimum", flat(folded), flat(arrays(kink())), 1e-12)
     assert plain == PLAIN
@@ -141,9 +120,8 @@ def test_a_frozen_or_zero_gamma_has_no_section():
 
 
 def test_a_layer_without_batch_norm_may_come_before_one_with_it():
-    assert (
-        section(Network((2, 2, 2, 1), normalization=(None, BatchNorm(), None)), 3, 1e-6)[0] < 1e-3
-    )
+    network = Network((2, 2, 2, 1), normalization=(None, BatchNorm(), None))
+    assert section(network, 3, 1e-6)[0] < 1e-3
 
 
 def test_scaling_alone_gives_no_bias():

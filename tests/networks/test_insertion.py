@@ -17,10 +17,9 @@ from jax.flatten_util import ravel_pytree
 from bn_experiments.networks import Network, insertion, network
 from bn_experiments.networks.insertion import check_insertion, fold, insert, inserted_gradient
 from bnlib import BatchNorm
-from tests.networks.written_out import disturbed, flat
+from tests.networks.written_out import FORMS, disturbed, flat
 from tests.oracles import Disagreement, agree, refused
 
-FORMS = [BatchNorm(), BatchNorm(epsilon=0.1), BatchNorm(scale=False), BatchNorm(center=False)]
 EXAMPLES = 50
 SMOOTH = ["tanh", "softplus", "gelu", "silu", "sigmoid"]
 
@@ -133,9 +132,8 @@ def test_minima_are_those_of_the_network_with_biases():
             y = x @ first["weights"]
             s = jax.numpy.sqrt(y.var(axis=0) + norm.epsilon)
             bias = first["beta"] - first["gamma"] / s * y.mean(axis=0)
-            return ravel_pytree(
-                [{"bias": bias, "weights": first["weights"] * first["gamma"] / s}, last]
-            )[0]
+            weights = first["weights"] * first["gamma"] / s
+            return ravel_pytree([{"bias": bias, "weights": weights}, last])[0]
 
         agree("folded", phi(vector), flat(equal), 1e-13)
         jacobian = np.asarray(jax.jacfwd(phi)(vector))
@@ -186,7 +184,7 @@ def unbiased(v, epsilon):
     return ((v**2).sum(axis=0) / (len(v) - 1) + epsilon) ** 0.5
 
 
-def outside_the_root(v, epsilon):
+def outside(v, epsilon):
     return (v**2).mean(axis=0) ** 0.5 + epsilon
 
 
@@ -214,14 +212,9 @@ def nothing_below(*given):
 
 PLANTS = {
     "unbiased variance in the network": (network, "_normalize", normalized_by(unbiased), 0),
-    "ε outside the root in the network": (
-        network,
-        "_normalize",
-        normalized_by(outside_the_root),
-        1,
-    ),
+    "ε outside the root in the network": (network, "_normalize", normalized_by(outside), 1),
     "unbiased variance in the insertion": (insertion, "_divisor", divided_by(unbiased), 0),
-    "ε outside the root in the insertion": (insertion, "_divisor", divided_by(outside_the_root), 1),
+    "ε outside the root in the insertion": (insertion, "_divisor", divided_by(outside), 1),
     "ε dropped in the insertion": (insertion, "_divisor", divided_by(without_epsilon), 1),
 }
 FORMULAS = {

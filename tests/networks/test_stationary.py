@@ -75,11 +75,10 @@ def test_a_perfect_fit_converges_and_is_not_isolated():
 
 def test_what_does_not_fit_is_refused():
     network = Network((2, 1))
-    params, x, t = network.initialize(0), np.eye(2), np.ones(2)
-    with pytest.raises(ValueError, match="^iterations: must be at least 1"):
-        stationary_point(network, params, x, t, iterations=0)
-    with pytest.raises(ValueError, match="^params: loss or gradient is not finite"):
-        stationary_point(network, [{"weights": np.full((2, 1), np.nan), "bias": np.zeros(1)}], x, t)
+    start, x, t = network.initialize(0), np.eye(2), np.ones(2)
+    refused("^iterations: must be at least 1", stationary_point, network, start, x, t, iterations=0)
+    lost = [{"weights": np.full((2, 1), np.nan), "bias": np.zeros(1)}]
+    refused("^params: loss or gradient is not finite", stationary_point, network, lost, x, t)
     w = np.ones((2, 3, 2))
     refused(r"^stars: expected shape \(p, d, k\)", lambda: reached_sides(w, w[0], w))
     refused("^stars: shape", lambda: reached_sides(w, np.ones((2, 2, 2)), w))
@@ -87,15 +86,9 @@ def test_what_does_not_fit_is_refused():
     refused("^starts: entry", lambda: reached_sides(np.full((2, 3, 2), np.nan), w, w))
 
 
-NORMS = [
-    None,
-    (BatchNorm(), None),
-    (BatchNorm(center=False), None),
-    (BatchNorm(epsilon=0.1), None),
-    (None, BatchNorm()),
-    (None, BatchNorm(scale=False)),
-    (None, BatchNorm(center=False)),
-]
+FIRST = BatchNorm(), BatchNorm(center=False), BatchNorm(epsilon=0.1)
+LAST = BatchNorm(), BatchNorm(scale=False), BatchNorm(center=False)
+NORMS = [None, *((norm, None) for norm in FIRST), *((None, norm) for norm in LAST)]
 
 
 @pytest.mark.parametrize("objective", ["squared", "cross-entropy"])

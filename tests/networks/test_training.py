@@ -2,12 +2,12 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
 import optax
 import pytest
 
@@ -18,7 +18,6 @@ from bnlib import BatchNorm
 from tests.networks.written_out import written_loss, written_out
 from tests.oracles import refused
 
-Array = npt.NDArray[np.float64]
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "training.json"
 
 RNG = np.random.default_rng(4)
@@ -94,10 +93,8 @@ def compare_loop(net, batches=None, rule=optax.sgd):
         losses.append(written_loss(net, params, X, T))
         if run.losses is not None:
             np.testing.assert_allclose(run.losses[i], losses, rtol=1e-9)
-        for found, expected in zip(
-            jax.tree.leaves(one_of(run.params, i)), jax.tree.leaves(params), strict=True
-        ):
-            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+        close = partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-12)
+        jax.tree.map(close, one_of(run.params, i), params)
 
 
 @pytest.mark.parametrize("objective", ["squared", "cross-entropy"])
@@ -242,10 +239,8 @@ def test_travel_is_what_the_definition_says():
     end = trained_by(net, start)
     found = training.travel(net, start, end)
     for i in range(2):
-        pairs = [
-            (one["weights"], other["weights"])
-            for one, other in zip(one_of(start, i), one_of(end, i), strict=True)
-        ]
+        layers = zip(one_of(start, i), one_of(end, i), strict=True)
+        pairs = [(one["weights"], other["weights"]) for one, other in layers]
         length = np.sqrt(sum(np.sum(a**2) for a, _ in pairs))
         gap = np.sqrt(sum(np.sum((a - b) ** 2) for a, b in pairs))
         assert found.distance_from_start[i] == pytest.approx(gap / length, rel=1e-12)
@@ -319,11 +314,8 @@ def test_bad_input_is_refused():
 def test_cases_cover_the_grid_and_all_variants_share_one_network():
     every = experiment.cases()
     assert json.loads(json.dumps(every)) == every
-    setups = {
-        (each["variant"], each["inputs"], each["batch"], each["scale"])
-        for each in every
-        if each["kind"] == "grid"
-    }
+    grid = [each for each in every if each["kind"] == "grid"]
+    setups = {(each["variant"], each["inputs"], each["batch"], each["scale"]) for each in grid}
     assert len(setups) == 4 * 2 * (5 + 3)
     assert all(len(each["seeds"]) >= 10 for each in every if each["kind"] in ("grid", "long"))
     plain = experiment.network("none")
@@ -386,13 +378,9 @@ def test_the_stored_summary_is_what_the_code_gives():
     document = json.loads(RESULTS.read_text(encoding="utf-8"))
     every = experiment.cases()
     assert (document["experiment"], document["cases"]) == ("training", len(every))
-    [case] = [
-        each
-        for each in every
-        if each["kind"] == "grid"
-        and (each["variant"], each["inputs"]) == ("full", "standardised")
-        and (each["batch"], each["scale"]) == (experiment.BATCH, 1.0)
-    ]
+    this = {"kind": "grid", "variant": "full", "inputs": "standardised"}
+    this |= {"batch": experiment.BATCH, "scale": 1.0}
+    [case] = [each for each in every if this.items() <= each.items()]
     [column] = [i for i, rate in enumerate(experiment.RATES) if rate == 0.1]
     row = experiment.task({**case, "rates": [0.1]}, RNG)
     assert json.loads(json.dumps(row, allow_nan=False)) == row

@@ -68,10 +68,8 @@ class Pair:
         self.epsilon = epsilon
         rng = np.random.default_rng(3)
         self.x, self.t = rng.normal(0.5, 1.0, (M, LENGTH, CHANNELS)), rng.normal(size=M)
-        self.common = {k: rng.normal(size=shape) for k, shape in self.shapes.items()}
-        self.params = self.common | {
-            "gamma": np.array([0.7, -1.3, 2.0]), "beta": rng.normal(size=WIDTH)
-        }  # fmt: skip
+        self.params = {k: rng.normal(size=shape) for k, shape in self.shapes.items()}
+        self.params |= {"gamma": np.array([0.7, -1.3, 2.0]), "beta": rng.normal(size=WIDTH)}
 
     def moments(self, p, *, ddof=0):
         a = self.rows(self.x, p)

@@ -6,6 +6,7 @@ from jax.flatten_util import ravel_pytree
 
 from bnlib import BatchNorm
 
+FORMS = [BatchNorm(), BatchNorm(epsilon=0.1), BatchNorm(scale=False), BatchNorm(center=False)]
 PHI = {"identity": lambda z: z, "tanh": np.tanh, "softplus": lambda z: np.logaddexp(0.0, z)}
 
 
