@@ -112,9 +112,8 @@ def test_the_help_is_word_for_word_that_of_the_file_beside_this(capsys):
         with pytest.raises(SystemExit):
             run([*given, "--help"])
         shown.append(capsys.readouterr().out.partition("\n\n")[2])
-    assert (
-        " ".join(shown).split() == Path(__file__).with_name("help.txt").read_text("utf-8").split()
-    )
+    stored = Path(__file__).with_name("help.txt").read_text("utf-8")
+    assert " ".join(shown).split() == stored.split()
 
 
 @pytest.mark.parametrize(

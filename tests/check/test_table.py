@@ -111,11 +111,7 @@ BROKEN = [
     ("long", "a,t\n1,2\n" + "y" * 999 + ",3\n", ["'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy…'"]),
     ("twice", "a,b,a,t\n1,2,3,4\n", ["several columns have the name 'a'; rename them"]),
     ("short", "a,b,t\n1,2,3\n4,5\n", ["line 3 has 2 fields, but the header has 3; every row"]),
-    (
-        "comma in row",
-        "a,b,t\n1,5,2,3\n",
-        ["has 4 fields, but the header has 3; is there a decimal"],
-    ),
+    ("decimal", "a,b,t\n1,5,2,3\n", ["has 4 fields, but the header has 3; is there a decimal"]),
     ("trailing", "a,b,t\n1,2,3,\n", ["it ends with a separator"]),
     ("gap", "a,t\n1,2\n\n3,4\n", ["line 3 is empty, but rows follow"]),
     ("empty", "", ["is empty; it needs a line with the names"]),
@@ -266,32 +262,28 @@ def test_names_and_columns_of_objects_are_kept():
 NAN, NA = float("nan"), NotAvailable()
 
 
-@pytest.mark.parametrize(
-    ("data", "target", "told"),
-    [
-        (NAMED | {"x2": [1.0, NAN, 0.0]}, "t", "row 1 (counted from 0), column 'x2': 'nan' is mis"),
-        (NAMED | {"x2": [1, None, NA]}, "t", "'None' is missing (so in 2 of 3 rows)"),
-        (NAMED | {"x2": [1, -np.inf, 0]}, "t", "'-inf' is infinite"),
-        (NAMED | {"x2": ["1", "2", "3"]}, "t", "row 0 (counted from 0), column 'x2': '1' is text"),
-        (NAMED | {"x2": [1j, 2, 3]}, "t", "column 'x2': '1j' is no number"),
-        (NAMED | {"x2": np.array(["2020-01-01"] * 3, "M8[D]")}, "t", "'2020-01-01' is no number"),
-        (NAMED | {"x2": [1, 2]}, "t", "the columns differ in length ('x1': 3, 'x2': 2, 't': 3)"),
-        (NAMED | {"x2": [2**53 + 1, 2, 3]}, "t", "column 'x2': entry (0,) is 9007199254740993"),
-        (NAMED | {"x2": np.ones((3, 2))}, "t", "column 'x2' has the shape (3, 2), not (m,)"),
-        (np.ma.masked_equal(X, 0), T, "row 1 (counted from 0), column 'x1': 'None' is missing"),
-        (NAMED, None, "target: dict has no target of its own"),
-        (NAMED, "price", "target: dict has no column 'price'"),
-        (Frame(NAMED | {1: T, "1": T}), "t", "several columns have the name '1'"),
-        (np.zeros((2, 2, 2)), [1, 2], "shape (2, 2, 2)"),
-        (None, "t", "data: expected a table or an array of shape (m, d)"),
-        ({"x": [], "t": []}, "t", "has no row"),
-        (
-            {"data": X, "target": np.ones((3, 2)), "target_names": "ab"},
-            None,
-            "name one of 'a', 'b'",
-        ),
-    ],
-)
+UNUSABLE = [
+    (NAMED | {"x2": [1.0, NAN, 0.0]}, "t", "row 1 (counted from 0), column 'x2': 'nan' is mis"),
+    (NAMED | {"x2": [1, None, NA]}, "t", "'None' is missing (so in 2 of 3 rows)"),
+    (NAMED | {"x2": [1, -np.inf, 0]}, "t", "'-inf' is infinite"),
+    (NAMED | {"x2": ["1", "2", "3"]}, "t", "row 0 (counted from 0), column 'x2': '1' is text"),
+    (NAMED | {"x2": [1j, 2, 3]}, "t", "column 'x2': '1j' is no number"),
+    (NAMED | {"x2": np.array(["2020-01-01"] * 3, "M8[D]")}, "t", "'2020-01-01' is no number"),
+    (NAMED | {"x2": [1, 2]}, "t", "the columns differ in length ('x1': 3, 'x2': 2, 't': 3)"),
+    (NAMED | {"x2": [2**53 + 1, 2, 3]}, "t", "column 'x2': entry (0,) is 9007199254740993"),
+    (NAMED | {"x2": np.ones((3, 2))}, "t", "column 'x2' has the shape (3, 2), not (m,)"),
+    (np.ma.masked_equal(X, 0), T, "row 1 (counted from 0), column 'x1': 'None' is missing"),
+    (NAMED, None, "target: dict has no target of its own"),
+    (NAMED, "price", "target: dict has no column 'price'"),
+    (Frame(NAMED | {1: T, "1": T}), "t", "several columns have the name '1'"),
+    (np.zeros((2, 2, 2)), [1, 2], "shape (2, 2, 2)"),
+    (None, "t", "data: expected a table or an array of shape (m, d)"),
+    ({"x": [], "t": []}, "t", "has no row"),
+    ({"data": X, "target": np.ones((3, 2)), "target_names": "ab"}, None, "name one of 'a', 'b'"),
+]
+
+
+@pytest.mark.parametrize(("data", "target", "told"), UNUSABLE)
 def test_what_is_wrong_with_an_object_is_named(data, target, told):
     with pytest.raises(ValueError, match=": ") as error:
         check(data, target)
