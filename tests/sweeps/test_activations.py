@@ -216,12 +216,9 @@ def test_with_several_optima_the_lowest_and_its_nearest_ray_are_compared():
 
 def check_shares():
     """Compare the shares in a reading with sums made one by one."""
-    dead = [
-        of_starts(1000, 400, 900, 300),
-        of_starts(3000, 600, 2000, 500, 80),
-        of_starts(0, *[0] * 3),
-    ]
-    sets = [made_up([[0.3]], 100, 30 + i, readings={"dead": each}) for i, each in enumerate(dead)]
+    dead = [(1000, 400, 900, 300), (3000, 600, 2000, 500, 80), (0, 0, 0, 0)]
+    readings = [{"dead": of_starts(*each)} for each in dead]
+    sets = [made_up([[0.3]], 100, 30 + i, readings=each) for i, each in enumerate(readings)]
     found = activations.shares(sets, "dead")
     assert found["sets"] == 2  # the third counts no start
     pairs = {"infimum": (0.4, 0.2), "strict": (0.3, 1 / 6), "given_closest": (1 / 3, 0.25)}

@@ -39,13 +39,6 @@ def finish(*arguments, **given):
     return out
 
 
-def wait_until(true, *processes):
-    """Wait until something is true, however long that takes, or a process has ended."""
-    while all(each.poll() is None for each in processes) and not true():
-        time.sleep(0.002)
-    assert true(), [each.communicate() for each in processes if each.poll() is not None]
-
-
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory):
     """Return what a run prints that nothing interrupts, with one worker."""
@@ -73,7 +66,9 @@ class Folder:
             numbers = [int(each.name.split()[0]) for each in self.path.glob("* in *")]
             return sum(number >= toy.HELD for number in numbers) == runs * workers
 
-        wait_until(holds, *started)
+        while all(run.poll() is None for run in started) and not holds():  # however long
+            time.sleep(0.002)
+        assert holds(), [run.communicate() for run in started if run.poll() is not None]
         return started
 
     def check_again(self, expected, cases):
