@@ -270,10 +270,8 @@ def test_anything_else_and_a_subclass_is_refused_whatever_it_hands_in():
     relu = CERTIFICATES["relu"]
     lies = [Elsewhere(**vars(each)) for each in (replace(relu, bound=Fraction(9)), relu)]
     for value in (None, 3, b"{}", [], object(), *lies, text := Text(relu.to_json())):
-        message = (
-            f"certificate: expected a Certificate or its JSON, .* {type(value).__name__}; make"
-        )
-        oracles.refused(message, verify, value)
+        told = f"certificate: expected a Certificate or its JSON, .* {type(value).__name__}; make"
+        oracles.refused(told, verify, value)
     assert all(verify(each.to_json()) for each in lies)  # what they hand in is true
     assert verify(str(text))
 

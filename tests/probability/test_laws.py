@@ -171,10 +171,8 @@ def test_the_mean_gain_agrees_with_counting(angle, scale, d):
     ray = np.eye(d)[0] * np.cos(angle) + np.eye(d)[1] * np.sin(angle)
     check = bnlib.check_lemma(starts, [bnlib.Point(star)], [bnlib.Ray(ray)])
     distance = np.sum((starts - star) ** 2, axis=1)
-    for reading, kept in (
-        ("infimum", check.applies),
-        ("given_closest", check.applies & check.exists),
-    ):
+    both = check.applies & check.exists
+    for reading, kept in (("infimum", check.applies), ("given_closest", both)):
         law = probability.mean_gain(angle, 2.0, scale, reading)
         for side in (check.left, check.right) if reading == "given_closest" else (check.left,):
             gain = (distance - side)[kept]

@@ -193,7 +193,5 @@ def test_what_cannot_be_simulated_is_refused(shortcut):
         ([STAR], [], 10, "normalized_optima: is empty"),
         ([RAY], [STAR], 10, "standard_optima: .* is not a Point"),
     ):
-        rng = np.random.default_rng(0)
-        oracles.refused(
-            f"^{message}", simulate, Gaussian(), stars, images, n, rng, shortcut=shortcut
-        )
+        law, rng = Gaussian(), np.random.default_rng(0)
+        oracles.refused(f"^{message}", simulate, law, stars, images, n, rng, shortcut=shortcut)

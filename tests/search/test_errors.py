@@ -76,12 +76,7 @@ def compare_point(neuron, data, point):
 def compare_ray(neuron, data, ray):
     """Look whether the loss falls towards the ray at a distance of its error, on both sides."""
     with certificates.digits():
-        return compare_turns(exact_loss(neuron, data), ray)
-
-
-def compare_turns(loss, ray):
-    """Compare the error of a ray with the signs of the slope of a loss for mpmath."""
-    with certificates.digits():
+        loss = exact_loss(neuron, data)
         a, b = (mp.mpf(v) for v in ray.direction.tolist())
         turn = 2 * mp.asin(min(mp.mpf(ray.error + 2 * oracles.EPS), 2) / 2)
 
@@ -165,9 +160,8 @@ def compare_pieces(name, data):
 def checked(compare, neuron, sets, least):
     """Compare all minima of a neuron on some sets, and whether the bounds are of use."""
     rng = np.random.default_rng(0)
-    shares = [
-        compare(neuron, data, each) for data in sets for each in numerical_optima(neuron, data, rng)
-    ]
+    found = [(data, each) for data in sets for each in numerical_optima(neuron, data, rng)]
+    shares = [compare(neuron, *each) for each in found]
     assert len(shares) >= least
     assert np.median(shares) < ABSURD
 
@@ -209,16 +203,12 @@ def test_targets_far_from_zero_cost_digits_and_the_error_says_so(name):
 def test_a_bound_that_forgets_rounding_is_caught(monkeypatch):
     ray, point = (Neuron(normalization=BatchNorm(scale=scale, beta=1e5)) for scale in (True, False))
     # As if every sign were certain; and twice Newton's step, without what rounding does to it.
-    monkeypatch.setattr(
-        directions, "slope_rounding", lambda _, w, __, along: np.zeros((*w.shape[:-1], 1))
-    )
-    monkeypatch.setattr(
-        _whitened,
-        "distance_to_zero",
-        lambda slopes, _, at, basis, values: (
-            2 * float(np.linalg.norm(basis @ (slopes(at) / values)))
-        ),
-    )
+
+    def twice_the_step(slopes, _, at, basis, values):
+        return 2 * float(np.linalg.norm(basis @ (slopes(at) / values)))
+
+    monkeypatch.setattr(directions, "slope_rounding", lambda _, w, *__: np.zeros_like(w[..., :1]))
+    monkeypatch.setattr(_whitened, "distance_to_zero", twice_the_step)
     for data in FAR:
         (direction,) = scan_directions(ray, data).minima
         with pytest.raises(oracles.Disagreement, match="no minimum within"):

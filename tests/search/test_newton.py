@@ -44,8 +44,6 @@ def test_a_quadratic_is_its_own_model_and_the_polish_ends_at_the_zero_or_stays()
 
 def test_a_zero_at_0_that_rounding_does_not_move_has_the_smallest_box():
     hessian = np.array([[2.0, 1.0], [1.0, 3.0]])
-    curvatures, basis = np.linalg.eigh(hessian)
-    off = distance_to_zero(
-        lambda v: v @ hessian @ basis, np.zeros_like, np.zeros(2), basis, curvatures
-    )
+    values, basis = np.linalg.eigh(hessian)
+    off = distance_to_zero(lambda v: v @ hessian @ basis, np.zeros_like, np.zeros(2), basis, values)
     assert 0 < off < 1e-16

@@ -94,17 +94,16 @@ def test_two_minima_and_the_saddle_between_them():
 
 def test_a_maximum_where_silu_is_lowest():
     # SiLU falls to -0.28 at z = -1.28 and rises on both sides; its targets here are positive.
-    data = LearningSet([[1.0], [0.9]], [1.0, 1.0])
+    silu, data = Neuron("silu"), LearningSet([[1.0], [0.9]], [1.0, 1.0])
     grid = np.linspace(-4, 4, 80_001)
     rises = np.sign(np.diff(loss_of("silu", data)(grid[:, None])))
     turns = np.flatnonzero(rises[1:] != rises[:-1])
     (low,), (high,) = (grid[1:-1][turns[rises[turns + 1] == sign]] for sign in (1, -1))
-    land = search_weights(Neuron("silu"), data, np.linspace(-3, 3, 25)[:, None])
+    land = search_weights(silu, data, np.linspace(-3, 3, 25)[:, None])
     assert np.allclose([each.weights[0] for each in land.minima], [low], atol=2e-4)
-    top = optimize.root_scalar(
-        lambda w: Neuron("silu").gradient([w], data)[0], bracket=(high - 0.1, high + 0.1)
-    ).root
-    assert search_weights(Neuron("silu"), data, [[top]]).outcomes == {"maximum": 1}
+    near = high - 0.1, high + 0.1
+    top = optimize.root_scalar(lambda w: silu.gradient([w], data)[0], bracket=near).root
+    assert search_weights(silu, data, [[top]]).outcomes == {"maximum": 1}
 
 
 def test_what_is_no_minimum_is_told_apart():
@@ -278,9 +277,8 @@ def test_where_the_loss_falls_across_an_edge_of_the_grid_there_is_no_minimum(alo
     def loss(w, _):
         return slope * w[..., along] + (w[..., 1 - along] - 3) ** 2
 
-    search = SimpleNamespace(
-        neuron=SimpleNamespace(loss=loss), frame=np.eye(2), data=None, size=1.0
-    )
+    neuron = SimpleNamespace(loss=loss)
+    search = SimpleNamespace(neuron=neuron, frame=np.eye(2), data=None, size=1.0)
     assert len(_whitened.WhitenedSearch._lowest(search, grid)) == 0
 
 
