@@ -17,7 +17,7 @@ from jax.flatten_util import ravel_pytree
 from bn_experiments.networks import Network, insertion, network
 from bn_experiments.networks.insertion import check_insertion, fold, insert, inserted_gradient
 from bnlib import BatchNorm
-from tests.networks.written_out import FORMS, disturbed, flat
+from tests.networks.written_out import FORMS, disturbed, flat, normalized_by, unbiased
 from tests.oracles import Disagreement, agree, refused
 
 EXAMPLES = 50
@@ -164,24 +164,9 @@ def test_wrong_arguments_are_refused():
 PLAIN = Network((3, 3, 2, 1), "tanh", False)
 
 
-def normalized_by(divisor):
-    """Return `network._normalize` with another divisor of the deviations."""
-
-    def normalize(y, norm, of_layer):
-        y = y - y.mean(axis=0) if norm.center else y
-        y = y / divisor(y, norm.epsilon) if norm.scale else y
-        return of_layer.get("gamma", norm.gamma) * y + of_layer.get("beta", norm.beta)
-
-    return normalize
-
-
 def divided_by(divisor):
     """Return `insertion._divisor` with another divisor of the deviations."""
     return lambda y, norm: divisor(y - y.mean(axis=0) if norm.center else y, norm.epsilon)
-
-
-def unbiased(v, epsilon):
-    return ((v**2).sum(axis=0) / (len(v) - 1) + epsilon) ** 0.5
 
 
 def outside(v, epsilon):

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -15,7 +14,7 @@ from bn_experiments.networks import Network, fold, training
 from bn_experiments.networks import network as network_module
 from bn_experiments.sweeps import training as experiment
 from bnlib import BatchNorm
-from tests.networks.written_out import written_loss, written_out
+from tests.networks.written_out import normalized_by, unbiased, written_loss, written_out
 from tests.oracles import refused
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "training.json"
@@ -117,12 +116,6 @@ def test_losses_are_those_of_the_oracle(norm):
     np.testing.assert_allclose(training.losses(net, stack, X, T), expected, rtol=1e-12)
 
 
-def unbiased(y, norm, of_layer):
-    y = y - y.mean(axis=0) if norm.center else y
-    y = y / jnp.sqrt(y.var(axis=0, ddof=1) + norm.epsilon)
-    return of_layer.get("gamma", 1.0) * y + of_layer.get("beta", 0.0)
-
-
 PLANTS = {
     "momentum": lambda rate: optax.sgd(rate, momentum=0.9),
     "half the rate": lambda rate: optax.sgd(rate / 2),
@@ -137,7 +130,7 @@ def test_a_wrong_optimizer_is_caught(plant):
 
 
 def test_a_wrong_variance_is_caught(monkeypatch):
-    monkeypatch.setattr(network_module, "_normalize", unbiased)
+    monkeypatch.setattr(network_module, "_normalize", normalized_by(unbiased))
     net = Network((3, 4, 2), normalization=BatchNorm(epsilon=0.02))  # compiled nowhere else
     with pytest.raises(AssertionError):
         compare_step(net)
@@ -218,7 +211,7 @@ def test_folding_keeps_outputs_and_accuracy_one_example_at_a_time(norm):
 def test_frozen_gamma_and_beta_are_folded_too():
     net = small(normalization=BatchNorm(gamma=1.7, beta=-0.4))
     params = [{"weights": each["weights"]} for each in net.initialize(0)]
-    params[-1]["bias"] = jnp.array([0.2, -0.1])
+    params[-1]["bias"] = jax.numpy.array([0.2, -0.1])
     plain, of_plain = fold(net, params, X)
     np.testing.assert_allclose(plain.forward(of_plain, X), net.forward(params, X), atol=1e-12)
 

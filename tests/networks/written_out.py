@@ -43,3 +43,18 @@ def written_loss(network, params, x, t):
         return float(np.mean(np.sum((outputs - t) ** 2, axis=1)))
     logs = outputs - np.log(np.exp(outputs).sum(axis=1, keepdims=True))
     return float(-np.mean(np.sum(t * logs, axis=1)))
+
+
+def normalized_by(divisor):
+    """Return `network._normalize` with another divisor of the deviations: a planted error."""
+
+    def normalize(y, norm, of_layer):
+        y = y - y.mean(axis=0) if norm.center else y
+        y = y / divisor(y, norm.epsilon) if norm.scale else y
+        return of_layer.get("gamma", norm.gamma) * y + of_layer.get("beta", norm.beta)
+
+    return normalize
+
+
+def unbiased(v, epsilon):
+    return ((v**2).sum(axis=0) / (len(v) - 1) + epsilon) ** 0.5

@@ -14,6 +14,7 @@ from bnlib.activations import ACTIVATIONS
 from bnlib.batch_norm import BatchNorm
 from bnlib.closed_form import linear_optima
 from tests.oracles import refused
+from tests.sweeps.test_flat_minima import verdict
 
 LINEAR = ("identity", "relu", "leaky_relu")
 FAMILY = RandomLearningSets(6, 2, 1.0, 0.5, 0.3)
@@ -45,15 +46,6 @@ def test_a_task_gives_what_json_can_hold_and_depends_on_its_generator_only(name)
         assert all(len(row) == each["rays"] for row in each["angles"] if row)
 
 
-def lemma_fails(start, star, ray):
-    """Return whether the lemma applies and fails: its text, with one W* and one unit vector."""
-    length = max(start @ ray, 0.0)
-    left = np.sum((start - length * ray) ** 2)
-    gap = star @ star - star @ start
-    right = np.sum((start - star) ** 2) - gap**2 / (star @ star)
-    return start @ star > 0, start @ star > 0 and left > right
-
-
 def test_the_counts_for_the_identity_are_those_of_the_closed_form():
     rng, other = np.random.default_rng(4), np.random.default_rng(4)
     x, t = FAMILY.sample(rng, 1)
@@ -63,16 +55,15 @@ def test_the_counts_for_the_identity_are_those_of_the_closed_form():
     other.standard_normal((5, 2))
     other.uniform(size=5)
     begin = other.standard_normal((300, 2))
-    verdicts = [lemma_fails(start, star.weights, ray.direction) for start in begin]
+    only, u = [(0.0, star.weights, True)], ray.direction[None]
+    applies, fails, near, _ = np.array([verdict(start, only, u) for start in begin]).T
     found = activations.examine("identity", data, 5, 300, rng)
-    assert found["applies"] == sum(applies for applies, _ in verdicts) > 100
-    assert found["violated"] == sum(fails for _, fails in verdicts) > 50
+    assert found["applies"] == applies.sum() > 100
+    assert found["violated"] == fails.sum() > 50
     assert found["violated_at_stars"] == found["strictly_violated_at_stars"] == 1
-    near = [start @ ray.direction > 0 for start in begin]
     counts = found["readings"]["isolated"]
-    assert counts["closest"] == sum(a and n for (a, _), n in zip(verdicts, near, strict=True))
-    strict = sum(fails and n for (_, fails), n in zip(verdicts, near, strict=True))
-    assert 0 < counts["violated_closest"] == strict < found["violated"]
+    assert counts["closest"] == (applies & near).sum()
+    assert 0 < counts["violated_closest"] == (fails & near).sum() < found["violated"]
     assert (counts["starts"], counts["without"]) == (300, 0)
     assert found["angles"] == [[pytest.approx(angle(star.weights, ray.direction), rel=1e-9)]]
 
