@@ -430,8 +430,7 @@ def test_exact_bound_rounds_down_whatever_the_signs(seed):
 
 
 def numerical_minimum(name, inputs, targets, start):
-    data = LearningSet(np.array(inputs, float), np.array(targets, float))
-    neuron = Neuron(name)
+    data, neuron = LearningSet(np.array(inputs, float), np.array(targets, float)), Neuron(name)
     options = {"jac": neuron.gradient, "method": "BFGS", "tol": 1e-10}
     return optimize.minimize(neuron.loss, start, args=(data,), **options).x
 

@@ -11,21 +11,14 @@ NORMS = {"plain": None, "batch norm": BatchNorm()}
 
 
 def best(norm, d, h, seed):
-    """Return a network, its parameters with random hidden weights and the best outer ones, data.
-
-    The outer weights are those of least squares; the largest derivative by any parameter, and the
-    loss, are returned too.
-    """
+    """Return loss, largest derivative and data: hidden weights random, the outer ones the best."""
     rng = np.random.default_rng(seed)
     x, t = rng.normal(0.7, 1.0, (12, d)), rng.normal(1.0, 1.0, 12)
     weights = rng.normal(size=(d, h))
     hidden = x @ weights if norm is None else norm.forward((x @ weights).T).T
     outer = np.linalg.lstsq(hidden, t, rcond=None)[0]
     net = Network((d, h, 1), "identity", False, normalization=(norm, None))
-    params = net.initialize(seed)
-    params[0]["weights"], params[1]["weights"] = weights, outer[:, None]
-    if norm is not None:
-        params[0] |= {"gamma": np.ones(h), "beta": np.zeros(h)}
+    params = net.initialize(seed)  # γ = 1, β = 0
 
     def loss(both):
         layers = [{**params[0], "weights": both[0]}, {**params[1], "weights": both[1]}]
