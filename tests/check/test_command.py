@@ -116,9 +116,8 @@ def test_the_help_is_word_for_word_that_of_the_file_beside_this(capsys):
     assert " ".join(shown).split() == stored.split()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
+def test_misuse_ends_with_2_and_a_reason_on_the_standard_error(three, capsys):
+    for arguments, told in (
         (["none.csv", "--target", "t"], "Error: none.csv: No such file or directory."),
         ([".", "--target", "t"], "Error: .: "),
         (["three.csv", "--target", "t", "--drop", "z"], "Error: drop: three.csv has no column 'z'"),
@@ -128,17 +127,15 @@ def test_the_help_is_word_for_word_that_of_the_file_beside_this(capsys):
         (["three.csv"], "arguments are required: --target"),
         (["three.csv", "--target", "t", "--delimiter", "ab"], "must be one character such as"),
         (["three.csv", "--target", "t", "--centre", "--standardise"], "not allowed with argument"),
-    ],
-)
-def test_misuse_ends_with_2_and_a_reason_on_the_standard_error(arguments, told, three, capsys):
-    try:
-        code = command.main(arguments)
-    except SystemExit as end:  # from argparse
-        code = end.code
-    shown = capsys.readouterr()
-    assert (code, shown.out) == (2, "")
-    assert told in shown.err
-    assert "Traceback" not in shown.err
+    ):
+        try:
+            code = command.main(arguments)
+        except SystemExit as end:  # from argparse
+            code = end.code
+        shown = capsys.readouterr()
+        assert (code, shown.out) == (2, "")
+        assert told in shown.err
+        assert "Traceback" not in shown.err
 
 
 def test_options_reach_the_function_and_constant_columns_are_named(tmp_path, capsys, three):

@@ -25,9 +25,8 @@ def written(folder, content, name="a.csv"):
     return path
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
+def test_the_same_numbers_in_another_form_are_the_same_table(tmp_path):
+    for name, content in (
         ("a.csv", THREE),
         ("a.csv", THREE.rstrip("\n")),
         ("a.csv", THREE + "\n\n"),
@@ -41,12 +40,10 @@ def written(folder, content, name="a.csv"):
         ("a.data", THREE.replace(",", "\t")),
         ("a.tsv", THREE.replace(",", "\t")),
         ("a.csv", "x1,x2,t\n+1,0e0,2.0\n-0,1.,.0\n10e-1,1,0.5e1\n"),
-    ],
-)
-def test_the_same_numbers_in_another_form_are_the_same_table(name, content, tmp_path):
-    found = read(written(tmp_path, content, name), "t")
-    assert found.data == POINTS
-    assert (found.columns, found.target, found.left_out) == (("x1", "x2"), "t", ())
+    ):
+        found = read(written(tmp_path, content, name), "t")
+        assert found.data == POINTS
+        assert (found.columns, found.target, found.left_out) == (("x1", "x2"), "t", ())
 
 
 def test_names_may_hold_anything_and_only_what_the_reader_says_is_left_out(tmp_path):
@@ -148,19 +145,16 @@ def test_what_is_wrong_with_a_file_is_named(content, told, tmp_path):
     assert str(path) in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
+def test_a_choice_that_cannot_be_is_named(tmp_path):
+    for options, told in (
         ({"drop": ["y"]}, "drop: .*no column 'y'"),
         ({"columns": ["x1", "t"]}, "'t' is named twice"),
         ({"columns": ["x1"], "drop": ["x1"]}, "'x1' is named twice"),
         ({"drop": ["x1", "x2"]}, "no column is left as an input beside 't'"),
         ({"encoding": "klingon"}, "encoding: 'klingon' is unknown"),
         ({"delimiter": ";"}, "one column, separated by ';'"),
-    ],
-)
-def test_a_choice_that_cannot_be_is_named(options, told, tmp_path):
-    refused(told, lambda: check(written(tmp_path, THREE), "t", **options))
+    ):
+        refused(told, check, written(tmp_path, THREE), "t", **options)
 
 
 def test_a_file_needs_the_name_of_its_target_and_there_are_no_false_alarms(tmp_path):
@@ -227,9 +221,8 @@ X, T = POINTS.inputs, POINTS.targets
 NAMED = {"x1": X[:, 0], "x2": X[:, 1], "t": T}
 
 
-@pytest.mark.parametrize(
-    ("data", "target"),
-    [
+def test_the_same_points_in_any_object_are_the_same_table():
+    for data, target in (
         (NAMED, "t"),
         (Frame(NAMED), "t"),
         (Arrow(NAMED), "t"),
@@ -242,13 +235,11 @@ NAMED = {"x1": X[:, 0], "x2": X[:, 1], "t": T}
         ({"data": X, "target": T, "feature_names": ["x1", "x2"]}, None),
         ({"data": Frame({"x1": X[:, 0], "x2": X[:, 1]}), "target": T}, None),
         ({"data": X, "target": np.column_stack([0 * T, T]), "target_names": ["a", "b"]}, "b"),
-    ],
-)
-def test_the_same_points_in_any_object_are_the_same_table(data, target):
-    found = from_object(data, target, None, ())
-    assert found.data == POINTS
-    assert len(found.columns) == 2
-    assert check(data, target).start == (3.0, 1.0)
+    ):
+        found = from_object(data, target, None, ())
+        assert found.data == POINTS
+        assert len(found.columns) == 2
+        assert check(data, target).start == (3.0, 1.0)
 
 
 def test_names_and_columns_of_objects_are_kept():

@@ -215,9 +215,8 @@ def test_changed_code_never_gives_a_stale_result_and_old_code_its_own(tmp_path):
     assert (tmp_path / "_build" / "sweeps").is_dir()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
+def test_misuse_ends_with_2_and_a_reason(capsys):
+    for arguments, told in (
         ([], "required: COMMAND"),
         (["summary"], "invalid choice: 'summary'"),
         (["sweep"], "required: NAME"),
@@ -226,13 +225,11 @@ def test_changed_code_never_gives_a_stale_result_and_old_code_its_own(tmp_path):
         (["sweep", "bnlib.laws"], "is no experiment; it lacks"),
         (["sweep", TOY, "--workers", "0"], "must be a whole number from 1 on, got '0'"),
         (["sweep", TOY, "--cases", "-3"], "--cases"),
-    ],
-)
-def test_misuse_ends_with_2_and_a_reason(arguments, told, capsys):
-    with pytest.raises(SystemExit) as end:
-        command.main(arguments)
-    assert end.value.code == 2
-    assert told in capsys.readouterr().err
+    ):
+        with pytest.raises(SystemExit) as end:
+            command.main(arguments)
+        assert end.value.code == 2
+        assert told in capsys.readouterr().err
 
 
 @lacking.needs_jax
