@@ -99,8 +99,8 @@ def test_what_has_no_finite_minimum_or_no_meaning_is_refused():
         ("logistic", [0.5, 0.5, 1.0, 0.5], "lie strictly between 0 and 1"),
         ("poisson", [1.0, 0.0, 2.0, 1.0], "be positive"),
     ):
-        data, told = LearningSet(x, targets), f"targets: must {said}"
-        oracles.refused(told, ConvexNeuron(family).optimum, data)
+        data = LearningSet(x, targets)
+        oracles.refused(f"targets: must {said}", ConvexNeuron(family).optimum, data)
     flat = LearningSet([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [4.0, 4.0]], [0.2, 0.5, 0.4, 0.6])
     constant = LearningSet([[1.0, 1.0], [1.0, 2.0], [1.0, 3.0], [1.0, 4.0]], flat.targets)
     for data, bias in ((flat, False), (constant, True)):

@@ -27,15 +27,12 @@ def test_every_activation_is_there_and_fewer_sets_are_the_first_cases_of_more():
     refused("^sets: must be at least 1", activations.cases, 0)
 
 
-def small(name, block=0):
-    [case] = [each for each in activations.cases(2) if each["activation"] == name]
-    return {**case, "block": block, "draws": 50, "starts": 6}
-
-
 @pytest.mark.parametrize("name", activations.NAMES)
 def test_a_task_gives_what_json_can_hold_and_depends_on_its_generator_only(name):
+    [case] = [each for each in activations.cases(2) if each["activation"] == name]
+    case |= {"draws": 50, "starts": 6}
     first, second, again = (
-        activations.task(small(name, block), np.random.default_rng(seed))
+        activations.task(case | {"block": block}, np.random.default_rng(seed))
         for block, seed in ((0, 1), (0, 2), (3, 1))
     )
     assert first == again != second

@@ -9,6 +9,7 @@ from bn_experiments.datasets import RandomLearningSets
 from bn_experiments.search import scan_directions, search_weights
 from bn_experiments.sweeps import flat_minima
 from bnlib import BatchNorm, LearningSet, Neuron, check_lemma, counterexample
+from tests.oracles.plain import loss_of
 
 FAMILY = RandomLearningSets(6, 2, 1.0, 0.5, 0.3, "relu")
 RELU, NORMALIZED = Neuron("relu"), Neuron("relu", BatchNorm())
@@ -49,14 +50,11 @@ def test_the_closest_minimum_is_the_one_found_by_hand(reading):
     assert found.counts()["starts"] == len(STARTS)
 
 
-def loss(points, data):
-    return np.mean((np.maximum(points @ data.inputs.T, 0) - data.targets) ** 2, axis=-1)
-
-
 def rises(points, data, least=-1e-14):
     """Return whether nothing on a small circle around a point is lower, by sight."""
-    around = loss(points[:, None] + 1e-5 * CIRCLE, data)
-    return np.array((around > loss(points, data)[:, None] + least).all(axis=1))
+    loss = loss_of("relu", data)
+    around = loss(points[:, None] + 1e-5 * CIRCLE)
+    return np.array((around > loss(points)[:, None] + least).all(axis=1))
 
 
 def clouds(data):
@@ -192,8 +190,7 @@ def test_without_flat_minima_the_verdicts_are_those_of_the_library_and_without_a
     assert counts == counts[:1] * 4
     data = LearningSet([[1, 0], [0, 1], [-1, -1]], [-1, -1, -1])
     for reading in flat_minima.READINGS:
-        found = judged(reading, data, BEGIN)
-        assert not found.applies.any()
+        assert not judged(reading, data, BEGIN).applies.any()
     land = search_weights(RELU, data, [[0, 0]])
     nowhere = type(land)([], [], [], {})
     rays = scan_directions(NORMALIZED, data).minima
