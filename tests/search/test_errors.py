@@ -76,7 +76,12 @@ def compare_point(neuron, data, point):
 def compare_ray(neuron, data, ray):
     """Look whether the loss falls towards the ray at a distance of its error, on both sides."""
     with certificates.digits():
-        loss = exact_loss(neuron, data)
+        return compare_turns(exact_loss(neuron, data), ray)
+
+
+def compare_turns(loss, ray):
+    """Compare the error of a ray with the signs of the slope of a loss for mpmath."""
+    with certificates.digits():
         a, b = (mp.mpf(v) for v in ray.direction.tolist())
         turn = 2 * mp.asin(min(mp.mpf(ray.error + 2 * oracles.EPS), 2) / 2)
 
